@@ -1,0 +1,1 @@
+"""Where the house stands: topology, images and the estate on one machine."""

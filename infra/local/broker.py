@@ -1,0 +1,104 @@
+"""A real SQS and SNS API as a process of ours, bound to loopback; it forgets everything when it ends (design §4)."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from infra.local.child import SYSTEM_PATH, Child, Command
+from infra.local.ports import LOOPBACK, ensure_free
+
+READY_PATH = "/_ministack/health"
+
+
+class BrokerFailed(Exception):
+    """The broker could not be started; says where its last words are."""
+
+
+@dataclass(frozen=True)
+class BrokerPlan:
+    """Where the broker listens and how long we wait for it."""
+
+    directory: Path
+    port: int
+    port_setting: str = "BROKER_PORT"
+    region: str = "eu-west-2"
+    access_key: str = "local"
+    secret_key: str = "local-only"  # noqa: S105 - the broker checks no signature
+    ready_seconds: float = 30
+    # It drains open long polls for about three seconds.
+    stop_seconds: float = 10
+
+
+class Broker:
+    """One ministack process. Queues and topics are the topology's business."""
+
+    def __init__(self, plan: BrokerPlan) -> None:
+        self.plan = plan
+        self._child: Child | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that AWS clients are pointed at."""
+        return f"http://{LOOPBACK}:{self.plan.port}"
+
+    @property
+    def child(self) -> Child | None:
+        """The broker process, from `start` to `stop`."""
+        return self._child
+
+    @property
+    def pid(self) -> int:
+        """The broker's process id."""
+        assert self._child is not None
+        return self._child.pid
+
+    async def start(self, *, log: Path | None = None) -> None:
+        """Ready when this returns, and empty."""
+        ensure_free(self.plan.port, self.plan.port_setting)
+        self.plan.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        output = log or self.plan.directory / "broker.log"
+        self._child = await Child.start(self._command(), output)
+        try:
+            async with asyncio.timeout(self.plan.ready_seconds):
+                while not await answers(self.endpoint + READY_PATH):
+                    if not self._child.alive:
+                        raise BrokerFailed(f"the broker ended at start, see {output}")
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            await self.stop()
+            raise BrokerFailed(f"the broker is not ready after {self.plan.ready_seconds} s, see {output}") from error
+
+    async def stop(self) -> None:
+        """SIGTERM, so that open long polls are answered."""
+        if self._child is not None:
+            await self._child.stop(self.plan.stop_seconds)
+            self._child = None
+
+    def _command(self) -> Command:
+        env = {
+            "PATH": SYSTEM_PATH,
+            "HOME": str(self.plan.directory),
+            "TMPDIR": str(self.plan.directory),  # it writes a pid file there
+            "BIND_HOST": LOOPBACK,  # its default is every interface
+            "GATEWAY_PORT": str(self.plan.port),
+            "MINISTACK_HOST": LOOPBACK,  # goes into queue URLs
+            "MINISTACK_REGION": self.plan.region,
+            "SERVICES": "sqs,sns,sts",
+            "LOG_LEVEL": "WARNING",
+        }
+        return Command("broker", (sys.executable, "-m", "ministack"), env, cwd=self.plan.directory)
+
+
+async def answers(url: str, seconds: float = 2) -> bool:
+    """Whether a GET there is answered with 200."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as session,
+            session.get(url) as answer,
+        ):
+            return answer.status == 200  # noqa: PLR2004 - the one good answer
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False

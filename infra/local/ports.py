@@ -1,0 +1,33 @@
+"""A taken port is the commonest reason why a start fails, so it is found before it and named with its setting."""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+class PortTaken(Exception):
+    """Another process listens where one of ours should."""
+
+    def __init__(self, port: int, setting: str) -> None:
+        super().__init__(f"port {port} is taken: stop what listens there, or choose another with {setting}")
+        self.port = port
+        self.setting = setting
+
+
+def ensure_free(port: int, setting: str, host: str = LOOPBACK) -> None:
+    """Raise `PortTaken` if nothing of ours could listen there; the port is free again when this returns."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Without this a connection of the last run that still lingers in TIME_WAIT would count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(port, setting) from error
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """Find a port that the kernel considers free just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

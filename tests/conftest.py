@@ -1,0 +1,111 @@
+"""What every test may ask for: a real PostgreSQL, a real broker, a database of its own; one loop for the session."""
+
+import importlib
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from infra.local.broker import Broker, BrokerPlan
+from infra.local.ports import free_port
+from infra.local.postgres import Postgres, PostgresPlan
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGIN = "house"
+
+MakeDatabase = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+    """One throw-away server for the session."""
+    directory = tmp_path_factory.mktemp("postgres")
+    server = Postgres(PostgresPlan.for_tests(directory, free_port()))
+    await server.start()
+    await server.create_database(LOGIN)
+    yield server
+    await server.stop()
+    shutil.rmtree(directory)
+
+
+@dataclass
+class Databases:
+    """Fresh databases, each cloned from a template made once for each list of schema folders."""
+
+    server: Postgres
+    numbers: Iterator[int] = field(default_factory=count)
+    templates: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    async def create(self, *schemas: str | Traversable) -> str:
+        """Give the DSN of a new database in which the steps of these folders were applied, in this order."""
+        folders = tuple(ROOT / folder if isinstance(folder, str) else folder for folder in schemas)
+        names = tuple(str(folder) for folder in folders)
+        if folders and names not in self.templates:
+            template = await self._clone("template1")
+            await self._apply(template, folders)
+            self.templates[names] = template
+        return self.server.dsn(await self._clone(self.templates.get(names, "template1")), LOGIN)
+
+    async def drop(self, dsn: str) -> None:
+        name = dsn.rsplit("/", 1)[1].split("?", 1)[0]
+        async with self.server.admin() as admin:
+            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    async def _clone(self, template: str) -> str:
+        name = f"test_{next(self.numbers)}"
+        async with self.server.admin() as admin:
+            await admin.execute(f'CREATE DATABASE "{name}" OWNER {LOGIN} TEMPLATE "{template}" STRATEGY wal_log')
+        return name
+
+    async def _apply(self, name: str, folders: tuple[Traversable, ...]) -> None:
+        connection = await asyncpg.connect(self.server.dsn(name, LOGIN))
+        try:
+            for folder in folders:
+                await importlib.import_module("libs.db.schema").apply(connection, folder)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    """For fixtures of a wider scope than a test; whoever creates here may leave the dropping to the session's end."""
+    return Databases(postgres)
+
+
+@pytest.fixture
+async def database(databases: Databases) -> AsyncIterator[MakeDatabase]:
+    """`dsn = await database("services/mapping/schema", "libs/messaging/schema")`; dropped after the test."""
+    made: list[str] = []
+
+    async def make(*schemas: str | Traversable) -> str:
+        made.append(await databases.create(*schemas))
+        return made[-1]
+
+    yield make
+    for dsn in made:
+        await databases.drop(dsn)
+
+
+@dataclass(frozen=True)
+class BrokerAddress:
+    """What an AWS client needs; tests make queues under names of their own."""
+
+    endpoint_url: str
+    region: str
+    access_key: str
+    secret_key: str
+
+
+@pytest.fixture(scope="session")
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrokerAddress]:
+    """One ministack for the session."""
+    running = Broker(BrokerPlan(tmp_path_factory.mktemp("broker"), free_port()))
+    await running.start()
+    plan = running.plan
+    yield BrokerAddress(running.endpoint, plan.region, plan.access_key, plan.secret_key)
+    await running.stop()

@@ -1,0 +1,1 @@
+"""What runs the estate on one machine, tested with real processes."""

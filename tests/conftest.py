@@ -2,23 +2,29 @@
 
 import importlib
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from itertools import count
 from pathlib import Path
 
 import asyncpg
 import pytest
+from aiohttp.test_utils import TestServer
 
+from infra.local import sign_in
+from infra.local.accounts import Accounts, generated, names
 from infra.local.broker import Broker, BrokerPlan
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres, PostgresPlan
+from infra.local.tokens import Grant, Signer, new_key
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
 
 MakeDatabase = Callable[..., Awaitable[str]]
+MakeToken = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +65,7 @@ class Databases:
     async def _clone(self, template: str) -> str:
         name = f"test_{next(self.numbers)}"
         async with self.server.admin() as admin:
-            await admin.execute(f'CREATE DATABASE "{name}" OWNER {LOGIN} TEMPLATE "{template}" STRATEGY wal_log')
+            await admin.execute(f'CREATE DATABASE "{name}" OWNER {LOGIN} TEMPLATE "{template}" STRATEGY file_copy')
         return name
 
     async def _apply(self, name: str, folders: tuple[Traversable, ...]) -> None:
@@ -109,3 +115,55 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
     plan = running.plan
     yield BrokerAddress(running.endpoint, plan.region, plan.access_key, plan.secret_key)
     await running.stop()
+
+
+def clock() -> datetime:
+    """The wall clock: tokens are checked against it by the real verifier."""
+    return datetime.now(UTC)  # noqa: TID251 - a composition root of the tests
+
+
+@dataclass(frozen=True)
+class Auth:
+    """The sign-in stand-in, running in this process."""
+
+    url: str
+    issuer: str
+    signer: Signer
+    secrets: dict[str, str]
+
+    @property
+    def jwks_url(self) -> str:
+        return f"{self.url}/.well-known/jwks.json"
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.url}/oauth/token"
+
+
+@pytest.fixture(scope="session")
+async def auth() -> AsyncIterator[Auth]:
+    """One sign-in server for the session; services under test check tokens by its key."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    signer = Signer(new_key(), url, clock)
+    secrets = generated(names())
+    async with TestServer(sign_in.application(Accounts(secrets), signer, clock), host="127.0.0.1", port=port):
+        yield Auth(url, url, signer, secrets)
+
+
+@pytest.fixture(scope="session")
+def token(auth: Auth) -> MakeToken:
+    """`token({"ROLE_SYNC_LOCATIONS"}, username="X")`: signed directly, without a round trip."""
+
+    def make(
+        roles: Iterable[str] = (),
+        scopes: Iterable[str] = ("read", "write"),
+        username: str | None = None,
+        client_id: str = "test",
+        prisons: Iterable[str] | None = None,
+    ) -> str:
+        caseloads = None if prisons is None else frozenset(prisons)
+        grant = Grant(client_id, username, roles=frozenset(roles), scopes=tuple(scopes), caseloads=caseloads)
+        return auth.signer.token(grant)
+
+    return make

@@ -1,0 +1,97 @@
+"""Who may ask the sign-in stand-in for a token: one client for each service, some people for the pages and the demo."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+SYNC_ROLES = frozenset({"NOMIS_LOCATIONS", "SYNC_LOCATIONS", "VIEW_LOCATIONS"})
+STAFF_ROLES = frozenset({"VIEW_LOCATIONS", "MAINTAIN_LOCATIONS", "READ_LOCATION_REFERENCE_DATA"})
+OPERATOR_ROLES = frozenset(
+    {
+        *SYNC_ROLES,
+        *STAFF_ROLES,
+        "ESTABLISHMENT_ROLL",
+        "MIGRATE_LOCATIONS",
+        "MIGRATION_ADMIN",
+        "NOMIS_DPS_MAPPING__LOCATIONS__R",
+        "QUEUE_ADMIN",
+        "VIEW_PRISONER_LOCATIONS",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Client:
+    """A program that authenticates with a secret; redirects are where a signed-in person may be sent back to."""
+
+    id: str
+    roles: frozenset[str]
+    scopes: tuple[str, ...] = ("read", "write")
+    redirects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class User:
+    """A person; caseloads are the prisons they may act on."""
+
+    username: str
+    name: str
+    roles: frozenset[str]
+    caseloads: frozenset[str]
+
+
+CLIENTS = (
+    Client("locations", frozenset({"PRISONER_SEARCH", "ESTABLISHMENT_ROLL"})),
+    Client("to-nomis", SYNC_ROLES),
+    Client("from-nomis", SYNC_ROLES),
+    Client("migration", SYNC_ROLES | {"MIGRATE_LOCATIONS"}),
+    Client("reconciliation", SYNC_ROLES),
+    Client(
+        "staff-ui",
+        frozenset(),
+        redirects=("http://127.0.0.1:8088/sign-in/callback", "http://localhost:8088/sign-in/callback"),
+    ),
+    Client("operator", OPERATOR_ROLES),
+)
+USERS = (
+    User("LEI_STAFF", "Lee Staff", STAFF_ROLES, frozenset({"LEI"})),
+    User("MDI_STAFF", "Mo Staff", STAFF_ROLES, frozenset({"MDI", "LEI"})),
+    User("VIEWER", "Vi Ewer", frozenset({"VIEW_LOCATIONS"}), frozenset({"LEI", "MDI"})),
+    User("OPERATOR", "Op Erator", OPERATOR_ROLES, frozenset({"LEI", "MDI"})),
+)
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The table with its secrets; who has no secret cannot sign in."""
+
+    secrets: Mapping[str, str]
+    clients: tuple[Client, ...] = CLIENTS
+    users: tuple[User, ...] = USERS
+
+    def client(self, client_id: str) -> Client | None:
+        """Look a client up by id."""
+        return next((client for client in self.clients if client.id == client_id), None)
+
+    def authenticated_client(self, client_id: str, secret: str) -> Client | None:
+        """Give the client if the secret is its own."""
+        return self.client(client_id) if self._knows(client_id, secret) else None
+
+    def authenticated_user(self, username: str, password: str) -> User | None:
+        """Give the person if the password is theirs; names are upper case as in NOMIS."""
+        user = next((user for user in self.users if user.username == username.upper()), None)
+        return user if user and self._knows(user.username, password) else None
+
+    def _knows(self, name: str, secret: str) -> bool:
+        expected = self.secrets.get(name)
+        return expected is not None and secrets.compare_digest(expected.encode(), secret.encode())
+
+
+def generated(names: Iterable[str]) -> dict[str, str]:
+    """Make a secret for each name."""
+    return {name: secrets.token_urlsafe(24) for name in names}
+
+
+def names() -> tuple[str, ...]:
+    """Name all who need a secret."""
+    return (*(client.id for client in CLIENTS), *(user.username for user in USERS))

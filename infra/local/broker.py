@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from infra.local.child import SYSTEM_PATH, Child, Command
+from infra.local.child import SYSTEM_PATH, Child, Command, Spawn
 from infra.local.ports import LOOPBACK, ensure_free
 
 READY_PATH = "/_ministack/health"
@@ -25,6 +25,7 @@ class BrokerPlan:
     port: int
     port_setting: str = "BROKER_PORT"
     region: str = "eu-west-2"
+    log: Path | None = None
     access_key: str = "local"
     secret_key: str = "local-only"  # noqa: S105 - the broker checks no signature
     ready_seconds: float = 30
@@ -35,8 +36,11 @@ class BrokerPlan:
 class Broker:
     """One ministack process. Queues and topics are the topology's business."""
 
-    def __init__(self, plan: BrokerPlan) -> None:
+    name = "broker"
+
+    def __init__(self, plan: BrokerPlan, spawn: Spawn = Child.start) -> None:
         self.plan = plan
+        self._spawn = spawn
         self._child: Child | None = None
 
     @property
@@ -55,12 +59,12 @@ class Broker:
         assert self._child is not None
         return self._child.pid
 
-    async def start(self, *, log: Path | None = None) -> None:
+    async def start(self) -> None:
         """Ready when this returns, and empty."""
         ensure_free(self.plan.port, self.plan.port_setting)
         self.plan.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        output = log or self.plan.directory / "broker.log"
-        self._child = await Child.start(self._command(), output)
+        output = self.plan.log or self.plan.directory / "broker.log"
+        self._child = await self._spawn(self._command(), output)
         try:
             async with asyncio.timeout(self.plan.ready_seconds):
                 while not await answers(self.endpoint + READY_PATH):
@@ -88,6 +92,10 @@ class Broker:
             "MINISTACK_REGION": self.plan.region,
             "SERVICES": "sqs,sns,sts",
             "LOG_LEVEL": "WARNING",
+            # It would else open an MQTT port on every interface, and tidy up containers of its name.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent",
         }
         return Command("broker", (sys.executable, "-m", "ministack"), env, cwd=self.plan.directory)
 

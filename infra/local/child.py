@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -99,6 +99,10 @@ class Child:
             except TimeoutError:
                 self.send(signal.SIGKILL)
         return await self.wait()
+
+
+# Who starts a part may want to know of every process, so the act of starting is handed in.
+Spawn = Callable[[Command, Path], Awaitable[Child]]
 
 
 def opened_for_append(log: Path) -> BinaryIO:

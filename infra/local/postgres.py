@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from infra.local.child import SYSTEM_PATH, Child, Command, Identity
+from infra.local.child import SYSTEM_PATH, Child, Command, Identity, Spawn
 from infra.local.ports import LOOPBACK, ensure_free
 
 SUPERUSER = "postgres"
@@ -29,12 +29,12 @@ ENVIRONMENT = MappingProxyType({"PATH": SYSTEM_PATH, "LC_ALL": "C", "TZ": "UTC",
 DURABLE = MappingProxyType(
     {"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "2GB", "timezone": "UTC", "jit": "off"},
 )
+# Killed processes lose nothing here: what was written is in the kernel's cache. A power cut would.
+UNSYNCED = MappingProxyType({**DURABLE, "fsync": "off", "full_page_writes": "off"})
 # A test cluster is thrown away with its directory: nothing it writes needs to outlive a crash.
 DISPOSABLE = MappingProxyType(
     {
-        **DURABLE,
-        "fsync": "off",
-        "full_page_writes": "off",
+        **UNSYNCED,
         "synchronous_commit": "off",
         "wal_level": "minimal",
         "max_wal_senders": "0",
@@ -55,6 +55,7 @@ class PostgresPlan:
     port: int
     port_setting: str = "POSTGRES_PORT"
     binaries: Path | None = None
+    log: Path | None = None
     parameters: Mapping[str, str] = field(default_factory=lambda: DURABLE)
     ready_seconds: float = 30
     stop_seconds: float = 20
@@ -89,8 +90,11 @@ def unprivileged() -> Identity:
 class Postgres:
     """One cluster with generated passwords, bound to loopback, one login for each database."""
 
-    def __init__(self, plan: PostgresPlan, identity: Identity | None = None) -> None:
+    name = "postgres"
+
+    def __init__(self, plan: PostgresPlan, identity: Identity | None = None, spawn: Spawn = Child.start) -> None:
         self.plan = plan
+        self._spawn = spawn
         self._identity = identity or unprivileged()
         self._binaries = find_binaries(plan.binaries)
         self._child: Child | None = None
@@ -104,7 +108,7 @@ class Postgres:
     @property
     def log(self) -> Path:
         """What the server says."""
-        return self.plan.directory / "postgres.log"
+        return self.plan.log or self.plan.directory / "postgres.log"
 
     @property
     def child(self) -> Child | None:
@@ -127,12 +131,12 @@ class Postgres:
         """The superuser's way in: for creating databases only."""
         return self.dsn("postgres", SUPERUSER)
 
-    async def start(self, *, log: Path | None = None) -> None:
+    async def start(self) -> None:
         """Ready when this returns: the answer came from our own process, not from one left behind by a crash."""
         ensure_free(self.plan.port, self.plan.port_setting)
         self._initialise()
-        output = log or self.log
-        self._child = await Child.start(self._command(), output)
+        output = self.log
+        self._child = await self._spawn(self._command(), output)
         try:
             async with asyncio.timeout(self.plan.ready_seconds):
                 while not await self._accepts():

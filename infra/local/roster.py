@@ -1,0 +1,99 @@
+"""Who lives in the estate: each stand-in and each service, and what each is told about the others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """One process: how it is started and what it needs. `port_setting` is also how a person chooses its port."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    database: str | None = None
+    client: str | None = None
+    tier: Literal["stand-in", "service"] = "service"
+    ready_path: str = "/health/readiness"
+
+    @property
+    def port_setting(self) -> str:
+        """Name of the field in the settings."""
+        return f"{self.name}_port"
+
+    @property
+    def folder(self) -> str:
+        """Where its code is; a service whose folder is not there yet is on the list of those to come."""
+        return self.module.replace(".", "/")
+
+
+def _stand_in(name: str) -> ServiceSpec:
+    return ServiceSpec(name, "infra.local.stand_in", (name,), tier="stand-in", ready_path="/health/ping")
+
+
+STAND_INS = (_stand_in("sign_in"), _stand_in("prison_register"), _stand_in("prisoner_search"))
+SERVICES = (
+    ServiceSpec("nomis", "services.nomis", database="nomis"),
+    ServiceSpec("mapping", "services.mapping", database="mapping"),
+    ServiceSpec("locations", "services.locations", database="locations", client="locations"),
+    ServiceSpec("to_nomis", "services.to_nomis", client="to-nomis"),
+    ServiceSpec("from_nomis", "services.from_nomis", client="from-nomis"),
+    ServiceSpec("migration", "services.migration", database="migration", client="migration"),
+    ServiceSpec("reconciliation", "services.reconciliation", database="reconciliation", client="reconciliation"),
+    ServiceSpec("staff_ui", "services.staff_ui", client="staff-ui"),
+)
+# Designed, not built: issue 3 and later take them off this list.
+TO_COME = frozenset({"reconciliation", "staff_ui"})
+
+# How each service is told where another is.
+ADDRESS = MappingProxyType(
+    {
+        "sign_in": "API_BASE_URL_OAUTH",
+        "locations": "API_BASE_URL_LOCATIONS",
+        "nomis": "API_BASE_URL_NOMIS",
+        "mapping": "API_BASE_URL_MAPPING",
+        "prison_register": "API_BASE_URL_PRISON_REGISTER",
+        "prisoner_search": "API_BASE_URL_PRISONER_SEARCH",
+    },
+)
+
+
+def roster() -> tuple[ServiceSpec, ...]:
+    """Give everyone who is started, in order of start."""
+    return (*STAND_INS, *(spec for spec in SERVICES if spec.name not in TO_COME))
+
+
+def databases(specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
+    """Name the databases that these need; each is its owner's alone."""
+    return tuple(spec.database for spec in specs if spec.database)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for every process of one estate."""
+
+    root: Path
+    urls: Mapping[str, str]
+    aws_endpoint: str
+    aws_region: str
+    messaging_file: Path
+    log_level: str
+
+    def environment(self, spec: ServiceSpec, port: int) -> dict[str, str]:
+        """Tell a process everything but its secrets."""
+        told = {ADDRESS[name]: url for name, url in self.urls.items() if name in ADDRESS}
+        return told | {
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": str(port),
+            "AWS_ENDPOINT_URL": self.aws_endpoint,
+            "AWS_REGION": self.aws_region,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local-only",
+            "MESSAGING_FILE": str(self.messaging_file),
+            "LOG_LEVEL": self.log_level,
+            "PYTHONUNBUFFERED": "1",
+            "SERVICE": spec.name,
+        }

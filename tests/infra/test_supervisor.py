@@ -1,0 +1,152 @@
+"""The estate as a whole, with the stand-ins as its services: what it promises when things die."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import orjson
+import psutil
+import pytest
+
+from infra.local.__main__ import arguments
+from infra.local.keeper import Backoff
+from infra.local.leftovers import AlreadyRunning
+from infra.local.logs import cut
+from infra.local.ports import PortTaken
+from infra.local.roster import STAND_INS, ServiceSpec
+from infra.local.settings import EstateSettings
+from infra.local.supervisor import Estate, purge
+
+FREE = {name: 0 for name in EstateSettings.model_fields if name.endswith("_port")}
+SPECS: tuple[ServiceSpec, ...] = STAND_INS[:1]
+
+
+def settings(directory: Path, **chosen: object) -> EstateSettings:
+    return EstateSettings.model_validate(
+        {**FREE, "data_dir": directory, "restart_first_seconds": 0.01, "postgres_fsync": False, **chosen}
+    )
+
+
+@pytest.fixture
+async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
+    running = Estate(settings(tmp_path / "data"), SPECS)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def signing_key(estate: Estate) -> object:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(estate.endpoints["signIn"]["jwksUrl"]) as answer,
+    ):
+        return await answer.json()
+
+
+async def test_what_dies_is_started_again_and_is_found_in_the_endpoints(estate: Estate) -> None:
+    key = await signing_key(estate)
+    before = orjson.loads(estate.endpoints_file.read_bytes())
+    for name in ("sign_in", "broker", "postgres"):
+        estate.kill(name, signal.SIGKILL)
+    for name in ("sign_in", "broker", "postgres"):
+        await estate.wait_ready(name)
+        assert estate.restarts(name) >= 1
+    after = orjson.loads(estate.endpoints_file.read_bytes())
+    assert after["services"]["sign_in"]["pid"] != before["services"]["sign_in"]["pid"]
+    assert after["broker"]["pid"] != before["broker"]["pid"]
+    assert after == estate.endpoints
+    assert await signing_key(estate) == key
+
+
+async def test_the_endpoints_are_for_their_owner_only_and_lead_to_a_token(estate: Estate) -> None:
+    assert estate.endpoints_file.stat().st_mode & 0o777 == 0o600
+    sign_in = orjson.loads(estate.endpoints_file.read_bytes())["signIn"]
+    headers = {"Authorization": aiohttp.encode_basic_auth("operator", sign_in["clients"]["operator"]["secret"])}
+    form = {"grant_type": "client_credentials"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(sign_in["tokenUrl"], data=form, headers=headers) as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_second_start_on_the_same_data_is_refused(estate: Estate) -> None:
+    second = Estate(estate.settings, SPECS)
+    with pytest.raises(AlreadyRunning, match=str(os.getpid())):
+        await second.start()
+    await second.stop()
+    with pytest.raises(AlreadyRunning):
+        purge(estate.settings)
+    assert estate.endpoints_file.exists()
+
+
+async def test_everything_listens_on_loopback_only(estate: Estate) -> None:
+    for pid in (estate.endpoints["broker"]["pid"], estate.endpoints["services"]["sign_in"]["pid"]):
+        listening = [c for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert listening
+        assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+async def test_a_taken_port_is_told_and_nothing_is_left_running(tmp_path: Path, estate: Estate) -> None:
+    taken = int(estate.endpoints["services"]["sign_in"]["url"].rsplit(":", 1)[1])
+    second = Estate(settings(tmp_path / "other", sign_in_port=taken), SPECS)
+    with pytest.raises(ExceptionGroup) as caught:
+        await second.start()
+    assert caught.group_contains(PortTaken, match=f"{taken}.*SIGN_IN_PORT")
+    broker = psutil.Process(second.endpoints["broker"]["pid"])
+    await second.stop()
+    assert not broker.is_running()
+
+
+async def test_after_a_sigkill_of_the_supervisor_a_new_start_finds_the_data_and_no_leftovers(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    flags = [word for name in FREE for word in (f"--{name.replace('_', '-')}", "0")]
+    command = (sys.executable, "-m", "tests.infra.small_estate", "up", "--data-dir", str(data), *flags)
+    supervisor = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert supervisor.stdout is not None
+    output = b""
+    while b"endpoints.json" not in output:
+        output += await supervisor.stdout.readline()
+    first = orjson.loads((data / "endpoints.json").read_bytes())
+    supervisor.kill()
+    await supervisor.communicate()
+
+    estate = Estate(settings(data), SPECS)
+    await estate.start()
+    gone = [first["broker"]["pid"], first["postgres"]["pid"], first["services"]["sign_in"]["pid"]]
+    assert not [pid for pid in gone if psutil.pid_exists(pid)]
+    assert estate.endpoints["signIn"]["clients"] == first["signIn"]["clients"]
+    await estate.stop()
+    (data / "mine.txt").write_text("not the estate's")
+    purge(estate.settings)
+    assert [path.name for path in data.iterdir()] == ["mine.txt"]
+
+
+def test_a_log_is_cut_and_its_end_kept_beside(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    with file.open("ab") as writer:
+        writer.write(b"x" * 100)
+        writer.flush()
+        assert cut(file, bytes_max=99)
+        writer.write(b"y")
+        writer.flush()
+    assert file.read_bytes() == b"y"
+    assert (tmp_path / "a.log.1").read_bytes() == b"x" * 100
+    assert not cut(file, bytes_max=99)
+
+
+def test_the_pause_before_a_restart_doubles_within_bounds() -> None:
+    backoff = Backoff(first_seconds=0.2, longest_seconds=10, forgiven_seconds=30)
+    assert [backoff.pause(deaths) for deaths in (1, 2, 3, 7, 1000)] == [0.2, 0.4, 0.8, 10, 10]
+
+
+def test_ports_are_flags_and_wrong_ones_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    command, chosen = arguments(["up", "--locations-port", "9001"])
+    assert (command, chosen.locations_port) == ("up", 9001)
+    with pytest.raises(SystemExit):
+        arguments(["up", "--locations-port", "many"])
+    assert "locations_port" in capsys.readouterr().err

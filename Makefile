@@ -1,0 +1,54 @@
+# Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-once up purge check format test test-long lock venv
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := infra/bootstrap.lock infra/requirements.lock
+# Done again only when a lock changes.
+SYNCED := $(VENV)/.synced
+
+help: ## Say what each target does
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(SYNCED) ## Watch the main job on a generated estate; stays up until Ctrl-C
+	$(BIN)/python -m infra.local.demo
+
+demo-once: $(SYNCED) ## The same, ends by itself; exit 0 only if every step was seen to succeed
+	$(BIN)/python -m infra.local.demo --once
+
+up: $(SYNCED) ## Start the whole estate without a scenario, until Ctrl-C
+	$(BIN)/python -m infra.local up
+
+purge: $(SYNCED) ## Remove the estate's data
+	$(BIN)/python -m infra.local purge
+
+check: $(SYNCED) ## Lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(SYNCED) ## Lay the code out
+	$(BIN)/ruff format .
+
+test: check ## Check, and every test that is not long
+	$(BIN)/pytest -m "not long"
+
+test-long: $(SYNCED) ## The tests that need minutes
+	$(BIN)/pytest -m long --timeout 1800
+
+lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--all-extras pyproject.toml -o infra/requirements.lock
+
+venv: $(SYNCED) ## Only the virtual environment
+
+$(SYNCED): $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes -r infra/bootstrap.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
+	@touch $@

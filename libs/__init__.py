@@ -1,0 +1,1 @@
+"""What the services are built from; no library knows a service."""

@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once up purge check format test test-long lock venv
+.PHONY: help demo demo-once up containers purge check format test test-long lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -21,6 +21,10 @@ demo-once: $(SYNCED) ## The same, ends by itself; exit 0 only if every step was 
 
 up: $(SYNCED) ## Start the whole estate without a scenario, until Ctrl-C
 	$(BIN)/python -m infra.local up
+
+containers: $(SYNCED) ## The same estate in containers (needs Docker)
+	$(BIN)/python -m infra.containers.secrets .local/containers.env
+	docker compose --env-file .local/containers.env up --build
 
 purge: $(SYNCED) ## Remove the estate's data
 	$(BIN)/python -m infra.local purge
@@ -43,6 +47,8 @@ test-long: $(SYNCED) ## The tests that need minutes
 lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		--all-extras pyproject.toml -o infra/requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--constraint infra/requirements.lock pyproject.toml -o infra/services.lock
 
 venv: $(SYNCED) ## Only the virtual environment
 

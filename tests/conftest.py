@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from infra.local import sign_in
 from infra.local.accounts import Accounts, generated, names
-from infra.local.broker import Broker, BrokerPlan
+from infra.local.broker import ACCESS_KEY, SECRET_KEY, Broker, BrokerPlan
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres, PostgresPlan
 from infra.local.tokens import Grant, Signer, new_key
@@ -112,8 +112,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
     """One ministack for the session."""
     running = Broker(BrokerPlan(tmp_path_factory.mktemp("broker"), free_port()))
     await running.start()
-    plan = running.plan
-    yield BrokerAddress(running.endpoint, plan.region, plan.access_key, plan.secret_key)
+    yield BrokerAddress(running.endpoint, running.plan.region, ACCESS_KEY, SECRET_KEY)
     await running.stop()
 
 

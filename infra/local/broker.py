@@ -11,6 +11,9 @@ from infra.local.child import SYSTEM_PATH, Child, Command, Spawn
 from infra.local.ports import LOOPBACK, ensure_free
 
 READY_PATH = "/_ministack/health"
+# Clients must sign, but the broker does not check; twelve digits would become the account id.
+ACCESS_KEY = "local"
+SECRET_KEY = "local-only"  # noqa: S105 - opens nothing
 
 
 class BrokerFailed(Exception):
@@ -26,8 +29,6 @@ class BrokerPlan:
     port_setting: str = "BROKER_PORT"
     region: str = "eu-west-2"
     log: Path | None = None
-    access_key: str = "local"
-    secret_key: str = "local-only"  # noqa: S105 - the broker checks no signature
     ready_seconds: float = 30
     # It drains open long polls for about three seconds.
     stop_seconds: float = 10
@@ -81,8 +82,9 @@ class Broker:
             await self._child.stop(self.plan.stop_seconds)
             self._child = None
 
-    def _command(self) -> Command:
-        env = {
+    def environment(self) -> dict[str, str]:
+        """Everything that ministack is told."""
+        return {
             "PATH": SYSTEM_PATH,
             "HOME": str(self.plan.directory),
             "TMPDIR": str(self.plan.directory),  # it writes a pid file there
@@ -97,7 +99,10 @@ class Broker:
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
         }
-        return Command("broker", (sys.executable, "-m", "ministack"), env, cwd=self.plan.directory)
+
+    def _command(self) -> Command:
+        argv = (sys.executable, "-m", "ministack")
+        return Command(self.name, argv, self.environment(), cwd=self.plan.directory)
 
 
 async def answers(url: str, seconds: float = 2) -> bool:

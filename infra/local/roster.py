@@ -6,6 +6,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+import orjson
+
+from infra.local.broker import ACCESS_KEY, SECRET_KEY
+
 
 @dataclass(frozen=True)
 class ServiceSpec:
@@ -73,27 +77,41 @@ def databases(specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is the same for every process of one estate."""
+    """What there is to tell a process of one estate: where the others are, and its own secrets only."""
 
-    root: Path
     urls: Mapping[str, str]
     aws_endpoint: str
     aws_region: str
     messaging_file: Path
     log_level: str
+    key_file: Path
+    dsns: Mapping[str, str]
+    secrets: Mapping[str, str]
 
     def environment(self, spec: ServiceSpec, port: int) -> dict[str, str]:
-        """Tell a process everything but its secrets."""
+        """Everything the process is told."""
         told = {ADDRESS[name]: url for name, url in self.urls.items() if name in ADDRESS}
-        return told | {
+        common = {
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(port),
             "AWS_ENDPOINT_URL": self.aws_endpoint,
             "AWS_REGION": self.aws_region,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local-only",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "MESSAGING_FILE": str(self.messaging_file),
             "LOG_LEVEL": self.log_level,
             "PYTHONUNBUFFERED": "1",
             "SERVICE": spec.name,
         }
+        return told | common | self._own(spec)
+
+    def _own(self, spec: ServiceSpec) -> dict[str, str]:
+        own: dict[str, str] = {}
+        if spec.database:
+            own["DATABASE_URL"] = self.dsns[spec.database]
+        if spec.client:
+            own |= {"CLIENT_ID": spec.client, "CLIENT_SECRET": self.secrets[spec.client]}
+        if spec.name == "sign_in":
+            own["SIGN_IN_SECRETS"] = orjson.dumps(dict(self.secrets)).decode()
+            own["SIGN_IN_KEY_FILE"] = str(self.key_file)
+        return own

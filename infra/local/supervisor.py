@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from infra.local import accounts, endpoints, logs
-from infra.local.broker import Broker, BrokerPlan
+from infra.local.broker import ACCESS_KEY, SECRET_KEY, Broker, BrokerPlan
 from infra.local.child import Child, Command
 from infra.local.keeper import Backoff, Keeper, Part
 from infra.local.leftovers import Leftovers, only_one
@@ -129,8 +129,8 @@ class Estate:
                 "url": broker_url,
                 "pid": self._pid("broker"),
                 "region": self.settings.aws_region,
-                "accessKeyId": self.broker.plan.access_key,
-                "secretAccessKey": self.broker.plan.secret_key,
+                "accessKeyId": ACCESS_KEY,
+                "secretAccessKey": SECRET_KEY,
                 "messagingFile": str(self.settings.messaging_file),
             },
             "postgres": {"port": self._ports["postgres"], "pid": self._pid("postgres")},
@@ -192,7 +192,7 @@ class Estate:
     def _plan(self, spec: ServiceSpec) -> ProcessPlan:
         port = self._ports[spec.name]
         settings = self.settings
-        env = self._surroundings().environment(spec, port) | self._own_secrets(spec)
+        env = self._surroundings().environment(spec, port)
         return ProcessPlan(
             name=spec.name,
             module=spec.module,
@@ -209,24 +209,15 @@ class Estate:
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
-            root=ROOT,
             urls={name: self._url(name) for name in self._ports},
             aws_endpoint=self.settings.broker_endpoint or self.broker.endpoint,
             aws_region=self.settings.aws_region,
             messaging_file=self.settings.messaging_file,
             log_level=self.settings.log_level,
+            key_file=self.settings.data_dir / "sign-in" / "key.pem",
+            dsns=self._dsns,
+            secrets=self._secrets,
         )
-
-    def _own_secrets(self, spec: ServiceSpec) -> dict[str, str]:
-        own: dict[str, str] = {}
-        if spec.database:
-            own["DATABASE_URL"] = self._dsns[spec.database]
-        if spec.client:
-            own |= {"CLIENT_ID": spec.client, "CLIENT_SECRET": self._secrets[spec.client]}
-        if spec.name == "sign_in":
-            own["SIGN_IN_SECRETS"] = orjson.dumps(self._secrets).decode()
-            own["SIGN_IN_KEY_FILE"] = str(self.settings.data_dir / "sign-in" / "key.pem")
-        return own
 
     def _kept_secrets(self) -> dict[str, str]:
         """Read the secrets of clients and people; whoever is new on the list gets one."""

@@ -1,0 +1,1 @@
+"""The same estate in containers: what docker-compose.yml needs besides images."""

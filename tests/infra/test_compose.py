@@ -1,0 +1,92 @@
+"""docker-compose.yml says what the code says: same services, ports, environment, passwords; and nothing that is not."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import yaml
+
+from infra.containers import secrets
+from infra.local.accounts import names
+from infra.local.broker import Broker, BrokerPlan
+from infra.local.roster import ServiceSpec, Surroundings, databases, roster
+from infra.local.settings import ROOT, EstateSettings
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+NOT_OURS = {"postgres", "broker", "topology"}
+# Told on one machine only: which service it is, the image knows; Python's buffering too.
+LOCAL_ONLY = {"PYTHONUNBUFFERED", "SERVICE"}
+
+
+def told_on_one_machine(spec: ServiceSpec) -> dict[str, str]:
+    settings = EstateSettings()
+    surroundings = Surroundings(
+        urls={known.name: f"http://127.0.0.1:{getattr(settings, known.port_setting)}" for known in roster()},
+        aws_endpoint=f"http://127.0.0.1:{settings.broker_port}",
+        aws_region=settings.aws_region,
+        messaging_file=settings.messaging_file,
+        log_level=settings.log_level,
+        key_file=Path("key.pem"),
+        dsns=dict.fromkeys(databases(roster()), ""),
+        secrets=dict.fromkeys(names(), ""),
+    )
+    return surroundings.environment(spec, getattr(settings, spec.port_setting))
+
+
+def test_the_same_processes_run_in_containers() -> None:
+    assert set(SERVICES) - NOT_OURS == {spec.name for spec in roster()}
+
+
+@pytest.mark.parametrize("spec", roster(), ids=lambda spec: spec.name)
+def test_a_process_is_told_the_same_in_a_container(spec: ServiceSpec) -> None:
+    on_one_machine = told_on_one_machine(spec)
+    in_a_container: dict[str, str] = SERVICES[spec.name]["environment"]
+    assert set(in_a_container) == set(on_one_machine) - LOCAL_ONLY
+    for name, value in in_a_container.items():
+        if name.startswith("API_BASE_URL_"):
+            # http://mapping:8083 there is http://127.0.0.1:8083 here.
+            assert re.sub(r"//\w+:", "//127.0.0.1:", value) == on_one_machine[name]
+    for name in ("HTTP_PORT", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert in_a_container[name] == on_one_machine[name]
+    assert SERVICES[spec.name]["ports"] == [f"127.0.0.1:{on_one_machine['HTTP_PORT']}:{on_one_machine['HTTP_PORT']}"]
+
+
+@pytest.mark.parametrize("spec", [spec for spec in roster() if spec.tier == "service"], ids=lambda spec: spec.name)
+def test_an_image_has_one_service_that_exists(spec: ServiceSpec) -> None:
+    assert SERVICES[spec.name]["build"]["args"] == {"SERVICE": spec.name}
+    assert (ROOT / spec.folder / "__main__.py").is_file()
+
+
+def test_every_password_that_compose_asks_for_is_generated_and_no_other() -> None:
+    asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    assert asked == set(secrets.variables())
+
+
+def test_the_sign_in_server_is_given_the_secrets_of_the_services() -> None:
+    lines = dict(line.split("=", 1) for line in secrets.written().splitlines())
+    everybody = orjson.loads(lines["SIGN_IN_SECRETS"].strip("'"))
+    assert everybody["to-nomis"] == lines["TO_NOMIS_CLIENT_SECRET"]
+    assert everybody["operator"]
+
+
+def test_each_database_is_created_for_its_service() -> None:
+    script = (ROOT / "infra/containers/create-databases.sh").read_text()
+    assert tuple(re.findall(r'^create (\w+) "\$\w+"$', script, re.MULTILINE)) == tuple(
+        sorted(databases(roster()), key=script.index),
+    )
+    assert set(re.findall(r"^create (\w+)", script, re.MULTILINE)) == set(databases(roster()))
+
+
+def test_the_broker_is_the_locked_one_and_opens_nothing_else(tmp_path: Path) -> None:
+    here = Broker(BrokerPlan(tmp_path, 4566)).environment()
+    there = SERVICES["broker"]["environment"]
+    same = ("GATEWAY_PORT", "MINISTACK_REGION", "SERVICES", "IOT_MTLS_ENABLED", "SFTP_ENABLED")
+    assert {name: there[name] for name in same} == {name: here[name] for name in same}
+
+
+def test_every_published_port_is_on_loopback() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert all(port.startswith("127.0.0.1:") for port in published)

@@ -1,6 +1,5 @@
 """What every test may ask for: a real PostgreSQL, a real broker, a database of its own; one loop for the session."""
 
-import importlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from infra.local.broker import ACCESS_KEY, SECRET_KEY, Broker, BrokerPlan
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres, PostgresPlan
 from infra.local.tokens import Grant, Signer, new_key
+from libs.db import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
@@ -72,7 +72,7 @@ class Databases:
         connection = await asyncpg.connect(self.server.dsn(name, LOGIN))
         try:
             for folder in folders:
-                await importlib.import_module("libs.db.schema").apply(connection, folder)
+                await schema.apply(connection, folder)
         finally:
             await connection.close()
 

@@ -85,3 +85,12 @@ async def test_every_test_has_a_database_of_its_own(database: MakeDatabase) -> N
     connection = await asyncpg.connect(second)
     assert await connection.fetchval("SELECT to_regclass('mine')") is None
     await connection.close()
+
+
+async def test_a_database_comes_with_the_schema_that_was_asked_for(database: MakeDatabase, tmp_path: Path) -> None:
+    (tmp_path / "0001_first.sql").write_text("CREATE TABLE asked_for (word text)")
+    for _ in range(2):
+        connection = await asyncpg.connect(await database(tmp_path))
+        assert await connection.fetchval("SELECT count(*) FROM asked_for") == 0
+        await connection.execute("INSERT INTO asked_for VALUES ('of one test only')")
+        await connection.close()

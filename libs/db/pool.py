@@ -1,9 +1,11 @@
 """A bounded asyncpg pool whose every wait has a limit, and which does not pay for a reset nobody needs."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import asyncpg
 import orjson
@@ -11,7 +13,11 @@ from asyncpg.pool import PoolConnectionProxy
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 Row: TypeAlias = asyncpg.Record
-Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    # Generic in the stubs only.
+    Connection = asyncpg.Connection | PoolConnectionProxy
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 JSONB_VERSION = b"\x01"

@@ -1,0 +1,219 @@
+"""Makes an aiohttp application of routes, roles and problems, and serves it until told to stop."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler as AiohttpHandler
+from pydantic import BaseModel, PositiveFloat, PositiveInt
+
+from libs.web import binding
+from libs.web.answering import encoder, respond
+from libs.web.auth import AuthSettings, Caller, NotSignedIn, Verifier, verifier
+from libs.web.health import Health
+from libs.web.openapi import document
+from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, hmpps
+from libs.web.routing import OPEN, Reply, Route
+
+BODY_BYTES_MAX = 10 * 1024 * 1024
+ROUTES = web.AppKey("routes", tuple[Route, ...])
+HEALTH = web.AppKey("health", Health)
+NO_INFO: Mapping[str, object] = MappingProxyType({})
+log = structlog.get_logger()
+
+
+class ServerSettings(BaseModel, frozen=True):
+    """How long connections and requests may take."""
+
+    keepalive_seconds: PositiveFloat = 75
+    shutdown_seconds: PositiveFloat = 20
+    backlog: PositiveInt = 512
+
+
+def application(
+    *,
+    service: str,
+    routes: Sequence[Route],
+    problems: Mapping[type[Exception], Problem],
+    auth: AuthSettings,
+    health: Health,
+    info: Mapping[str, object] = NO_INFO,
+    style: ProblemStyle = hmpps,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> web.Application:
+    """Build the application; a handler whose signature is unclear fails here and not at its first request."""
+    edge = Edge(ProblemWriter(problems, style))
+    app = web.Application(middlewares=[edge.strangers], client_max_size=body_bytes_max)
+    described = document(service, routes, edge.writer)
+    everything = (*routes, *_open_routes(service, health, info, described))
+    for route in everything:
+        handler = edge.handler(route)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, handler)
+    app[ROUTES] = everything
+    app[HEALTH] = health
+
+    async def with_verifier(_: web.Application) -> AsyncIterator[None]:
+        async with verifier(auth) as opened:
+            edge.verifier = opened
+            yield
+
+    app.cleanup_ctx.append(with_verifier)
+    return app
+
+
+class Edge:
+    """Where every request comes in and every exception stops."""
+
+    def __init__(self, writer: ProblemWriter) -> None:
+        self.writer = writer
+        self.verifier: Verifier | None = None
+
+    def handler(self, route: Route) -> AiohttpHandler:
+        """Compile a route: check the caller, bind, call, encode, and tell the log."""
+        signature = binding.signature_of(route)
+        call = binding.bound(route.handler, signature)
+        encode = encoder(signature.answer, omit_none=route.omit_none)
+        needs, status, template, is_open = route.needs, route.status, route.path, route.needs.is_open
+
+        async def answer(request: web.Request, caller: Caller | None) -> web.StreamResponse:
+            if caller is not None:
+                caller.require(needs)
+            return respond(await call(request, caller), status, encode)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._guarded(request, template, answer, is_open=is_open)
+
+        return handle
+
+    @web.middleware
+    async def strangers(self, request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+        """Answer what no route answers: 401 first, then 404 or 405."""
+        missed = request.match_info.http_exception
+        if missed is None:
+            return await handler(request)
+
+        async def refuse(request: web.Request, _: Caller | None) -> web.StreamResponse:
+            if isinstance(missed, web.HTTPMethodNotAllowed):
+                allowed = ", ".join(sorted(missed.allowed_methods))
+                raise MethodUnknown(f"{request.method} is not allowed here; {allowed} is", {"Allow": allowed})
+            raise RouteUnknown(f"no resource at {request.path}")
+
+        return await self._guarded(request, "-", refuse, is_open=False)
+
+    async def _guarded(
+        self,
+        request: web.Request,
+        template: str,
+        answer: Callable[[web.Request, Caller | None], Awaitable[web.StreamResponse]],
+        *,
+        is_open: bool,
+    ) -> web.StreamResponse:
+        started = time.perf_counter()
+        caller: Caller | None = None
+        try:
+            if not is_open:
+                caller = await self._caller(request)
+            response = await answer(request, caller)
+        except NotSignedIn as refused:
+            response = web.Response(status=401, headers={"WWW-Authenticate": refused.challenge})
+        except Exception as error:  # noqa: BLE001 - the web kit's edge: everything becomes a problem body
+            response = self._problem(error, request, template)
+        if not is_open:
+            log.info(
+                "request",
+                method=request.method,
+                route=template,
+                status=response.status,
+                ms=round((time.perf_counter() - started) * 1000, 2),
+                client=caller and caller.client_id,
+            )
+        return response
+
+    async def _caller(self, request: web.Request) -> Caller:
+        assert self.verifier is not None, "the application has not been started"
+        header = request.headers.get("Authorization")
+        return self.verifier.remembered(header) or await self.verifier.caller(header)
+
+    def _problem(self, error: Exception, request: web.Request, template: str) -> web.Response:
+        if isinstance(error, web.HTTPException):
+            error = RouteUnknown(error.reason) if error.status == 404 else error  # noqa: PLR2004 - HTTP's own number
+        if self.writer.problem(type(error)) is None:
+            log.error("request-failed", method=request.method, route=template, exc_info=error)
+        return self.writer.response(error, request.path)
+
+
+def _open_routes(
+    service: str, health: Health, info: Mapping[str, object], described: Mapping[str, Any]
+) -> tuple[Route, ...]:
+    up: Mapping[str, object] = {"status": "UP"}
+    about = {"build": {"name": service}, **info}
+    build_info = about["build"]
+    version = str(build_info.get("version", "dev")) if isinstance(build_info, Mapping) else "dev"
+
+    async def whole() -> Reply[dict[str, Any]]:
+        components = {name: detail.body() for name, detail in (await health.components()).items()}
+        down = any(component["status"] == "DOWN" for component in components.values())
+        components["healthInfo"] = {"status": "UP", "details": {"version": version}}
+        return Reply({"status": "DOWN" if down else "UP", "components": components}, 503 if down else 200)
+
+    async def alive() -> Mapping[str, object]:
+        return up
+
+    async def ready() -> Reply[Mapping[str, object]]:
+        return Reply({"status": "OUT_OF_SERVICE"}, 503) if health.draining else Reply(up)
+
+    async def build() -> Mapping[str, object]:
+        return about
+
+    async def api_docs() -> Mapping[str, Any]:
+        return described
+
+    named = {
+        "/health": whole,
+        "/health/ping": alive,
+        "/health/liveness": alive,
+        "/health/readiness": ready,
+        "/info": build,
+        "/v3/api-docs": api_docs,
+    }
+    return tuple(Route("GET", path, handler, OPEN) for path, handler in named.items())
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Make an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def serve(
+    app: web.Application,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    settings: ServerSettings = ServerSettings(),  # noqa: B008 - frozen
+) -> None:
+    """Serve until `stop` is set; then take no new connections and let running requests end."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=settings.keepalive_seconds,
+        shutdown_timeout=settings.shutdown_seconds,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=settings.backlog).start()
+        log.info("serving", host=host, port=port)
+        await stop.wait()
+        app[HEALTH].draining = True
+    finally:
+        await runner.cleanup()
+        log.info("stopped")

@@ -1,0 +1,62 @@
+"""What a service says about its doors: path, handler, who may enter, and what can go wrong."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Self, TypeVar
+
+Answer = TypeVar("Answer")
+Handler = Callable[..., Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a caller must bring: any one of the roles and, if named, the scope."""
+
+    roles: frozenset[str]
+    scope: str | None = None
+    is_open: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.roles) == self.is_open:
+            raise ValueError("a door has a role or is open, never both, never neither")
+
+    @classmethod
+    def role(cls, *roles: str, scope: str | None = None) -> Self:
+        """Ask for any one of these roles."""
+        return cls(frozenset(roles), scope)
+
+
+OPEN = Needs(frozenset(), is_open=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path; the handler's signature says the rest (see `binding`)."""
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs
+    status: int = field(default=200, kw_only=True)
+    summary: str = field(default="", kw_only=True)
+    problems: Sequence[type[Exception]] = field(default=(), kw_only=True)
+    tags: Sequence[str] = field(default=(), kw_only=True)
+    deprecated: bool = field(default=False, kw_only=True)
+    omit_none: bool = field(default=True, kw_only=True)
+    # Shown in the document only; for handlers that answer `Reply` or `JsonBytes`.
+    answers: Any = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[Answer]):
+    """An answer that also chooses its status or headers."""
+
+    value: Answer
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class JsonBytes(bytes):
+    """JSON that is serialised already and goes out as it is."""
+
+    __slots__ = ()

@@ -14,6 +14,7 @@ from infra.local.keeper import CANNOT_START
 from infra.local.leftovers import AlreadyRunning
 from infra.local.settings import EstateSettings
 from infra.local.supervisor import Estate, purge
+from libs.telemetry import logging
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ def show(estate: Estate) -> None:
 def main() -> int:
     """Run the command that was asked for."""
     command, settings = arguments(sys.argv[1:])
+    logging.configure("estate", settings.log_level, pretty=True)
     if command == "up":
         return asyncio.run(keep_up(Estate(settings)))
     try:

@@ -8,6 +8,14 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from libs.web.application import application as web_application
+from libs.web.auth import AuthSettings
+from libs.web.health import Health
+from libs.web.problems import Problem
+from libs.web.routing import OPEN, Route
+
+Prison = Mapping[str, Any]
+
 TYPES = MappingProxyType(
     {
         "HMP": "His Majesty's Prison",
@@ -18,38 +26,41 @@ TYPES = MappingProxyType(
 )
 
 
-def register() -> Mapping[str, Mapping[str, Any]]:
+class PrisonUnknown(Exception):
+    """The register has no such prison."""
+
+
+def register() -> Mapping[str, Prison]:
     """Read the register: 125 open and 46 closed prisons, by id."""
     rows = orjson.loads((files("infra.local") / "prisons.json").read_bytes())
     return MappingProxyType({row["prisonId"]: _as_answered(row) for row in rows})
 
 
-def application(prisons: Mapping[str, Mapping[str, Any]] | None = None) -> web.Application:
+def application(auth: AuthSettings, prisons: Mapping[str, Prison] | None = None) -> web.Application:
     """Serve the register, or another one that a test brings."""
     known = register() if prisons is None else prisons
 
-    async def prison(request: web.Request) -> web.Response:
-        prison_id = request.match_info["prison_id"]
-        if prison_id in known:
-            return web.json_response(known[prison_id])
-        sentence = f"Prison {prison_id} not found"
-        body = {"status": 404, "userMessage": f"Prison not found: {sentence}", "developerMessage": sentence}
-        return web.json_response(body, status=404)
+    async def prison(prison_id: str) -> Prison:
+        if prison_id not in known:
+            raise PrisonUnknown(f"Prison {prison_id} not found")
+        return known[prison_id]
 
-    async def every(_: web.Request) -> web.Response:
-        return web.json_response(list(known.values()))
+    async def every() -> list[Prison]:
+        return list(known.values())
 
-    async def ping(_: web.Request) -> web.Response:
-        return web.json_response({"status": "UP"})
+    return web_application(
+        service="prison-register",
+        routes=[
+            Route("GET", "/prisons/id/{prison_id}", prison, OPEN, problems=[PrisonUnknown]),
+            Route("GET", "/prisons", every, OPEN),
+        ],
+        problems={PrisonUnknown: Problem(404, "Prison not found", user_prefix="Prison not found: ")},
+        auth=auth,
+        health=Health(),
+    )
 
-    app = web.Application()
-    app.router.add_get("/prisons/id/{prison_id}", prison)
-    app.router.add_get("/prisons", every)
-    app.router.add_get("/health/ping", ping)
-    return app
 
-
-def _as_answered(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_answered(row: Prison) -> Prison:
     types = [{"code": code, "description": TYPES[code]} for code in row["types"]]
     operator = "Private company" if row["contracted"] else "PSP"
     return {**row, "types": types, "operators": [{"name": operator}], "addresses": []}

@@ -17,7 +17,7 @@ from infra.local.broker import ACCESS_KEY, SECRET_KEY, Broker, BrokerPlan
 from infra.local.child import Child, Command
 from infra.local.keeper import Backoff, Keeper, Part
 from infra.local.leftovers import Leftovers, only_one
-from infra.local.ports import free_port
+from infra.local.ports import PortTaken, ensure_free, free_port
 from infra.local.postgres import DURABLE, UNSYNCED, Postgres, PostgresPlan
 from infra.local.process import Process, ProcessPlan
 from infra.local.roster import ServiceSpec, Surroundings, databases, roster
@@ -67,6 +67,7 @@ class Estate:
         """All ready when this returns. What was started before a failure is stopped again by `stop`."""
         self._until_stop.enter_context(only_one(self.settings.data_dir))
         await asyncio.to_thread(self._leftovers.end, self.settings.stop_seconds)
+        self._refuse_taken_ports()
         self._secrets = self._kept_secrets()
         await self._keep(self.postgres, self._databases_ready)
         if self.settings.broker_endpoint is None:
@@ -82,9 +83,8 @@ class Estate:
 
     async def stop(self) -> None:
         """Services first, the database last; returns when all are gone. May be called twice."""
-        order = [spec.name for spec in self.specs if spec.tier == "service"]
-        order_stand_ins = [spec.name for spec in self.specs if spec.tier == "stand-in"]
-        for names in (order, order_stand_ins, ["broker"], ["postgres"]):
+        tiers = [_names(spec for spec in self.specs if spec.tier == tier) for tier in ("service", "stand-in")]
+        for names in (*tiers, ["broker"], ["postgres"]):
             await asyncio.gather(*(self._keepers[name].stop() for name in names if name in self._keepers))
         if self._keepers:
             self._leftovers.forget()
@@ -137,6 +137,18 @@ class Estate:
             "databases": {name: {"dsn": dsn} for name, dsn in self._dsns.items()},
             "signIn": endpoints.sign_in_entry(self._url("sign_in"), self._secrets),
         }
+
+    def _refuse_taken_ports(self) -> None:
+        """Tell all of them at once, before anything is started."""
+        used = ["postgres", *(["broker"] if self.settings.broker_endpoint is None else []), *_names(self.specs)]
+        taken = []
+        for name in used:
+            try:
+                ensure_free(self._ports[name], f"{name}_port".upper())
+            except PortTaken as error:
+                taken.append(error)
+        if taken:
+            raise ExceptionGroup("ports are taken", taken)
 
     async def _keep(self, part: Part, on_ready: Callable[[bool], Awaitable[None]]) -> None:
         settings = self.settings
@@ -258,6 +270,10 @@ def purge(settings: EstateSettings) -> None:
                 path.unlink(missing_ok=True)
     if not any(directory.iterdir()):
         directory.rmdir()
+
+
+def _names(specs: Iterable[ServiceSpec]) -> list[str]:
+    return [spec.name for spec in specs]
 
 
 def _ports(settings: EstateSettings) -> Mapping[str, int]:

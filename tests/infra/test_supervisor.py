@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from infra.local.keeper import Backoff
 from infra.local.leftovers import AlreadyRunning
 from infra.local.logs import cut
 from infra.local.ports import PortTaken
+from infra.local.process import ProcessFailed
 from infra.local.roster import STAND_INS, ServiceSpec
 from infra.local.settings import EstateSettings
 from infra.local.supervisor import Estate, purge
@@ -37,6 +39,14 @@ async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
     await running.start()
     yield running
     await running.stop()
+
+
+def runs(pid: int) -> bool:
+    """A process that is dead but not yet waited for, by whoever took it over, does not run."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def signing_key(estate: Estate) -> object:
@@ -91,14 +101,30 @@ async def test_everything_listens_on_loopback_only(estate: Estate) -> None:
         assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
 
 
-async def test_a_taken_port_is_told_and_nothing_is_left_running(tmp_path: Path, estate: Estate) -> None:
-    taken = int(estate.endpoints["services"]["sign_in"]["url"].rsplit(":", 1)[1])
-    second = Estate(settings(tmp_path / "other", sign_in_port=taken), SPECS)
+async def test_every_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as one, socket.socket() as other:
+        ports = []
+        for taken in (one, other):
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            ports.append(taken.getsockname()[1])
+        estate = Estate(settings(tmp_path, sign_in_port=ports[0], broker_port=ports[1]), SPECS)
+        with pytest.raises(ExceptionGroup) as caught:
+            await estate.start()
+        assert caught.group_contains(PortTaken, match=f"{ports[0]}.*SIGN_IN_PORT")
+        assert caught.group_contains(PortTaken, match=f"{ports[1]}.*BROKER_PORT")
+        assert estate.names == ()
+        await estate.stop()
+
+
+async def test_when_a_part_cannot_start_the_log_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
+    broken = settings(tmp_path, service_env={"sign_in": {"SIGN_IN_SECRETS": "no JSON"}})
+    estate = Estate(broken, SPECS)
     with pytest.raises(ExceptionGroup) as caught:
-        await second.start()
-    assert caught.group_contains(PortTaken, match=f"{taken}.*SIGN_IN_PORT")
-    broker = psutil.Process(second.endpoints["broker"]["pid"])
-    await second.stop()
+        await estate.start()
+    assert caught.group_contains(ProcessFailed, match="sign_in.*logs/sign_in.log")
+    broker = psutil.Process(estate.endpoints["broker"]["pid"])
+    await estate.stop()
     assert not broker.is_running()
 
 
@@ -118,7 +144,7 @@ async def test_after_a_sigkill_of_the_supervisor_a_new_start_finds_the_data_and_
     estate = Estate(settings(data), SPECS)
     await estate.start()
     gone = [first["broker"]["pid"], first["postgres"]["pid"], first["services"]["sign_in"]["pid"]]
-    assert not [pid for pid in gone if psutil.pid_exists(pid)]
+    assert not [pid for pid in gone if runs(pid)]
     assert estate.endpoints["signIn"]["clients"] == first["signIn"]["clients"]
     await estate.stop()
     (data / "mine.txt").write_text("not the estate's")

@@ -105,7 +105,7 @@ class Prisoners:
 
     async def movements(self, prison_id: str) -> Mapping[str, Any]:
         """Count who came and went today."""
-        return self._movements.get(prison_id, NO_MOVEMENTS)
+        return dict(self._movements.get(prison_id, NO_MOVEMENTS))
 
 
 def application(auth: AuthSettings) -> web.Application:

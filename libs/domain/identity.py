@@ -1,0 +1,31 @@
+"""Who is who: ids that can be derived, and the rows that one side makes as a by-product.
+
+A mapping always beats a derived id. A location that is new from NOMIS gets the same id in sync and in migration, so
+creating it twice creates it once.
+"""
+
+from uuid import UUID, uuid5
+
+from libs.domain.nomis import NomisLocationId
+
+NOMIS_NAMESPACE = UUID("6f1b0c3e-52a7-5d0e-9a43-6d1f0e6c7a21")
+
+DPS_MODULE_PREFIX = "DPS_SYNCHRONISATION"
+
+# Visit rooms that the visits service makes in NOMIS through our own API user: DPS has never seen them.
+VSIP_SUFFIXES = ("-VISITS-VSIP_CLO", "-VISITS-VSIP_SOC", "-VISIT-VSIP_CLO", "-VISIT-VSIP_SOC")
+
+
+def dps_id_for(nomis_location_id: NomisLocationId) -> UUID:
+    """Return the DPS id that a location new from NOMIS gets, wherever it is met first."""
+    return uuid5(NOMIS_NAMESPACE, str(nomis_location_id))
+
+
+def is_vsip_room(description: str | None) -> bool:
+    """Whether this description names a room that the visits service made."""
+    return description is not None and description.endswith(VSIP_SUFFIXES)
+
+
+def written_by_dps(audit_module_name: str | None) -> bool:
+    """Whether a NOMIS event tells of a write of our own (prefix: later modules carry a suffix)."""
+    return audit_module_name is not None and audit_module_name.startswith(DPS_MODULE_PREFIX)

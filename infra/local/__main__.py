@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 
+import orjson
 import structlog
 from pydantic import ValidationError
 from rich.console import Console
@@ -25,7 +26,8 @@ def arguments(words: list[str]) -> tuple[str, EstateSettings]:
     parser.add_argument("command", choices=["up", "purge"], nargs="?", default="up")
     for name, field in EstateSettings.model_fields.items():
         flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, help=field.description, default=argparse.SUPPRESS, metavar=name.upper())
+        read = orjson.loads if name == "service_env" else str
+        parser.add_argument(flag, type=read, help=field.description, default=argparse.SUPPRESS, metavar=name.upper())
     chosen = vars(parser.parse_args(words))
     command = chosen.pop("command")
     try:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 SYNC_ROLES = frozenset({"NOMIS_LOCATIONS", "SYNC_LOCATIONS", "VIEW_LOCATIONS"})
 STAFF_ROLES = frozenset({"VIEW_LOCATIONS", "MAINTAIN_LOCATIONS", "READ_LOCATION_REFERENCE_DATA"})
@@ -31,6 +32,14 @@ class Client:
     scopes: tuple[str, ...] = ("read", "write")
     redirects: tuple[str, ...] = ()
 
+    def trusts(self, redirect: str) -> bool:
+        """Whether a person may be sent there; on loopback any port will do (RFC 8252 §7.3), as ours can be chosen."""
+        try:
+            parts = urlsplit(redirect)
+        except ValueError:
+            return False
+        return parts._replace(netloc=parts.hostname or "").geturl() in self.redirects and parts.username is None
+
 
 @dataclass(frozen=True)
 class User:
@@ -49,9 +58,7 @@ CLIENTS = (
     Client("migration", SYNC_ROLES | {"MIGRATE_LOCATIONS"}),
     Client("reconciliation", SYNC_ROLES),
     Client(
-        "staff-ui",
-        frozenset(),
-        redirects=("http://127.0.0.1:8088/sign-in/callback", "http://localhost:8088/sign-in/callback"),
+        "staff-ui", frozenset(), redirects=("http://127.0.0.1/sign-in/callback", "http://localhost/sign-in/callback")
     ),
     Client("operator", OPERATOR_ROLES),
 )

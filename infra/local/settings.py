@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,3 +51,9 @@ class EstateSettings(BaseSettings):
         default_factory=dict,
         description='more environment for some services, as JSON: {"locations": {"EVENTS_AS_EPOCH": "true"}}',
     )
+
+    @classmethod
+    def on_free_ports(cls, data_dir: Path, **chosen: Any) -> Self:
+        """Choose free ports, so that the estate can run beside others."""
+        ports = {name: 0 for name in cls.model_fields if name.endswith("_port")}
+        return cls.model_validate({**ports, "data_dir": data_dir, **chosen})

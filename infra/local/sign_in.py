@@ -95,7 +95,7 @@ class SignIn:
         """Show the page, or take what was typed into it and send the person back with a code."""
         form = {**request.query, **{key: str(value) for key, value in (await request.post()).items()}}
         client = self._accounts.client(form.get("client_id", ""))
-        if client is None or form.get("redirect_uri") not in client.redirects:
+        if client is None or not client.trusts(form.get("redirect_uri", "")):
             # Never redirected: the address itself is what cannot be trusted.
             return _page(form, "Unknown client or return address.", 400)
         if form.get("code_challenge_method") != "S256" or not form.get("code_challenge"):

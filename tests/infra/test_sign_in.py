@@ -113,7 +113,12 @@ async def test_a_code_needs_its_verifier(auth: Auth) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"redirect_uri": "http://elsewhere.example/"}, {"client_id": "nobody"}, {"code_challenge": ""}],
+    [
+        {"redirect_uri": "http://elsewhere.example/"},
+        {"redirect_uri": "http://127.0.0.1:8088@elsewhere.example/sign-in/callback"},
+        {"client_id": "nobody"},
+        {"code_challenge": ""},
+    ],
 )
 async def test_an_untrusted_request_is_never_sent_back(auth: Auth, change: dict[str, str]) -> None:
     async with (

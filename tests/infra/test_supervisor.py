@@ -23,19 +23,16 @@ from infra.local.roster import STAND_INS, ServiceSpec
 from infra.local.settings import EstateSettings
 from infra.local.supervisor import Estate, purge
 
-FREE = {name: 0 for name in EstateSettings.model_fields if name.endswith("_port")}
 SPECS: tuple[ServiceSpec, ...] = STAND_INS[:1]
 
 
 def settings(directory: Path, **chosen: object) -> EstateSettings:
-    return EstateSettings.model_validate(
-        {**FREE, "data_dir": directory, "restart_first_seconds": 0.01, "postgres_fsync": False, **chosen}
-    )
+    return EstateSettings.on_free_ports(directory, restart_first_seconds=0.01, postgres_fsync=False, **chosen)
 
 
-@pytest.fixture
-async def estate(tmp_path: Path) -> AsyncIterator[Estate]:
-    running = Estate(settings(tmp_path / "data"), SPECS)
+@pytest.fixture(scope="module")
+async def estate(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Estate]:
+    running = Estate(settings(tmp_path_factory.mktemp("estate")), SPECS)
     await running.start()
     yield running
     await running.stop()
@@ -130,8 +127,7 @@ async def test_when_a_part_cannot_start_the_log_is_named_and_nothing_is_left_run
 
 async def test_after_a_sigkill_of_the_supervisor_a_new_start_finds_the_data_and_no_leftovers(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    flags = [word for name in FREE for word in (f"--{name.replace('_', '-')}", "0")]
-    command = (sys.executable, "-m", "tests.infra.small_estate", "up", "--data-dir", str(data), *flags)
+    command = (sys.executable, "-m", "tests.infra.small_estate", str(data))
     supervisor = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert supervisor.stdout is not None
     output = b""

@@ -90,7 +90,7 @@ def main() -> int:
     if command == "up":
         return asyncio.run(keep_up(Estate(settings)))
     try:
-        purge(settings)
+        asyncio.run(purge(settings))
     except AlreadyRunning as refused:
         sys.stderr.write(f"{refused}\n")
         return 1

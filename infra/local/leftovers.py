@@ -1,5 +1,6 @@
 """Which processes are ours, kept on disk: a supervisor that was killed leaves children that the next one must end."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -16,6 +17,7 @@ log = structlog.get_logger()
 
 # Start times are reckoned from the boot time, which may be off by some hundredths between two looks.
 SAME_START_SECONDS = 1.0
+POLL_SECONDS = 0.05
 
 
 class AlreadyRunning(Exception):
@@ -81,24 +83,26 @@ class Leftovers:
         self._marks = {}
         self._file.unlink(missing_ok=True)
 
-    def end(self, seconds: float) -> list[str]:
+    async def end(self, seconds: float) -> list[str]:
         """End what an earlier supervisor left running, the last started first; name what was found."""
         if not self._file.exists():
             return []
         marks = [Mark(**row) for row in orjson.loads(self._file.read_bytes())]
-        found = [(mark, process) for mark in reversed(marks) if (process := mark.process())]
-        for mark, process in found:
+        found = [mark for mark in reversed(marks) if mark.process()]
+        for mark in found:
             log.warning("leftover-found", part=mark.name, pid=mark.pid)
-            _end(process, mark.stop_signal, seconds)
+            await _end(mark, seconds)
         self._file.unlink()
-        return [mark.name for mark, _ in found]
+        return [mark.name for mark in found]
 
 
-def _end(process: psutil.Process, stop_signal: int, seconds: float) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(stop_signal)
-        try:
-            process.wait(seconds)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(seconds)
+async def _end(mark: Mark, seconds: float) -> None:
+    for sent in (mark.stop_signal, signal.SIGKILL):
+        if process := mark.process():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(sent)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                # Not psutil's own wait: it goes on until somebody buries the dead, which may be never.
+                while mark.process():  # noqa: ASYNC110 - no event tells of the end of a process that is not our child
+                    await asyncio.sleep(POLL_SECONDS)

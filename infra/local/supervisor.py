@@ -66,7 +66,7 @@ class Estate:
     async def start(self) -> None:
         """All ready when this returns. What was started before a failure is stopped again by `stop`."""
         self._until_stop.enter_context(only_one(self.settings.data_dir))
-        await asyncio.to_thread(self._leftovers.end, self.settings.stop_seconds)
+        await self._leftovers.end(self.settings.stop_seconds)
         self._refuse_taken_ports()
         self._secrets = self._kept_secrets()
         await self._keep(self.postgres, self._databases_ready)
@@ -256,13 +256,13 @@ class Estate:
 WRITTEN = ("postgres", "broker", "sign-in", "logs", "endpoints.json", "secrets.json", "pids.json", "supervisor.lock")
 
 
-def purge(settings: EstateSettings) -> None:
+async def purge(settings: EstateSettings) -> None:
     """Remove all data; refused while an estate runs on it."""
     directory = settings.data_dir
     if not directory.exists():
         return
     with only_one(directory):
-        Leftovers(directory / "pids.json").end(settings.stop_seconds)
+        await Leftovers(directory / "pids.json").end(settings.stop_seconds)
         for path in (directory / name for name in WRITTEN):
             if path.is_dir():
                 shutil.rmtree(path)

@@ -87,7 +87,7 @@ async def test_a_second_start_on_the_same_data_is_refused(estate: Estate) -> Non
         await second.start()
     await second.stop()
     with pytest.raises(AlreadyRunning):
-        purge(estate.settings)
+        await purge(estate.settings)
     assert estate.endpoints_file.exists()
 
 
@@ -144,7 +144,7 @@ async def test_after_a_sigkill_of_the_supervisor_a_new_start_finds_the_data_and_
     assert estate.endpoints["signIn"]["clients"] == first["signIn"]["clients"]
     await estate.stop()
     (data / "mine.txt").write_text("not the estate's")
-    purge(estate.settings)
+    await purge(estate.settings)
     assert [path.name for path in data.iterdir()] == ["mine.txt"]
 
 

@@ -36,6 +36,7 @@ class DatabaseSettings(BaseModel, frozen=True):
     connect_seconds: PositiveFloat = 5
     close_seconds: PositiveFloat = 10
     application_name: str = "house"
+    planner: dict[str, str] = {}
 
 
 class Tidy:
@@ -157,6 +158,7 @@ def _server_settings(settings: DatabaseSettings) -> dict[str, str]:
         "timezone": "UTC",
         # Our statements are short; compiling them costs more than running them.
         "jit": "off",
+        **settings.planner,
     }
 
 

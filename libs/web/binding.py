@@ -59,7 +59,7 @@ class SignatureUnclear(TypeError):
 class Signature:
     """What a handler asks for and answers, by annotation; the OpenAPI document is made from it too."""
 
-    path: Mapping[str, Any]
+    path: Mapping[str, tuple[str, Any]]
     query: type[BaseModel] | None
     body: Any
     body_required: bool
@@ -70,7 +70,7 @@ class Signature:
 def signature_of(route: Route) -> Signature:
     """Read the signature of a route's handler."""
     read = inspect.signature(route.handler, eval_str=True)
-    in_path = path_names(route.path)
+    in_path = {snake(name): name for name in PATH_NAME.findall(route.path)}
     parameters = read.parameters
     unknown = set(parameters) - set(in_path) - {"body", "query", "caller", "request"}
     unread = set(in_path) - set(parameters)
@@ -78,7 +78,7 @@ def signature_of(route: Route) -> Signature:
         raise SignatureUnclear(f"{route.method} {route.path}: {sorted(unknown | unread)}")
     body = parameters.get("body")
     return Signature(
-        path={name: parameters[name].annotation for name in in_path if name in parameters},
+        path={name: (wire, parameters[name].annotation) for name, wire in in_path.items() if name in parameters},
         query=parameters["query"].annotation if "query" in parameters else None,
         body=None if body is None else body.annotation,
         body_required=body is not None and body.default is inspect.Parameter.empty,
@@ -87,9 +87,9 @@ def signature_of(route: Route) -> Signature:
     )
 
 
-def path_names(path: str) -> tuple[str, ...]:
-    """List the names in a path template."""
-    return tuple(PATH_NAME.findall(path))
+def snake(name: str) -> str:
+    """Name the parameter that takes `{locationId}`: `location_id`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
 def bound(handler: Handler, signature: Signature) -> Call:
@@ -127,7 +127,7 @@ def _getter(name: str, signature: Signature) -> Getter:
             assert signature.query is not None
             return _query_getter(signature.query)
         case _:
-            return _path_getter(name, signature.path[name])
+            return _path_getter(*signature.path[name])
 
 
 def _path_getter(name: str, annotation: Any) -> Getter:
@@ -193,9 +193,11 @@ def body_decoder(annotation: Any) -> Decode:
 
 
 def holds_struct(annotation: Any) -> bool:
-    """Tell whether msgspec is meant."""
-    return (isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)) or any(
-        holds_struct(part) for part in get_args(annotation)
+    """Tell whether msgspec is meant: by a struct, or by a constraint written for it."""
+    return (
+        isinstance(annotation, msgspec.Meta)
+        or (isinstance(annotation, type) and issubclass(annotation, msgspec.Struct))
+        or any(holds_struct(part) for part in get_args(annotation))
     )
 
 
@@ -222,7 +224,7 @@ def _struct_decoder(annotation: Any) -> Decode:
             return read(raw)
         except msgspec.ValidationError as invalid:
             kind = BodyInvalid if STRUCT_CONSTRAINT.search(str(invalid)) else BodyUnreadable
-            raise kind(_told_by_struct(str(invalid))) from None
+            raise kind(told_by_struct(str(invalid))) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as malformed:
             raise BodyUnreadable(f"body: {malformed}") from None
 
@@ -251,7 +253,8 @@ def _rule(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _told_by_struct(message: str) -> str:
+def told_by_struct(message: str) -> str:
+    """Turn msgspec's sentence round: the field first, then the rule."""
     rule, _, place = message.partition(" - at ")
     field = place.strip("`").removeprefix("$").lstrip(".").replace("[", ".").replace("]", "").lstrip(".")
     return f"{field or 'body'}: {rule[:1].lower()}{rule[1:]}"

@@ -83,7 +83,7 @@ def _shapes(route: Route, signature: binding.Signature) -> Iterable[Shape]:
         yield signature.body, "validation"
     if signature.query is not None:
         yield signature.query, "validation"
-    for annotation in signature.path.values():
+    for _, annotation in signature.path.values():
         yield annotation, "validation"
     promised = _promised(route, signature)
     if promised is not None:
@@ -124,7 +124,7 @@ def _operation(route: Route, signature: binding.Signature, shapes: Shapes, write
 
 
 def _path_parameters(signature: binding.Signature, shapes: Shapes) -> Iterable[Json]:
-    for name, annotation in signature.path.items():
+    for name, annotation in signature.path.values():
         yield {"name": name, "in": "path", "required": True, "schema": shapes.of(annotation, "validation")}
 
 

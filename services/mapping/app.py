@@ -1,0 +1,39 @@
+"""The composition root of the mapping service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from aiohttp import web
+
+from libs.db import schema
+from libs.db.pool import connect
+from libs.telemetry import logging
+from libs.web.application import application, serve, stop_on_signals
+from libs.web.health import Health, database_check
+from services.mapping.api import PROBLEMS, MappingApi, routes, style
+from services.mapping.settings import Settings
+from services.mapping.store import Store
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[web.Application]:
+    """Wire it; the schema is brought up to date first."""
+    async with connect(settings.database) as database:
+        async with database.connection() as connection:
+            await schema.apply(connection, files("services.mapping") / "schema")
+        yield application(
+            service="mapping",
+            routes=routes(MappingApi(Store(database, settings.save_attempts_max), settings)),
+            problems=PROBLEMS,
+            auth=settings.auth,
+            health=Health({"db": database_check(database)}),
+            style=style,
+        )
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop."""
+    logging.configure("mapping", settings.log_level, settings.log_pretty)
+    async with build(settings) as app:
+        await serve(app, settings.http_host, settings.http_port, stop_on_signals())

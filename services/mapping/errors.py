@@ -1,0 +1,39 @@
+"""What can be wrong, in the words of mappings."""
+
+from services.mapping.records import Mapping, NewMapping
+
+
+class MappingNotFound(Exception):
+    """No such mapping."""
+
+
+class MappingConflict(Exception):
+    """One or both sides of the wish are linked to something else; names every row in the way."""
+
+    def __init__(self, wish: NewMapping, by_dps_id: Mapping | None, by_nomis_id: Mapping | None) -> None:
+        rows = " and ".join(_named(row) for row in (by_dps_id, by_nomis_id) if row is not None)
+        super().__init__(f"{_named(wish)} is in conflict with {rows or 'there being no mapping to replace'}")
+        self.wish = wish
+        self.by_dps_id = by_dps_id
+        self.by_nomis_id = by_nomis_id
+
+    @property
+    def existing(self) -> Mapping | None:
+        """The row existing clients are told of: that of the DPS side, if there is one."""
+        return self.by_dps_id or self.by_nomis_id
+
+
+class SortUnknown(Exception):
+    """A page is to be sorted by something a mapping does not have."""
+
+
+class WipeNotAllowed(Exception):
+    """The setting that opens the door which deletes all mappings is off."""
+
+
+class SaveContended(Exception):
+    """Others kept creating and deleting the same mappings; nothing is known to be wrong, the caller may repeat."""
+
+
+def _named(mapping: NewMapping) -> str:
+    return f"dpsLocationId={mapping.dps_location_id} nomisLocationId={mapping.nomis_location_id}"

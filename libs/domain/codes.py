@@ -14,7 +14,8 @@ class Described(str, Enum):  # noqa: UP042 - StrEnum refuses members that carry 
     description: str
     sequence: int
 
-    def __new__(cls, value: str, description: str, sequence: int = 0) -> Self:
+    def __new__(cls, value: str, description: str = "", sequence: int = 0) -> Self:
+        """Make the member; looking one up by value needs the value alone."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.description = description
@@ -22,7 +23,7 @@ class Described(str, Enum):  # noqa: UP042 - StrEnum refuses members that carry 
         return member
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)
 
 
 class LocationType(Described):
@@ -91,13 +92,18 @@ CONVERTIBLE_TYPES = frozenset(
     },
 )
 RESIDENTIAL_TYPES = STRUCTURAL_TYPES | AREA_TYPES | CONVERTIBLE_TYPES | {LocationType.CELL}
-NON_RESIDENTIAL_TYPES = frozenset(LocationType) - STRUCTURAL_TYPES - AREA_TYPES - {
-    LocationType.CELL,
-    LocationType.ROOM,
-    LocationType.RESIDENTIAL_UNIT,
-    LocationType.HOLDING_CELL,
-    LocationType.MEDICAL,
-}
+NON_RESIDENTIAL_TYPES = (
+    frozenset(LocationType)
+    - STRUCTURAL_TYPES
+    - AREA_TYPES
+    - {
+        LocationType.CELL,
+        LocationType.ROOM,
+        LocationType.RESIDENTIAL_UNIT,
+        LocationType.HOLDING_CELL,
+        LocationType.MEDICAL,
+    }
+)
 
 
 class ResidentialHousingType(Described):

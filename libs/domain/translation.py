@@ -19,7 +19,6 @@ from libs.domain.codes import (
     UsageType,
 )
 
-
 D = TypeVar("D")
 C = TypeVar("C")
 

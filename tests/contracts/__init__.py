@@ -1,0 +1,1 @@
+"""One suite for each port: the fake and the real thing pass the same sentences."""

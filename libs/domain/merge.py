@@ -61,13 +61,15 @@ def merge(
     authority: Side = Side.DPS,
     converted: bool = False,
     archived: bool = False,
+    one_way: bool = False,
 ) -> Merged:
     """Merge two projections of one location, field by field.
 
     Changed on one side: that change. Changed on both to different values: the authority, and a conflict. A NOMIS value
     found in `published` is our own late write. Without a base for a field, equal values agree; differing ones go to the
     side that just changed the location's kind and thereby brought the field in, else to the authority, recorded.
-    Archived, converted and holding cells are DPS's: an edit in NOMIS is refused and recorded.
+    Archived, converted and holding cells are DPS's, and so is everything where sync is one way: an edit in NOMIS is
+    refused and recorded.
     """
     sides = _Sides(base or {}, dps, nomis, published, authority, _bringer(base, dps, nomis, published))
     dps_kind = kind_of(
@@ -76,7 +78,7 @@ def merge(
         converted=converted,
         archived=archived,
     )
-    refusing = dps_kind in DPS_MASTERED
+    refusing = one_way or dps_kind in DPS_MASTERED
     result: dict[Field, JsonValue] = {}
     conflicts: list[Conflict] = []
     for field in KIND_FIELDS:

@@ -116,8 +116,9 @@ class SyncWrite(Wire):
     """Body of `PUT /sync/locations/{id}`: only what the writer means to change.
 
     `fields` has shared fields by name; on a create all that the location starts with. `base` and `published` replace
-    the stored ones when given. `prisonId` and `createDate` count on a create only. With no `fields` the write moves the
-    sync state alone: no version, no history, no event.
+    the stored ones when given; `baseAsStored` makes the base what the location holds after this write, `keyAgreed` puts
+    its key as it is after this write into the base (member `key`). `prisonId` and `createDate` count on a create only.
+    With no `fields` the write moves the sync state alone: no version, no history, no event.
     """
 
     last_updated_by: str = Field(min_length=1, max_length=80)
@@ -125,6 +126,8 @@ class SyncWrite(Wire):
     create_date: datetime | None = None
     fields: dict[str, JsonValue] = Field(default_factory=dict)
     base: dict[str, JsonValue] | None = None
+    base_as_stored: bool = False
+    key_agreed: bool = False
     published: dict[str, list[JsonValue]] | None = None
     nomis_location_id: NomisLocationId | None = None
     nomis_description: str | None = None

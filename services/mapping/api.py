@@ -11,7 +11,7 @@ from pydantic import Field
 from libs.web.auth import Caller
 from libs.web.problems import AccessDenied, Problem, Trouble, rfc9457
 from libs.web.routing import Needs, Route
-from services.mapping.errors import MappingConflict, MappingNotFound, SaveContended, SortUnknown, WipeNotAllowed
+from services.mapping.errors import Link, MappingConflict, MappingNotFound, SaveContended, SortUnknown, WipeNotAllowed
 from services.mapping.records import (
     BATCH_MAX,
     PUBLIC_BATCH_MAX,
@@ -193,8 +193,8 @@ def _both(conflict: MappingConflict) -> dict[str, Any]:
     }
 
 
-def _json(mapping: NewMapping | None) -> Any:
-    return None if mapping is None else msgspec.to_builtins(mapping)
+def _json(link: Link | None) -> Any:
+    return None if link is None else msgspec.to_builtins(link)
 
 
 def _found(mapping: Mapping | None, field: str, value: object) -> Mapping:

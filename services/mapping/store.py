@@ -58,23 +58,22 @@ class Store:
         Others may create and delete the same rows meanwhile: what was refused and then not found is tried again.
         """
         outcomes: dict[int, Outcome] = {}
-        pending = list(enumerate(wishes))
         for _ in range(self._attempts_max):
-            created = await self._insert([wish for _, wish in pending])
-            pending = [(at, wish) for at, wish in pending if not _marked(outcomes, at, wish, created)]
-            if not pending:
-                break
-            rows = await self._in_the_way([wish for _, wish in pending])
-            judged = [(at, wish, _judged(wish, rows)) for at, wish in pending]
-            outcomes |= {at: outcome for at, _, outcome in judged if outcome is not None}
-            pending = [(at, wish) for at, wish, outcome in judged if outcome is None]
-            if not pending:
-                break
-        if pending:
-            raise SaveContended(f"{len(pending)} mappings could neither be saved nor found")
-        return [outcomes[at] for at in range(len(wishes))]
+            pending = {at: wish for at, wish in enumerate(wishes) if at not in outcomes}
+            created = await self._insert([*pending.values()])
+            outcomes |= {at: Outcome("created") for at, wish in pending.items() if _taken(created, wish)}
+            refused = {at: wish for at, wish in pending.items() if at not in outcomes}
+            if refused:
+                rows = await self._in_the_way([*refused.values()])
+                judged = {at: _judged(wish, rows) for at, wish in refused.items()}
+                outcomes |= {at: outcome for at, outcome in judged.items() if outcome is not None}
+            if len(outcomes) == len(wishes):
+                return [outcomes[at] for at in range(len(wishes))]
+        raise SaveContended(f"{len(wishes) - len(outcomes)} mappings could neither be saved nor found")
 
     async def _insert(self, wishes: Sequence[NewMapping]) -> set[tuple[str, int]]:
+        if not wishes:
+            return set()
         columns = (
             [wish.dps_location_id for wish in wishes],
             [wish.nomis_location_id for wish in wishes],
@@ -91,10 +90,10 @@ class Store:
                     raise
         raise AssertionError("unreachable")
 
-    async def _in_the_way(self, wishes: Sequence[NewMapping]) -> "Rows":
+    async def _in_the_way(self, wishes: Sequence[NewMapping]) -> "_Rows":
         dps_ids = [wish.dps_location_id for wish in wishes]
         nomis_ids = [wish.nomis_location_id for wish in wishes]
-        return Rows([_mapping(row) for row in await self._database.fetch(IN_THE_WAY, dps_ids, nomis_ids)])
+        return _Rows([_mapping(row) for row in await self._database.fetch(IN_THE_WAY, dps_ids, nomis_ids)])
 
     async def replace(self, wish: Replacement) -> Mapping:
         """Point a DPS location at another NOMIS one if it still points at the one named; done twice is done."""
@@ -179,7 +178,7 @@ class Store:
         return int(tag.rsplit(" ", 1)[1])
 
 
-class Rows:
+class _Rows:
     """Rows found, by either id."""
 
     def __init__(self, rows: Sequence[Mapping]) -> None:
@@ -187,17 +186,16 @@ class Rows:
         self.by_nomis_id = {row.nomis_location_id: row for row in rows}
 
 
-def _marked(outcomes: dict[int, Outcome], at: int, wish: NewMapping, created: set[tuple[str, int]]) -> bool:
-    """Mark a wish as created; of twins in one batch the first is, the others then exist."""
+def _taken(created: set[tuple[str, int]], wish: NewMapping) -> bool:
+    """Tell whether this wish is the one that was created; of twins in one batch the first is, the others exist."""
     pair = (wish.dps_location_id, wish.nomis_location_id)
     if pair not in created:
         return False
     created.remove(pair)
-    outcomes[at] = Outcome("created")
     return True
 
 
-def _judged(wish: NewMapping, rows: Rows) -> Outcome | None:
+def _judged(wish: NewMapping, rows: _Rows) -> Outcome | None:
     by_dps_id = rows.by_dps_id.get(wish.dps_location_id)
     by_nomis_id = rows.by_nomis_id.get(wish.nomis_location_id)
     if by_dps_id is not None and by_dps_id.nomis_location_id == wish.nomis_location_id:

@@ -1,0 +1,96 @@
+"""The locations API's sync and migrate doors over HTTP (`libs.domain.sync`)."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from libs.domain.sync import LocationMirror, MigrateOutcome, SyncWrite
+from libs.settling.ports import HasChildren, KeyTaken, NotAccepted, RefusedByDps, Stale, Tombstoned
+from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
+
+ALREADY_EXISTS = 103
+_ANSWERS = (
+    HTTPStatus.OK,
+    HTTPStatus.CREATED,
+    HTTPStatus.NO_CONTENT,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.GONE,
+    HTTPStatus.PRECONDITION_FAILED,
+)
+
+
+class LocationsClient:
+    """`libs.settling.ports.Locations` and the migration's bulk door."""
+
+    def __init__(self, api: ApiSession) -> None:
+        self._api = api
+
+    async def mirror(self, location_id: UUID) -> LocationMirror | None:
+        """Return own state and sync state; None when never seen. Raises Tombstoned."""
+        answer = await self._api.request("GET", _path(location_id), ok=_ANSWERS)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        return _mirror(answer, "GET", location_id)
+
+    async def create(self, location_id: UUID, write: SyncWrite) -> LocationMirror:
+        """Create it; Stale when it exists."""
+        return await self._put(location_id, write, {"If-None-Match": "*"})
+
+    async def write(self, location_id: UUID, write: SyncWrite, etag: str) -> LocationMirror:
+        """Write only if it still has that etag, else Stale."""
+        return await self._put(location_id, write, {"If-Match": f'"{etag}"'})
+
+    async def delete(self, location_id: UUID, etag: str) -> None:
+        """Delete only if it still has that etag, else Stale; done when already gone."""
+        answer = await self._api.request("DELETE", _path(location_id), headers={"If-Match": f'"{etag}"'}, ok=_ANSWERS)
+        if answer.status == HTTPStatus.BAD_REQUEST:
+            raise HasChildren(str(location_id))
+        _check(answer, "DELETE", location_id)
+
+    async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        """Create up to 500 locations in one call; an outcome for each, in order."""
+        answer = await self._api.request("POST", "/migrate/locations/batch", json={"locations": list(locations)})
+        return [MigrateOutcome.model_validate(outcome) for outcome in answer.json()["outcomes"]]
+
+    async def _put(self, location_id: UUID, write: SyncWrite, headers: Mapping[str, str]) -> LocationMirror:
+        body = write.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        answer = await self._api.request("PUT", _path(location_id), json=body, headers=headers, ok=_ANSWERS)
+        return _mirror(answer, "PUT", location_id)
+
+
+def _path(location_id: UUID) -> str:
+    return f"/sync/locations/{location_id}"
+
+
+def _mirror(answer: ApiAnswer, method: str, location_id: UUID) -> LocationMirror:
+    _check(answer, method, location_id)
+    return LocationMirror.model_validate_json(answer.body)
+
+
+def _check(answer: ApiAnswer, method: str, location_id: UUID) -> None:
+    match answer.status:
+        case HTTPStatus.GONE:
+            raise Tombstoned(str(location_id))
+        case HTTPStatus.PRECONDITION_FAILED:
+            raise Stale
+        case HTTPStatus.BAD_REQUEST:
+            raise NotAccepted(f"DPS {method} {location_id}: {_told(answer, 'developerMessage')}")
+        case HTTPStatus.CONFLICT:
+            raise _conflict(answer)
+        case HTTPStatus.NOT_FOUND:
+            raise RemoteRefused(answer.status, {}, method, _path(location_id))
+
+
+def _conflict(answer: ApiAnswer) -> Exception:
+    told = _told(answer, "developerMessage")
+    if answer.json().get("errorCode") != ALREADY_EXISTS:
+        return RefusedByDps(told)
+    holder = _told(answer, "moreInfo")
+    return KeyTaken(told, UUID(holder) if holder else None)
+
+
+def _told(answer: ApiAnswer, member: str) -> str:
+    return str(answer.json().get(member) or "")

@@ -1,22 +1,26 @@
 """docker-compose.yml says what the code says: same services, ports, environment, passwords; and nothing that is not."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import yaml
+from pydantic.fields import FieldInfo
 
 from infra.containers import secrets
 from infra.local.accounts import names
 from infra.local.broker import Broker, BrokerPlan
 from infra.local.roster import ServiceSpec, Surroundings, databases, roster
 from infra.local.settings import ROOT, EstateSettings
+from infra.local.stand_in_settings import SignInSettings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 NOT_OURS = {"postgres", "broker", "topology"}
+READ_BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 # Told on one machine only: which service it is, the image knows; Python's buffering too.
 LOCAL_ONLY = {"PYTHONUNBUFFERED", "SERVICE"}
 
@@ -58,6 +62,26 @@ def test_a_process_is_told_the_same_in_a_container(spec: ServiceSpec) -> None:
 def test_an_image_has_one_service_that_exists(spec: ServiceSpec) -> None:
     assert SERVICES[spec.name]["build"]["args"] == {"SERVICE": spec.name}
     assert (ROOT / spec.folder / "__main__.py").is_file()
+
+
+def fields(spec: ServiceSpec) -> dict[str, FieldInfo]:
+    if spec.tier == "stand-in":
+        return dict(SignInSettings.model_fields)
+    return dict(import_module(f"{spec.module}.settings").Settings.model_fields)
+
+
+@pytest.mark.parametrize("spec", roster(), ids=lambda spec: spec.name)
+def test_a_process_is_told_all_that_it_must_know(spec: ServiceSpec) -> None:
+    required = {name.upper() for name, field in fields(spec).items() if field.is_required()}
+    if spec.name != "sign_in":
+        required -= {"SIGN_IN_SECRETS", "SIGN_IN_KEY_FILE"}
+    assert required <= set(SERVICES[spec.name]["environment"])
+
+
+def test_nothing_is_told_that_nobody_listens_to() -> None:
+    told = {name for spec in roster() for name in SERVICES[spec.name]["environment"]}
+    heard = {name.upper() for spec in roster() for name in fields(spec)}
+    assert told <= heard | READ_BY_BOTOCORE
 
 
 def test_every_password_that_compose_asks_for_is_generated_and_no_other() -> None:

@@ -20,9 +20,9 @@ def configure(service: str, level: str = "INFO", pretty: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _names(service),
     ]
-    last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()] if pretty else [STACKS, structlog.processors.JSONRenderer(serializer=_json)]
-    )
+    last: list[Processor] = [STACKS, structlog.processors.JSONRenderer(serializer=_json)]
+    if pretty:
+        last = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[*before, *last],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),

@@ -178,6 +178,8 @@ async def _raw_body(request: web.Request) -> bytes:
             raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise TooLarge("body: larger than this service takes") from None
+    except web.RequestPayloadError:
+        raise BodyUnreadable("body: broken off, or not encoded as announced") from None
     except TimeoutError:
         raise TooSlow(f"body: not complete after {BODY_SECONDS_MAX:.0f} seconds") from None
     if raw:

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from yarl import URL
 
 from libs.web.application import application
 from libs.web.auth import AuthSettings, Caller
@@ -160,6 +161,27 @@ async def test_a_bad_body_names_the_field_and_the_rule(
     answer = await client.post("/rooms", data=body, headers=writer | {"Content-Type": "application/json"})
     assert answer.status == 400
     assert (await answer.json())["developerMessage"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff", b'"\\ud800"', b"[" * 9000, b"[NaN]", b"\xef\xbb\xbf[]", b'[{"lineNo": 1e400}]', b'{"lineNo": 1}']
+)
+async def test_hostile_bodies_are_bad_requests(client: Client, writer: dict[str, str], body: bytes) -> None:
+    for path in ("/rooms", "/lines"):
+        answer = await client.post(path, data=body, headers=writer | {"Content-Type": "application/json"})
+        assert answer.status == 400
+
+
+async def test_a_body_that_is_not_encoded_as_announced_is_a_bad_request(client: Client, writer: dict[str, str]) -> None:
+    announced = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    async with client.post("/rooms", data=b"garbage", headers=writer | announced, compress=False) as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("path", ["/rooms/%00", "/rooms/%ff", "/rooms?page=%00", "/rooms?page=%ff"])
+async def test_hostile_addresses_are_bad_requests(client: Client, reader: dict[str, str], path: str) -> None:
+    answer = await client.get(URL(path, encoded=True), headers=reader)
+    assert answer.status == 400
 
 
 async def test_a_repeated_query_key_becomes_a_list(client: Client, reader: dict[str, str]) -> None:

@@ -75,18 +75,18 @@ class Keys:
     async def key(self, key_id: str) -> jwt.PyJWK:
         """Give the key, asking the server if it is unknown or what we know is old."""
         if key_id not in self._keys or self._age() > self._settings.jwks_cache_seconds:
-            await self._refresh(key_id)
+            await self._refresh()
         if key_id in self._keys:
             return self._keys[key_id]
         if not self._keys:
             raise SignInUnreachable("the sign-in server's keys cannot be read", {"Retry-After": "5"})
         raise NotSignedIn("unknown key id")
 
-    async def _refresh(self, key_id: str) -> None:
+    async def _refresh(self) -> None:
         asked_at = self._clock()
         async with self._one_at_a_time:
-            if key_id in self._keys and self._fetched_at >= asked_at:
-                return
+            if self._tried_at >= asked_at:
+                return  # somebody tried while we waited; in an outage nobody queues for a time-out each
             if self._keys and self._clock() - self._tried_at < self._settings.jwks_refetch_seconds:
                 return
             self._tried_at = self._clock()

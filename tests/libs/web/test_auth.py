@@ -134,6 +134,14 @@ async def test_many_at_once_ask_for_the_keys_once(world: World, first: Signer) -
     assert world.asked == 1
 
 
+async def test_many_at_once_in_an_outage_ask_once_too(world: World, first: Signer) -> None:
+    world.up = False
+    async with checking(world) as check:
+        told = await asyncio.gather(*(check.caller(header(first, f"c{n}")) for n in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in told} == {SignInUnreachable}
+    assert world.asked == 1
+
+
 async def test_a_new_key_is_fetched_when_first_seen_and_strangers_cannot_make_us_ask(
     world: World, first: Signer, second: Signer
 ) -> None:

@@ -70,6 +70,7 @@ class Keys:
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
+        self._answered_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
 
     async def key(self, key_id: str) -> jwt.PyJWK:
@@ -85,7 +86,7 @@ class Keys:
     async def _refresh(self) -> None:
         asked_at = self._clock()
         async with self._one_at_a_time:
-            if self._tried_at >= asked_at:
+            if self._answered_at >= asked_at:
                 return  # somebody tried while we waited; in an outage nobody queues for a time-out each
             if self._keys and self._clock() - self._tried_at < self._settings.jwks_refetch_seconds:
                 return
@@ -95,6 +96,8 @@ class Keys:
                 self._fetched_at = self._clock()
             except (aiohttp.ClientError, TimeoutError, ValueError, jwt.PyJWTError) as failure:
                 log.warning("jwks-unreadable", reason=type(failure).__name__, keys_kept=len(self._keys))
+            finally:
+                self._answered_at = self._clock()
 
     async def _fetch(self) -> Mapping[str, jwt.PyJWK]:
         async with self._session.get(self._settings.jwks_url) as answer:

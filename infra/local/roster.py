@@ -92,6 +92,7 @@ class Surroundings:
         """Everything the process is told."""
         told = {ADDRESS[name]: url for name, url in self.urls.items() if name in ADDRESS}
         common = {
+            "OAUTH_ISSUER": self.urls["sign_in"],
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(port),
             "AWS_ENDPOINT_URL": self.aws_endpoint,

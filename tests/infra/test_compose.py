@@ -50,7 +50,7 @@ def test_a_process_is_told_the_same_in_a_container(spec: ServiceSpec) -> None:
     in_a_container: dict[str, str] = SERVICES[spec.name]["environment"]
     assert set(in_a_container) == set(on_one_machine) - LOCAL_ONLY
     for name, value in in_a_container.items():
-        if name.startswith("API_BASE_URL_"):
+        if name.startswith("API_BASE_URL_") or name == "OAUTH_ISSUER":
             # http://mapping:8083 there is http://127.0.0.1:8083 here.
             assert re.sub(r"//\w+:", "//127.0.0.1:", value) == on_one_machine[name]
     for name in ("HTTP_PORT", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

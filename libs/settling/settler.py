@@ -47,9 +47,9 @@ class Settler:
         """Settle the location DPS knows by this id; `key_told` is the key in the event that told of it."""
         return await self._finish(dps_id, None, key_told)
 
-    async def settle_nomis(self, nomis_id: NomisLocationId, *, may_create: bool = True) -> Settled:
-        """Settle the location NOMIS knows by this id; an unlinked one is created in DPS only if that is asked."""
-        return await self._finish(None, nomis_id, None, may_create=may_create)
+    async def settle_nomis(self, nomis_id: NomisLocationId) -> Settled:
+        """Settle the location NOMIS knows by this id."""
+        return await self._finish(None, nomis_id, None)
 
     async def settle_pair(self, dps_id: UUID, nomis_id: NomisLocationId, depth: int) -> Settled:
         """Settle two halves that are linked."""
@@ -87,15 +87,13 @@ class Settler:
         dps_id: UUID | None,
         nomis_id: NomisLocationId | None,
         key_told: str | None,
-        *,
-        may_create: bool = True,
     ) -> Settled:
         """Turn what cannot be settled now, or ever, into the words of a message's end."""
         try:
             if dps_id is not None:
                 return await self._by_dps(dps_id, key_told)
             assert nomis_id is not None
-            return await self._by_nomis(nomis_id, may_create=may_create)
+            return await self._by_nomis(nomis_id)
         except (Stale, RefusedByDps) as moved:
             raise RetryLater(f"{dps_id or nomis_id} moved while it was settled") from moved
         except KeyTaken as taken:
@@ -113,11 +111,9 @@ class Settler:
         except Tombstoned:
             return Settled(Act.IGNORED, dps_id, reason="deleted in DPS and never in NOMIS")
 
-    async def _by_nomis(self, nomis_id: NomisLocationId, *, may_create: bool) -> Settled:
+    async def _by_nomis(self, nomis_id: NomisLocationId) -> Settled:
         if linked := (await self._mappings.for_nomis([nomis_id])).get(nomis_id):
             return await self.settle_pair(linked.dps_location_id, nomis_id, DEPTH_START)
-        if not may_create and await self._nomis.read(nomis_id) is None:
-            return Settled(Act.IGNORED, None, nomis_id, reason="not in NOMIS")
         return await self._nomis_only(nomis_id, DEPTH_START)
 
     async def _nomis_only(self, nomis_id: NomisLocationId, depth: int) -> Settled:

@@ -1,0 +1,1 @@
+"""At least once over SQS and SNS, and how we live with it: consumer, outbox, relay, topology."""

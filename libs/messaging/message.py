@@ -1,0 +1,23 @@
+"""A message as a handler sees it: the envelope is off, however it travelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery.
+
+    `id` stays the same over redeliveries (our `eventId`, else SNS's id, else SQS's); `type` is the event type, or the
+    `Type` of an internal body; `body` the inner JSON text, never logged; `attempt` counts from 1; `sent_at` is aware.
+    """
+
+    id: str
+    type: str
+    body: str = field(repr=False)
+    attributes: Mapping[str, str]
+    attempt: int
+    sent_at: datetime
+    queue: str
+    group: str | None = None

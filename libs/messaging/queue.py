@@ -1,0 +1,117 @@
+"""What we need of a queue and of a topic, and what they promise. Adapters: `sqs`, `sns`, `memory`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol
+
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+BATCH_MAX = 10
+PUBLISH_BYTES_MAX = 262_144
+MESSAGE_BYTES_MAX = 1_048_576
+ATTRIBUTES_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One receive of one message, still in its envelope. `receipt` belongs to this receive only."""
+
+    receipt: str
+    message_id: str
+    body: str = field(repr=False)
+    attributes: Mapping[str, str]
+    receive_count: int
+    sent_at: datetime
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Something to send; `delay_seconds` up to 900, standard queues only."""
+
+    body: str = field(repr=False)
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
+    group: str | None = None
+    delay_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one entry of a batch failed; `ours` when sending it again would fail again."""
+
+    code: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Approximate counts, about a minute old on AWS."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+def size_of(body: str, attributes: Mapping[str, str]) -> int:
+    """Count the bytes that the broker counts: body, and names, types and values of attributes."""
+    named = sum(len(name.encode()) + len("String") + len(value.encode()) for name, value in attributes.items())
+    return len(body.encode()) + named
+
+
+class QueueGone(Exception):
+    """The queue or topic does not exist (any more)."""
+
+
+class BrokerUnavailable(Exception):
+    """The broker could not be reached or did not answer in time."""
+
+
+class Queue(Protocol):
+    """A standard queue: at least once, no order promised.
+
+    Batch calls take at most ten entries and answer for each, in order: None where it went well. HTTP success says
+    nothing about entries. Every call may raise QueueGone or BrokerUnavailable.
+    """
+
+    @property
+    def name(self) -> str:
+        """The queue's id in the topology."""
+
+    async def receive(self, count: int, *, wait_seconds: float, visibility_seconds: int) -> list[Delivery]:
+        """Return up to `count` (1–10) messages, hidden from others for `visibility_seconds` from the call's start.
+
+        Waits up to `wait_seconds` for the first. Must not be cancelled while open: what it brings would be stranded.
+        """
+
+    async def delete(self, receipts: Sequence[str]) -> list[Refusal | None]:
+        """Delete what was handled."""
+
+    async def change_visibility(self, seconds_by_receipt: Sequence[tuple[str, int]]) -> list[Refusal | None]:
+        """Set when each comes again, counted from now; 0 gives it back at once. Refused once the lease is lost."""
+
+    async def send(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        """Send to this queue."""
+
+    async def send_dead(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        """Send to this queue's dead-letter queue."""
+
+    async def depth(self) -> Depth:
+        """Count what is on the queue."""
+
+    async def max_receives(self) -> int | None:
+        """Return how often a message is received before it is dead-lettered; None without redrive."""
+
+
+class Topic(Protocol):
+    """A standard topic: every subscription whose filter matches gets a copy, at least once."""
+
+    @property
+    def name(self) -> str:
+        """The topic's id in the topology."""
+
+    async def publish(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        """Publish up to ten, 256 KiB together; an answer for each, in order. Raises as a queue's calls do."""
+
+    async def generation(self) -> str | None:
+        """Tell one making of this topic from another; None where nobody noted it."""

@@ -1,0 +1,1 @@
+"""Sync: brings a change made in NOMIS to DPS (`docs/adr/0007-merge-walk.md`)."""

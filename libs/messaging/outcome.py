@@ -1,4 +1,4 @@
-"""The four ways a message ends: done, ignored, retry later, unprocessable. Standard library only: pure code says them."""
+"""The four ways a message ends: done, ignored, retry later, unprocessable. Standard library only, for pure code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -49,7 +49,7 @@ class Outgoing:
     type: str
     body: str | bytes = field(repr=False)
     key: str
-    attributes: Mapping[str, str] = NO_ATTRIBUTES
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 class Outbox:

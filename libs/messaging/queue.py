@@ -31,7 +31,7 @@ class Parcel:
     """Something to send; `delay_seconds` up to 900, standard queues only."""
 
     body: str = field(repr=False)
-    attributes: Mapping[str, str] = NO_ATTRIBUTES
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
     group: str | None = None
     delay_seconds: int = 0
 
@@ -65,6 +65,10 @@ class QueueGone(Exception):
 
 class BrokerUnavailable(Exception):
     """The broker could not be reached or did not answer in time."""
+
+
+class PurgeInProgress(Exception):
+    """The queue was purged less than 60 s ago."""
 
 
 class Queue(Protocol):
@@ -101,6 +105,9 @@ class Queue(Protocol):
 
     async def max_receives(self) -> int | None:
         """Return how often a message is received before it is dead-lettered; None without redrive."""
+
+    async def purge(self) -> None:
+        """Delete everything, what is in flight too. A second call within 60 s is refused with PurgeInProgress."""
 
 
 class Topic(Protocol):

@@ -1,0 +1,103 @@
+"""Opens the clients and knows what our queues and topics are really called."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+
+from libs.messaging.sns import SnsTopic
+from libs.messaging.sqs import DEAD_LETTER, SqsQueue
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sns import SNSClient
+    from types_aiobotocore_sqs import SQSClient
+
+
+class AwsSettings(BaseModel, frozen=True):
+    """Where the broker is. Without keys the default chain of credentials is used (pod identity, environment)."""
+
+    endpoint_url: str | None = None
+    region: str = "eu-west-2"
+    account: str = "000000000000"
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    # Real names of queues and ARNs of topics, by id; what is not listed is called by its id.
+    names: Mapping[str, str] = {}
+    prefix: str = ""
+    connect_seconds: PositiveFloat = 3
+    # A long poll lasts up to 20 s.
+    poll_read_seconds: PositiveFloat = 30
+    poll_connections_max: PositiveInt = 20
+    control_read_seconds: PositiveFloat = 5
+    control_connections_max: PositiveInt = 30
+    control_retries: NonNegativeInt = 2
+
+
+class Aws:
+    """Queues and topics by their ids in the topology."""
+
+    def __init__(self, settings: AwsSettings, polling: "SQSClient", control: "SQSClient", sns: "SNSClient") -> None:
+        self.settings = settings
+        self.polling = polling
+        self.control = control
+        self.sns = sns
+
+    def queue(self, name: str) -> SqsQueue:
+        """Give the queue of this id."""
+        dead = name if name.endswith(DEAD_LETTER) else name + DEAD_LETTER
+        return SqsQueue(self.polling, self.control, name, self.real_name(name), self.real_name(dead))
+
+    def topic(self, name: str) -> SnsTopic:
+        """Give the topic of this id."""
+        return SnsTopic(self.sns, name, self.topic_arn(name))
+
+    def real_name(self, name: str) -> str:
+        """Return what the broker calls it."""
+        return self.settings.names.get(name, self.settings.prefix + name)
+
+    def topic_arn(self, name: str) -> str:
+        """Return the topic's ARN, as given or as the broker would compose it."""
+        real = self.real_name(name)
+        given = real.startswith("arn:")
+        return real if given else f"arn:aws:sns:{self.settings.region}:{self.settings.account}:{real}"
+
+
+@asynccontextmanager
+async def connect(settings: AwsSettings) -> AsyncIterator[Aws]:
+    """Open two SQS clients, one that polls and one for all else, and one for SNS. Nothing is asked yet."""
+    control = _config(
+        settings, settings.control_read_seconds, settings.control_connections_max, settings.control_retries
+    )
+    # A poll that failed is repeated by the consumer, which knows whether it still wants to.
+    polling = _config(settings, settings.poll_read_seconds, settings.poll_connections_max, retries=0)
+    session, told = get_session(), _told(settings)
+    async with AsyncExitStack() as stack:
+        yield Aws(
+            settings,
+            await stack.enter_async_context(session.create_client("sqs", config=polling, **told)),
+            await stack.enter_async_context(session.create_client("sqs", config=control, **told)),
+            await stack.enter_async_context(session.create_client("sns", config=control, **told)),
+        )
+
+
+def _config(settings: AwsSettings, read_seconds: float, connections: int, retries: int) -> AioConfig:
+    return AioConfig(
+        connect_timeout=settings.connect_seconds,
+        read_timeout=read_seconds,
+        max_pool_connections=connections,
+        retries={"max_attempts": retries, "mode": "standard"},
+        parameter_validation=False,
+    )
+
+
+def _told(settings: AwsSettings) -> dict[str, Any]:
+    secret = settings.secret_key
+    return {
+        "region_name": settings.region,
+        "endpoint_url": settings.endpoint_url,
+        "aws_access_key_id": settings.access_key.get_secret_value() if settings.access_key else None,
+        "aws_secret_access_key": secret.get_secret_value() if secret else None,
+    }

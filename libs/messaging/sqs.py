@@ -1,0 +1,158 @@
+"""The `Queue` port over SQS: two clients, so that long polls never hold up deletes and heartbeats."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from libs.messaging.faults import translated
+from libs.messaging.queue import Delivery, Depth, Parcel, Refusal
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sqs import SQSClient
+
+DEAD_LETTER = "-dlq"
+
+
+class SqsQueue:
+    """One queue and its dead-letter queue, found by name at first use."""
+
+    def __init__(self, polling: "SQSClient", control: "SQSClient", name: str, real_name: str, real_dead: str) -> None:
+        self._polling = polling
+        self._control = control
+        self._name = name
+        self._real_name = real_name
+        self._real_dead = real_dead
+        self._urls: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """The queue's id in the topology."""
+        return self._name
+
+    async def receive(self, count: int, *, wait_seconds: float, visibility_seconds: int) -> list[Delivery]:
+        """See `Queue`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            answer = await self._polling.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=count,
+                WaitTimeSeconds=int(wait_seconds),
+                VisibilityTimeout=visibility_seconds,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
+            )
+        return [_delivery(message) for message in answer.get("Messages", [])]
+
+    async def delete(self, receipts: Sequence[str]) -> list[Refusal | None]:
+        """See `Queue`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            answer = await self._control.delete_message_batch(
+                QueueUrl=url,
+                Entries=[{"Id": str(place), "ReceiptHandle": receipt} for place, receipt in enumerate(receipts)],
+            )
+        return refusals(len(receipts), answer)
+
+    async def change_visibility(self, seconds_by_receipt: Sequence[tuple[str, int]]) -> list[Refusal | None]:
+        """See `Queue`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            answer = await self._control.change_message_visibility_batch(
+                QueueUrl=url,
+                Entries=[
+                    {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                    for place, (receipt, seconds) in enumerate(seconds_by_receipt)
+                ],
+            )
+        return refusals(len(seconds_by_receipt), answer)
+
+    async def send(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        """See `Queue`."""
+        return await self._send(self._real_name, parcels)
+
+    async def send_dead(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        """See `Queue`."""
+        return await self._send(self._real_dead, parcels)
+
+    async def depth(self) -> Depth:
+        """See `Queue`."""
+        found = await self._attributes()
+        return Depth(
+            visible=int(found["ApproximateNumberOfMessages"]),
+            in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
+            delayed=int(found["ApproximateNumberOfMessagesDelayed"]),
+        )
+
+    async def max_receives(self) -> int | None:
+        """See `Queue`."""
+        policy = (await self._attributes()).get("RedrivePolicy")
+        return int(json.loads(policy)["maxReceiveCount"]) if policy else None
+
+    async def purge(self) -> None:
+        """See `Queue`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            await self._control.purge_queue(QueueUrl=url)
+
+    async def _send(self, real_name: str, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        url = await self._url(real_name)
+        entries: list[Any] = [_entry(place, parcel) for place, parcel in enumerate(parcels)]
+        with translated(self._name):
+            answer = await self._control.send_message_batch(QueueUrl=url, Entries=entries)
+        return refusals(len(parcels), answer)
+
+    async def _attributes(self) -> Mapping[str, str]:
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            answer = await self._control.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        return {str(name): value for name, value in answer.get("Attributes", {}).items()}
+
+    async def _url(self, real_name: str) -> str:
+        if real_name not in self._urls:
+            with translated(self._name):
+                self._urls[real_name] = (await self._control.get_queue_url(QueueName=real_name))["QueueUrl"]
+        return self._urls[real_name]
+
+
+def wire_attributes(attributes: Mapping[str, str]) -> dict[str, Any]:
+    """Write attributes as SQS and SNS calls carry them."""
+    return {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+
+
+def refusals(count: int, answer: Mapping[str, Any]) -> list[Refusal | None]:
+    """Read a batch's answer entry by entry. One that is in neither list counts as failed: HTTP 200 proves nothing."""
+    outcomes: list[Refusal | None] = [Refusal("NotAnswered", ours=False)] * count
+    for good in answer.get("Successful", ()):
+        outcomes[int(good["Id"])] = None
+    for bad in answer.get("Failed", ()):
+        outcomes[int(bad["Id"])] = Refusal(str(bad.get("Code", "unknown")), ours=bool(bad.get("SenderFault")))
+    return outcomes
+
+
+def _entry(place: int, parcel: Parcel) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Id": str(place), "MessageBody": parcel.body}
+    if parcel.attributes:
+        entry["MessageAttributes"] = wire_attributes(parcel.attributes)
+    if parcel.group:
+        entry["MessageGroupId"] = parcel.group
+    if parcel.delay_seconds:
+        entry["DelaySeconds"] = parcel.delay_seconds
+    return entry
+
+
+def _delivery(message: Mapping[str, Any]) -> Delivery:
+    system = message.get("Attributes", {})
+    return Delivery(
+        receipt=message["ReceiptHandle"],
+        message_id=message["MessageId"],
+        body=message.get("Body", ""),
+        attributes={
+            name: value["StringValue"]
+            for name, value in message.get("MessageAttributes", {}).items()
+            if "StringValue" in value
+        },
+        receive_count=int(system.get("ApproximateReceiveCount", "1")),
+        sent_at=datetime.fromtimestamp(int(system.get("SentTimestamp", "0")) / 1000, UTC),
+        group=system.get("MessageGroupId"),
+    )

@@ -1,0 +1,1 @@
+"""Fakes of the remote services; each passes the contract suite of the real one."""

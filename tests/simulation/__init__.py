@@ -1,0 +1,1 @@
+"""The real walk over fakes, under schedulers that decide every interleaving."""

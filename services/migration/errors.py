@@ -1,0 +1,23 @@
+"""What can be wrong with a wish of an operator, in the trade's words."""
+
+
+class MigrationNotFound(Exception):
+    """No run has this id."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(f"There is no migration {migration_id}")
+
+
+class MigrationActive(Exception):
+    """A run is under way: there is one at a time."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(f"Migration {migration_id} is under way; wait for its end or cancel it")
+        self.migration_id = migration_id
+
+
+class WipeNotAllowed(Exception):
+    """The door that wipes is closed by a setting."""
+
+    def __init__(self) -> None:
+        super().__init__("Deleting the history is switched off (ALLOW_WIPE)")

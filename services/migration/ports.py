@@ -1,0 +1,35 @@
+"""What a migration needs of the other services: bulk doors, an answer for each location."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from libs.domain.mapping import LocationMapping
+from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.sync import MigrateOutcome
+
+
+class NomisEstate(Protocol):
+    """Reads NOMIS in bulk."""
+
+    async def ids_page(self, page: int, size: int) -> tuple[list[tuple[NomisLocationId, NomisLocationId | None]], int]:
+        """Return (id, parent id) of one page of all locations, and the total."""
+
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+        """Return the rows of up to 500 ids; ids that are gone are absent."""
+
+
+class Mappings(Protocol):
+    """Reads and saves links in bulk."""
+
+    async def for_nomis(self, ids: Collection[NomisLocationId]) -> Mapping[NomisLocationId, LocationMapping]:
+        """Return the links of these NOMIS ids."""
+
+    async def save_many(self, mappings: Sequence[LocationMapping]) -> Sequence[Exception | None]:
+        """Save up to 1,000 links; None for each that is there now, else what is in the way."""
+
+
+class Locations(Protocol):
+    """Creates locations in bulk."""
+
+    async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> Sequence[MigrateOutcome]:
+        """Create up to 500; an outcome for each, in order."""

@@ -1,0 +1,131 @@
+"""What becomes of each location of a page, decided without asking anybody."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from libs.domain.identity import dps_id_for
+from libs.domain.mapping import LocationMapping, MappingType
+from libs.domain.nomis import Amendment, NomisLocation, NomisLocationId
+from libs.domain.prisons import is_ignored
+from libs.domain.sync import MigrateOutcome, MigrateResult
+from libs.domain.translation import HISTORY_LABEL, Untranslatable
+from libs.domain.writing import dps_create_fields
+from services.migration.records import Item, ItemState, Verdict
+
+PARENT_MISSING = "parent not in DPS"
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A page sorted: what is decided already, and what to create."""
+
+    decided: list[Verdict]
+    to_create: list[dict[str, Any]]
+
+
+def plan(
+    items: Sequence[Item],
+    rows: Mapping[NomisLocationId, NomisLocation],
+    links: Mapping[NomisLocationId, LocationMapping],
+    prisons: frozenset[str],
+) -> Plan:
+    """Sort a page. Rows outside `prisons` (empty: all) are not of this run."""
+    decided: list[Verdict] = []
+    to_create: list[dict[str, Any]] = []
+    for item in items:
+        row = rows.get(item.nomis_id)
+        verdict = _before_creating(item, row, links, prisons)
+        if verdict is None and row is not None:
+            try:
+                to_create.append(_creation(row, links))
+            except Untranslatable as unknown:
+                verdict = _verdict(row, ItemState.FAILED, str(unknown))
+        if verdict is not None:
+            decided.append(verdict)
+    return Plan(decided, to_create)
+
+
+def _before_creating(
+    item: Item,
+    row: NomisLocation | None,
+    links: Mapping[NomisLocationId, LocationMapping],
+    prisons: frozenset[str],
+) -> Verdict | None:
+    if row is None:
+        return Verdict(item.nomis_id, ItemState.SKIPPED, "gone from NOMIS")
+    if prisons and row.prison_id not in prisons:
+        return _verdict(row, ItemState.SKIPPED, "prison not in this run")
+    if is_ignored(row.prison_id):
+        return _verdict(row, ItemState.SKIPPED, f"ignored agency {row.prison_id}")
+    if link := links.get(row.location_id):
+        return _verdict(row, ItemState.SKIPPED, "mapped already", link.dps_location_id)
+    if row.parent_location_id is not None and row.parent_location_id not in links:
+        return _verdict(row, ItemState.PENDING, PARENT_MISSING)
+    return None
+
+
+def _creation(row: NomisLocation, links: Mapping[NomisLocationId, LocationMapping]) -> dict[str, Any]:
+    """Return one location of the batch door (`libs.domain.sync.MigrateLocation`), as JSON-ready values."""
+    parent = links[row.parent_location_id].dps_location_id if row.parent_location_id is not None else None
+    return {
+        "id": str(dps_id_for(row.location_id)),
+        "nomisLocationId": row.location_id,
+        "nomisDescription": row.description,
+        "prisonId": row.prison_id,
+        "fields": dps_create_fields(row, str(parent) if parent else None),
+        "createDate": row.create_datetime.isoformat(),
+        "lastUpdatedBy": row.modify_username or row.create_username,
+        "history": history_of(row.amendments),
+    }
+
+
+def history_of(amendments: Sequence[Amendment]) -> list[dict[str, Any]]:
+    """Return the amendments to import: none without a change, none twice, none whose label DPS has no word for."""
+    entries: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for a in amendments:
+        attribute = HISTORY_LABEL.get(a.column_name)
+        if attribute is None or (a.old_value or None) == (a.new_value or None):
+            continue
+        entry = {
+            "attribute": attribute.value,
+            "oldValue": a.old_value or None,
+            "newValue": a.new_value or None,
+            "amendedBy": a.amended_by,
+            "amendedDate": a.amend_date_time.isoformat(),
+        }
+        entries.setdefault(tuple(entry.values()), entry)
+    return list(entries.values())
+
+
+def link_of(outcome: MigrateOutcome, label: str) -> LocationMapping | None:
+    """Return the link to save for an outcome, if it is there to be linked."""
+    if outcome.result in {MigrateResult.NO_PARENT, MigrateResult.FAILED}:
+        return None
+    return LocationMapping(
+        dps_location_id=outcome.id,
+        nomis_location_id=outcome.nomis_location_id,
+        mapping_type=MappingType.MIGRATED,
+        label=label,
+    )
+
+
+def judged(outcome: MigrateOutcome, row: NomisLocation, in_the_way: Exception | None) -> Verdict:
+    """Return what became of a location after both the create and the link."""
+    if in_the_way is not None:
+        return _verdict(row, ItemState.FAILED, f"mapping: {in_the_way}", outcome.id)
+    match outcome.result:
+        case MigrateResult.CREATED | MigrateResult.EXISTS:
+            return _verdict(row, ItemState.MIGRATED, None, outcome.id)
+        case MigrateResult.ADOPTED:
+            return _verdict(row, ItemState.SKIPPED, "adopted: DPS had the key already", outcome.id)
+        case MigrateResult.NO_PARENT:
+            return _verdict(row, ItemState.PENDING, PARENT_MISSING)
+        case MigrateResult.FAILED:
+            return _verdict(row, ItemState.FAILED, outcome.reason or "refused by DPS")
+
+
+def _verdict(row: NomisLocation, state: ItemState, reason: str | None, dps_id: UUID | None = None) -> Verdict:
+    return Verdict(row.location_id, state, reason, dps_id, row.description, row.prison_id)

@@ -1,0 +1,158 @@
+"""The stages of a run: start, list, migrate page by page in waves, end. Rows hold the intent; messages only wake.
+
+A crash anywhere repeats a page and changes nothing: creating again answers `exists`, linking again is done, marking
+again finds nothing pending. A run is over when no item is pending: counted, never guessed from the queue.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, PositiveFloat, PositiveInt
+
+from libs.domain.mapping import LocationMapping
+from libs.domain.nomis import NomisLocationId
+from libs.domain.reading import Unreadable, read
+from libs.domain.sync import MIGRATE_BATCH_MAX
+from libs.domain.wire import Wire
+from libs.messaging.message import Message
+from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
+from services.migration.ports import Locations, Mappings, NomisEstate
+from services.migration.records import Item, MigrationContext, MigrationFilter, Status, Verdict
+from services.migration.rules import judged, link_of, plan
+from services.migration.store import Store
+
+LONDON = ZoneInfo("Europe/London")
+LIST = "MIGRATE_LIST"
+PAGE = "MIGRATE_PAGE"
+Wake = Callable[[Sequence["Call"]], Awaitable[None]]
+
+
+class StageLimits(BaseModel, frozen=True):
+    """Sizes and deadlines of a run."""
+
+    ids_page: PositiveInt = 10_000
+    page: PositiveInt = MIGRATE_BATCH_MAX
+    lease_seconds: PositiveFloat = 120
+    failures_sample: PositiveInt = 20
+
+
+class Call(Wire):
+    """A wake-up: work on this. What is to be done is in the database."""
+
+    type: str
+    migration_id: str
+    page: int = 0
+
+
+class Stages:
+    """The handlers of the migration's queue, and what starts and stops a run."""
+
+    def __init__(
+        self,
+        store: Store,
+        nomis: NomisEstate,
+        mappings: Mappings,
+        locations: Locations,
+        *,
+        wake: Wake,
+        now: Callable[[], datetime],
+        limits: StageLimits,
+    ) -> None:
+        self._store = store
+        self._nomis = nomis
+        self._mappings = mappings
+        self._locations = locations
+        self._wake = wake
+        self._now = now
+        self._limits = limits
+
+    async def start(self, wish: MigrationFilter, by: str) -> MigrationContext:
+        """Open a run and wake the lister. Raises MigrationActive."""
+        _, estimated = await self._nomis.ids_page(0, 1)
+        now = self._now()
+        migration_id = now.astimezone(LONDON).replace(tzinfo=None).isoformat(timespec="seconds")
+        filter_json = wish.model_dump_json(by_alias=True, exclude_defaults=True)
+        await self._store.start(now, migration_id, by, filter_json, wish.prison_ids, estimated)
+        await self._wake([Call(type=LIST, migration_id=migration_id)])
+        return MigrationContext(migration_id=migration_id, estimated_count=estimated, body=wish)
+
+    async def cancel(self, migration_id: str) -> None:
+        """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
+        if await self._store.request_cancel(migration_id):
+            await self._store.advance(migration_id, self._limits.page, self._now())
+
+    async def list_ids(self, message: Message) -> Outcome:
+        """List every id of NOMIS, page by page, and cut the first wave."""
+        call = _call(message)
+        status, page, complete = await self._store.listing(call.migration_id)
+        while status is Status.STARTED and not complete:
+            rows, _ = await self._nomis.ids_page(page, self._limits.ids_page)
+            if not rows:
+                await self._store.finish_listing(call.migration_id, self._limits.page)
+            else:
+                await self._store.add_listed(call.migration_id, page, rows)
+            status, page, complete = await self._store.listing(call.migration_id)
+        await self._go_on(call.migration_id)
+        return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": status.value})
+
+    async def migrate_page(self, message: Message) -> Outcome:
+        """Migrate one page."""
+        call = _call(message)
+        facts = {"migrationId": call.migration_id, "page": str(call.page)}
+        lease = timedelta(seconds=self._limits.lease_seconds)
+        items = await self._store.lease(call.migration_id, call.page, self._now(), lease)
+        if items is None:
+            await self._go_on(call.migration_id)
+            return Ignored("page is done, taken, or not wanted any more", facts)
+        try:
+            verdicts = await self._migrate(call.migration_id, items)
+        except BaseException:
+            # The next delivery need not wait for the lease to run out.
+            await self._store.release(call.migration_id, call.page)
+            raise
+        await self._store.mark(call.migration_id, call.page, verdicts, self._now())
+        await self._go_on(call.migration_id)
+        return Done("locations-migration-page-migrated", facts | {"items": str(len(items))})
+
+    async def sweep(self) -> None:
+        """Wake again what a crash or a lost message let sleep."""
+        if (active := await self._store.active_id()) is None:
+            return
+        status, _, complete = await self._store.listing(active)
+        if status is Status.STARTED and not complete:
+            await self._wake([Call(type=LIST, migration_id=active)])
+        else:
+            await self._go_on(active)
+
+    async def _migrate(self, migration_id: str, items: Sequence[Item]) -> list[Verdict]:
+        """One call each: details, mappings, create, link."""
+        ids = [item.nomis_id for item in items]
+        rows = {row.location_id: row for row in await self._nomis.details(ids)} if ids else {}
+        parents = {row.parent_location_id for row in rows.values() if row.parent_location_id is not None}
+        links = await self._mappings.for_nomis([*{*ids, *parents}])
+        sorted_page = plan(items, rows, links, await self._store.prisons(migration_id))
+        outcomes = await self._locations.migrate(sorted_page.to_create) if sorted_page.to_create else []
+        wanted: dict[NomisLocationId, LocationMapping] = {
+            outcome.nomis_location_id: link for outcome in outcomes if (link := link_of(outcome, migration_id))
+        }
+        saved = await self._mappings.save_many([*wanted.values()]) if wanted else []
+        in_the_way = dict(zip(wanted, saved, strict=True))
+        return sorted_page.decided + [
+            judged(outcome, rows[outcome.nomis_location_id], in_the_way.get(outcome.nomis_location_id))
+            for outcome in outcomes
+        ]
+
+    async def _go_on(self, migration_id: str) -> None:
+        """End the run, or wake whoever takes the pages that nobody works on."""
+        now = self._now()
+        if await self._store.advance(migration_id, self._limits.page, now) is Status.STARTED:
+            pages = await self._store.waiting_pages(migration_id, now)
+            await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in pages])
+
+
+def _call(message: Message) -> Call:
+    try:
+        return read(Call, message.body)
+    except Unreadable as wrong:
+        raise Unprocessable(str(wrong)) from wrong

@@ -1,0 +1,71 @@
+"""What the outside decides; the only door to the environment."""
+
+from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.db.pool import DatabaseSettings
+from libs.messaging.aws import AwsSettings
+from libs.web.auth import AuthSettings
+
+
+class RelaySettings(BaseModel, frozen=True):
+    """How the queue of trigger events is emptied (reference/nomis.md §3.8)."""
+
+    topic: str = "offender-events"
+    # Rows taken in one transaction; they are published ten at a time.
+    batch: PositiveInt = 100
+    consumers: PositiveInt = 1
+    max_retries: NonNegativeInt = 3
+    retry_delay_seconds: NonNegativeFloat = 1
+    poll_seconds: PositiveFloat = 1
+    # How long a published row is kept, to be published again for a broker that forgot.
+    kept_seconds: PositiveFloat = 3600
+    # How long a row that could not be published is kept on the exception queue.
+    retention_seconds: PositiveFloat = 86_400
+    generation_seconds: PositiveFloat = 2
+    # The original is called from outside every ten minutes; ours calls itself too.
+    housekeeping_seconds: PositiveFloat = 60
+    housekeeping_page: PositiveInt = 500
+    housekeeping_chunk: PositiveInt = 10
+    publish_delay_seconds: NonNegativeFloat = 0
+
+
+class Settings(BaseSettings):
+    """Read once, at start."""
+
+    model_config = SettingsConfigDict(frozen=True, env_nested_delimiter="__")
+
+    database_url: SecretStr
+    database_pool_max: PositiveInt = 10
+    api_base_url_oauth: str
+    oauth_issuer: str | None = None
+    http_host: str = "127.0.0.1"
+    http_port: NonNegativeInt = 8082
+    log_level: str = "INFO"
+    log_pretty: bool = False
+    aws_endpoint_url: str | None = None
+    aws_region: str = "eu-west-2"
+    aws_topic_prefix: str = ""
+    # The database user as whom the API writes; consumers know the author of a row by it.
+    api_user: str = "PRISONER_MANAGER_API"
+    lock_milliseconds: PositiveInt = 2000
+    page_size_max: PositiveInt = 20_000
+    # ETag and If-Match, which NOMIS's own API has not.
+    conditional_writes: bool = True
+    relay_enabled: bool = True
+    relay: RelaySettings = RelaySettings()
+
+    @property
+    def database(self) -> DatabaseSettings:
+        """How to reach the database."""
+        return DatabaseSettings(dsn=self.database_url, pool_max=self.database_pool_max, application_name="PRISONER_API")
+
+    @property
+    def auth(self) -> AuthSettings:
+        """Whose tokens we accept."""
+        return AuthSettings(jwks_url=f"{self.api_base_url_oauth}/.well-known/jwks.json", issuer=self.oauth_issuer)
+
+    @property
+    def aws(self) -> AwsSettings:
+        """Where the topic is."""
+        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region, prefix=self.aws_topic_prefix)

@@ -1,0 +1,157 @@
+"""Reads locations: one statement for one row or for five hundred, so that an answer is of one moment."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from libs.db.pool import Connection, Database, Row
+from services.nomis.errors import LocationUnknown, NotUnique, SortUnknown
+from services.nomis.records import IdsQuery
+
+SELECT = """
+SELECT l.internal_location_id, l.certified_flag = 'Y' AS certified, l.internal_location_type, l.agy_loc_id,
+    l.parent_internal_location_id, p.description AS parent_key, l.operation_capacity, l.cna_no, l.user_desc,
+    l.description, l.internal_location_code, l.capacity, l.list_seq, l.comment_text, l.unit_type,
+    l.active_flag = 'Y' AS active, to_char(l.deactivate_date, 'YYYY-MM-DD') AS deactivate_date,
+    l.deactivate_reason_code, to_char(l.reactivate_date, 'YYYY-MM-DD') AS reactivate_date,
+    coalesce((SELECT json_agg(json_build_object('profileType', int_loc_profile_type, 'profileCode',
+            int_loc_profile_code) ORDER BY int_loc_profile_type, int_loc_profile_code)
+        FROM agy_int_loc_profiles WHERE internal_location_id = l.internal_location_id), '[]')::text AS profiles,
+    coalesce((SELECT json_agg(json_strip_nulls(json_build_object('internalLocationUsageType',
+            d.internal_location_usage, 'capacity', u.capacity, 'sequence', u.list_seq)) ORDER BY usage_location_id)
+        FROM int_loc_usage_locations u JOIN internal_location_usages d USING (internal_location_usage_id)
+        WHERE u.internal_location_id = l.internal_location_id), '[]')::text AS usages,
+    coalesce((SELECT json_agg(json_strip_nulls(json_build_object('amendDateTime',
+            to_char(amend_date, 'YYYY-MM-DD"T"HH24:MI:SS'), 'columnName', column_name, 'oldValue', old_value,
+            'newValue', new_value, 'amendedBy', amend_user_id)) ORDER BY agy_int_loc_amendment_id)
+        FROM agy_int_loc_amendments WHERE internal_location_id = l.internal_location_id), '[]')::text AS amendments,
+    rtrim(rtrim(to_char(l.create_datetime, 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') AS create_datetime,
+    l.create_user_id, l.modify_user_id
+FROM agency_internal_locations l
+    LEFT JOIN agency_internal_locations p ON p.internal_location_id = l.parent_internal_location_id
+"""
+BY_ID = f"{SELECT} WHERE l.internal_location_id = $1"
+BY_KEY = f"{SELECT} WHERE l.description = $1 LIMIT 2"
+BY_IDS = f"{SELECT} WHERE l.internal_location_id = ANY($1::bigint[]) ORDER BY l.internal_location_id"
+IDS = "SELECT internal_location_id, parent_internal_location_id FROM agency_internal_locations"
+SORTABLE = MappingProxyType(
+    {
+        "locationId": "internal_location_id",
+        "locationCode": "internal_location_code",
+        "locationType": "internal_location_type",
+        "description": "description",
+        "userDescription": "user_desc",
+        "active": "active_flag",
+        "certified": "certified_flag",
+        "capacity": "capacity",
+        "operationalCapacity": "operation_capacity",
+        "cnaCapacity": "cna_no",
+        "listSequence": "list_seq",
+        "unitType": "unit_type",
+        "createDatetime": "create_datetime",
+    },
+)
+# What comes after these in a row is how it came about, not what it is.
+AUDITED = frozenset({"amendments", "createDatetime", "createUsername", "modifyUsername"})
+
+
+class Reading:
+    """The read side of the API."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_id(self, location_id: int) -> dict[str, Any]:
+        """Find by id."""
+        row = await self._database.fetchrow(BY_ID, location_id)
+        if row is None:
+            raise LocationUnknown(f"Location with id={location_id} does not exist")
+        return answer(row)
+
+    async def by_key(self, key: str) -> dict[str, Any]:
+        """Find by description, which is unique within a prison only."""
+        rows = await self._database.fetch(BY_KEY, key)
+        if not rows:
+            raise LocationUnknown(f"Location with business key={key} does not exist")
+        if len(rows) > 1:
+            raise NotUnique(f"Query did not return a unique result: business key={key}")
+        return answer(rows[0])
+
+    async def details(self, location_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Find many; what is not there is absent."""
+        return [answer(row) for row in await self._database.fetch(BY_IDS, location_ids)]
+
+    async def ids(self, query: IdsQuery, size: int) -> tuple[list[dict[str, int]], int]:
+        """Give one page of all ids, and how many there are."""
+        order = _order(query.sort)
+        async with self._database.transaction(isolation="repeatable_read", readonly=True) as tx:
+            total: int = await tx.fetchval("SELECT count(*) FROM agency_internal_locations")
+            rows = await tx.fetch(f"{IDS} ORDER BY {order} LIMIT $1 OFFSET $2", size, query.page * size)
+        return [_id(row) for row in rows], total
+
+    async def ids_after(self, location_id: int, size: int) -> list[dict[str, int]]:
+        """Give the ids that follow this one."""
+        sql = f"{IDS} WHERE internal_location_id > $1 ORDER BY internal_location_id LIMIT $2"
+        return [_id(row) for row in await self._database.fetch(sql, location_id, size)]
+
+
+async def version_of(connection: Connection, location_id: int) -> str:
+    """Read a row's version as the transaction sees it."""
+    row = await connection.fetchrow(BY_ID, location_id)
+    assert row is not None, "the caller has locked it"
+    return version(answer(row))
+
+
+def version(location: dict[str, Any]) -> str:
+    """Digest what a location is: it moves when the row, its profiles or its usages do, not with occupancy."""
+    content = {name: value for name, value in location.items() if name not in AUDITED}
+    return blake2b(orjson.dumps(content), digest_size=12).hexdigest()
+
+
+def answer(row: Row) -> dict[str, Any]:
+    """Name a row's columns as the API does; nulls are omitted, lists stay as the JSON they are."""
+    named = {
+        "locationId": row[0],
+        "certified": row[1],
+        "locationType": row[2],
+        "prisonId": row[3],
+        "parentLocationId": row[4],
+        "parentKey": row[5],
+        "operationalCapacity": row[6],
+        "cnaCapacity": row[7],
+        "userDescription": row[8],
+        "description": row[9],
+        "locationCode": row[10],
+        "capacity": row[11],
+        "listSequence": row[12],
+        "comment": row[13],
+        "unitType": row[14],
+        "active": row[15],
+        "deactivateDate": row[16],
+        "reasonCode": row[17],
+        "reactivateDate": row[18],
+        "profiles": orjson.Fragment(row[19]),
+        "usages": orjson.Fragment(row[20]),
+        "amendments": orjson.Fragment(row[21]),
+        "createDatetime": row[22],
+        "createUsername": row[23],
+        "modifyUsername": row[24],
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _id(row: Row) -> dict[str, int]:
+    return {"locationId": row[0]} if row[1] is None else {"locationId": row[0], "parentLocationId": row[1]}
+
+
+def _order(sort: Sequence[str]) -> str:
+    parts = []
+    for wish in sort:
+        name, _, direction = wish.partition(",")
+        if name not in SORTABLE:
+            raise SortUnknown(f"No property '{name}' found for type 'AgencyInternalLocation'")
+        parts.append(f"{SORTABLE[name]} {'DESC' if direction.lower() == 'desc' else 'ASC'}")
+    return ", ".join((*parts, "internal_location_id"))

@@ -16,6 +16,7 @@ from services.migration.records import Item, ItemState, Verdict
 
 PARENT_MISSING = "parent not in DPS"
 CANCELLED = "cancelled"
+ADOPTED = "adopted: DPS had the key already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,14 @@ def plan(
     rows: Mapping[NomisLocationId, NomisLocation],
     links: Mapping[NomisLocationId, LocationMapping],
     prisons: frozenset[str],
+    label: str,
 ) -> Plan:
-    """Sort a page. Rows outside `prisons` (empty: all) are not of this run."""
+    """Sort a page of the run `label`. Rows outside `prisons` (empty: all) are not of this run."""
     decided: list[Verdict] = []
     to_create: list[dict[str, Any]] = []
     for item in items:
         row = rows.get(item.nomis_id)
-        verdict = _before_creating(item, row, links, prisons)
+        verdict = _before_creating(item, row, links, prisons, label)
         if verdict is None and row is not None:
             try:
                 to_create.append(_creation(row, links))
@@ -53,6 +55,7 @@ def _before_creating(
     row: NomisLocation | None,
     links: Mapping[NomisLocationId, LocationMapping],
     prisons: frozenset[str],
+    label: str,
 ) -> Verdict | None:
     if row is None:
         return Verdict(item.nomis_id, ItemState.SKIPPED, "gone from NOMIS")
@@ -61,10 +64,19 @@ def _before_creating(
     if is_ignored(row.prison_id):
         return _verdict(row, ItemState.SKIPPED, f"ignored agency {row.prison_id}")
     if link := links.get(row.location_id):
-        return _verdict(row, ItemState.SKIPPED, "mapped already", link.dps_location_id)
+        return _linked(row, link, label)
     if row.parent_location_id is not None and row.parent_location_id not in links:
         return _verdict(row, ItemState.PENDING, PARENT_MISSING)
     return None
+
+
+def _linked(row: NomisLocation, link: LocationMapping, label: str) -> Verdict:
+    """Tell a link of an earlier run from one that this run saved before it died."""
+    if link.label != label:
+        return _verdict(row, ItemState.SKIPPED, "mapped already", link.dps_location_id)
+    if link.dps_location_id == dps_id_for(row.location_id):
+        return _verdict(row, ItemState.MIGRATED, None, link.dps_location_id)
+    return _verdict(row, ItemState.SKIPPED, ADOPTED, link.dps_location_id)
 
 
 def _creation(row: NomisLocation, links: Mapping[NomisLocationId, LocationMapping]) -> dict[str, Any]:
@@ -120,7 +132,7 @@ def judged(outcome: MigrateOutcome, row: NomisLocation, in_the_way: Exception | 
         case MigrateResult.CREATED | MigrateResult.EXISTS:
             return _verdict(row, ItemState.MIGRATED, None, outcome.id)
         case MigrateResult.ADOPTED:
-            return _verdict(row, ItemState.SKIPPED, "adopted: DPS had the key already", outcome.id)
+            return _verdict(row, ItemState.SKIPPED, ADOPTED, outcome.id)
         case MigrateResult.NO_PARENT:
             return _verdict(row, ItemState.PENDING, PARENT_MISSING)
         case MigrateResult.FAILED:

@@ -35,6 +35,7 @@ class StageLimits(BaseModel, frozen=True):
     page: PositiveInt = MIGRATE_BATCH_MAX
     lease_seconds: PositiveFloat = 120
     failures_sample: PositiveInt = 20
+    swept_pages: PositiveInt = 8
 
 
 class Call(Wire):
@@ -83,13 +84,13 @@ class Stages:
             await self._store.advance(migration_id, self._limits.page, self._now())
 
     async def list_ids(self, message: Message) -> Outcome:
-        """List every id of NOMIS, page by page, and cut the first wave."""
+        """List every id of NOMIS, page by page, and open the first wave."""
         call = _call(message)
         status, page, complete = await self._store.listing(call.migration_id)
         while status is Status.STARTED and not complete:
             rows, _ = await self._nomis.ids_page(page, self._limits.ids_page)
             if not rows:
-                await self._store.finish_listing(call.migration_id, self._limits.page)
+                await self._store.finish_listing(call.migration_id)
             else:
                 await self._store.add_listed(call.migration_id, page, rows)
             status, page, complete = await self._store.listing(call.migration_id)
@@ -122,8 +123,10 @@ class Stages:
         status, _, complete = await self._store.listing(active)
         if status is Status.STARTED and not complete:
             await self._wake([Call(type=LIST, migration_id=active)])
-        else:
-            await self._go_on(active)
+            return
+        await self._go_on(active)
+        waiting = await self._store.waiting_pages(active, self._now(), self._limits.swept_pages)
+        await self._wake([Call(type=PAGE, migration_id=active, page=page) for page in waiting])
 
     async def _migrate(self, migration_id: str, items: Sequence[Item]) -> list[Verdict]:
         """One call each: details, mappings, create, link."""
@@ -131,7 +134,7 @@ class Stages:
         rows = {row.location_id: row for row in await self._nomis.details(ids)} if ids else {}
         parents = {row.parent_location_id for row in rows.values() if row.parent_location_id is not None}
         links = await self._mappings.for_nomis([*{*ids, *parents}])
-        sorted_page = plan(items, rows, links, await self._store.prisons(migration_id))
+        sorted_page = plan(items, rows, links, await self._store.prisons(migration_id), migration_id)
         outcomes = await self._locations.migrate(sorted_page.to_create) if sorted_page.to_create else []
         wanted: dict[NomisLocationId, LocationMapping] = {
             outcome.nomis_location_id: link for outcome in outcomes if (link := link_of(outcome, migration_id))
@@ -144,11 +147,9 @@ class Stages:
         ]
 
     async def _go_on(self, migration_id: str) -> None:
-        """End the run, or wake whoever takes the pages that nobody works on."""
-        now = self._now()
-        if await self._store.advance(migration_id, self._limits.page, now) is Status.STARTED:
-            pages = await self._store.waiting_pages(migration_id, now)
-            await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in pages])
+        """End the run, or open its next wave and wake whoever takes the pages."""
+        _, opened = await self._store.advance(migration_id, self._limits.page, self._now())
+        await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in opened])
 
 
 def _call(message: Message) -> Call:

@@ -178,8 +178,8 @@ class Store:
                     [parent for _, parent in rows],
                 )
 
-    async def finish_listing(self, migration_id: str, page_size: int) -> None:
-        """Give each item the wave of its depth, parents first, and cut the first wave into pages."""
+    async def finish_listing(self, migration_id: str) -> None:
+        """Give each item the wave of its depth, parents first."""
         async with self._db.transaction() as tx:
             last = await tx.fetchval(
                 """
@@ -207,16 +207,19 @@ class Store:
                 """,
                 migration_id,
             )
-            await self._cut(tx, migration_id, page_size)
 
     # Pages
 
-    async def waiting_pages(self, migration_id: str, now: datetime) -> list[int]:
-        """Return pages that nobody works on."""
+    async def waiting_pages(self, migration_id: str, now: datetime, most: int) -> list[int]:
+        """Return some of the pages that nobody works on, the oldest first."""
         rows = await self._db.fetch(
-            "SELECT page FROM migration_page WHERE migration_id = $1 AND NOT done AND leased_until < $2 ORDER BY page",
+            """
+            SELECT page FROM migration_page WHERE migration_id = $1 AND NOT done AND leased_until < $2
+             ORDER BY page LIMIT $3
+            """,
             migration_id,
             now,
+            most,
         )
         return [row["page"] for row in rows]
 
@@ -288,8 +291,8 @@ class Store:
                 "UPDATE migration_page SET done = true WHERE migration_id = $1 AND page = $2", migration_id, page
             )
 
-    async def advance(self, migration_id: str, page_size: int, now: datetime) -> Status:
-        """Open the next wave when this one is done, end the run when nothing is pending; return the status.
+    async def advance(self, migration_id: str, page_size: int, now: datetime) -> tuple[Status, list[int]]:
+        """Open the next wave when this one is done, end the run when nothing is pending; return status and new pages.
 
         The run's row is locked, so of two that mark the last two pages one sees both done.
         """
@@ -302,12 +305,12 @@ class Store:
                 raise MigrationNotFound(migration_id)
             status = Status(run["status"])
             if status is Status.CANCELLED_REQUESTED:
-                return await self._cancel(tx, migration_id, now)
+                return await self._cancel(tx, migration_id, now), []
             if status is not Status.STARTED or not run["listing_complete"] or await self._open(tx, migration_id):
-                return status
-            if await self._cut(tx, migration_id, page_size):
-                return status
-            return await self._end(tx, migration_id, Status.COMPLETED, now)
+                return status, []
+            if pages := await self._cut(tx, migration_id, page_size):
+                return status, pages
+            return await self._end(tx, migration_id, Status.COMPLETED, now), []
 
     async def _open(self, tx: Connection, migration_id: str) -> bool:
         return bool(
@@ -316,18 +319,17 @@ class Store:
             )
         )
 
-    async def _cut(self, tx: Connection, migration_id: str, page_size: int) -> bool:
-        """Cut the next wave into pages. False when nothing is left, or when a wave of repeats moved nothing."""
+    async def _cut(self, tx: Connection, migration_id: str, page_size: int) -> list[int]:
+        """Cut the next wave into pages. None when nothing is left, or when a wave of repeats moved nothing."""
         wave = await tx.fetchval(
             "SELECT min(wave) FROM migration_item WHERE migration_id = $1 AND state = 'pending' AND page IS NULL",
             migration_id,
         )
         if wave is None:
             return await self._cut_repeats(tx, migration_id, page_size)
-        await self._pages(tx, migration_id, page_size, wave, "page IS NULL AND wave = $3")
-        return True
+        return await self._pages(tx, migration_id, page_size, wave, "page IS NULL AND wave = $3")
 
-    async def _cut_repeats(self, tx: Connection, migration_id: str, page_size: int) -> bool:
+    async def _cut_repeats(self, tx: Connection, migration_id: str, page_size: int) -> list[int]:
         """Try again those whose parent was missing, as long as each round moves something; then they have failed."""
         moved = await tx.fetchval(
             """
@@ -342,17 +344,16 @@ class Store:
             "SELECT count(*) FROM migration_item WHERE migration_id = $1 AND state = 'pending'", migration_id
         )
         if not pending:
-            return False
+            return []
         if not moved:
             await tx.execute(
                 "UPDATE migration_item SET state = 'failed' WHERE migration_id = $1 AND state = 'pending'", migration_id
             )
-            return False
+            return []
         wave = await tx.fetchval("SELECT max(wave) + 1 FROM migration_page WHERE migration_id = $1", migration_id)
-        await self._pages(tx, migration_id, page_size, wave, "$3::integer IS NOT NULL")
-        return True
+        return await self._pages(tx, migration_id, page_size, wave, "$3::integer IS NOT NULL")
 
-    async def _pages(self, tx: Connection, migration_id: str, page_size: int, wave: int, which: str) -> None:
+    async def _pages(self, tx: Connection, migration_id: str, page_size: int, wave: int, which: str) -> list[int]:
         first = await tx.fetchval(
             "SELECT coalesce(max(page) + 1, 0) FROM migration_page WHERE migration_id = $1", migration_id
         )
@@ -368,17 +369,19 @@ class Store:
             wave,
             first,
         )
-        await tx.execute(
+        rows = await tx.fetch(
             """
             INSERT INTO migration_page (migration_id, page, wave)
             SELECT DISTINCT $1::text, page, $2::integer FROM migration_item
              WHERE migration_id = $1 AND state = 'pending' AND page >= $3
+            RETURNING page
             """,
             migration_id,
             wave,
             first,
         )
         await tx.execute("UPDATE migration_history SET wave = $2 WHERE migration_id = $1", migration_id, wave)
+        return sorted(row["page"] for row in rows)
 
     async def _cancel(self, tx: Connection, migration_id: str, now: datetime) -> Status:
         working = await tx.fetchval(

@@ -1,5 +1,6 @@
 """The locations API's sync doors in memory, with the rules that a walk meets there."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,16 @@ from pydantic import JsonValue
 
 from libs.domain.codes import ConvertedCellType, LocationType
 from libs.domain.shared import Field, is_holding_cell, kind_in_dps, project_dps, synced_part
-from libs.domain.sync import Conflict, LocationMirror, OwnLocation, SyncState, SyncWrite
+from libs.domain.sync import (
+    Conflict,
+    LocationMirror,
+    MigrateLocation,
+    MigrateOutcome,
+    MigrateResult,
+    OwnLocation,
+    SyncState,
+    SyncWrite,
+)
 from libs.settling.pair import KEY
 from libs.settling.ports import HasChildren, KeyTaken, RefusedByDps, Stale, Tombstoned
 
@@ -61,17 +71,7 @@ class FakeLocations:
             last_modified_by=write.last_updated_by,
             **_own_values(fields),
         )
-        housing = own.residential_housing_type
-        if is_holding_cell(own.location_type, housing):
-            own = own.model_copy(
-                update={
-                    "converted_cell_type": ConvertedCellType.HOLDING_ROOM,
-                    "max_capacity": None,
-                    "working_capacity": None,
-                    "certified": False,
-                }
-            )
-        self._store(self._placed(own))
+        self._store(self._placed(_as_met(own)))
         self.states[location_id] = SyncState(version=1, state_version=0)
         self.events.append(("created", location_id, "NOMIS"))
         self._note(location_id, write)
@@ -85,6 +85,55 @@ class FakeLocations:
             self._change(mirror.location, write)
         self._note(location_id, write)
         return self._mirror(location_id)
+
+    async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        """Create what is new; order within the batch does not matter to parents."""
+        outcomes: dict[UUID, MigrateOutcome] = {}
+        waiting = [MigrateLocation.model_validate(location) for location in locations]
+        while waiting:
+            missing = []
+            for location in waiting:
+                parent = location.fields["parentId"]
+                if parent is not None and UUID(str(parent)) not in self.locations:
+                    missing.append(location)
+                    continue
+                outcomes[location.id] = self._migrate_one(location)
+            if len(missing) == len(waiting):
+                outcomes |= {m.id: _outcome(m, m.id, MigrateResult.NO_PARENT) for m in missing}
+                break
+            waiting = missing
+        return [outcomes[UUID(str(location["id"]))] for location in locations]
+
+    def _migrate_one(self, location: MigrateLocation) -> MigrateOutcome:
+        if location.id in self.locations:
+            return _outcome(location, location.id, MigrateResult.EXISTS)
+        own = OwnLocation(
+            id=location.id,
+            prison_id=location.prison_id,
+            path_hierarchy="",
+            key="",
+            last_modified_by=location.last_updated_by,
+            **_own_values(dict(location.fields)),
+        )
+        try:
+            self._store(self._placed(_as_met(own)))
+        except KeyTaken as taken:
+            assert taken.holder is not None
+            if self.states[taken.holder].nomis_location_id is None:
+                return _outcome(location, taken.holder, MigrateResult.ADOPTED)
+            return _outcome(location, location.id, MigrateResult.FAILED, "duplicate path")
+        self.states[location.id] = SyncState(version=1, state_version=0)
+        self._note(
+            location.id,
+            SyncWrite(
+                last_updated_by=location.last_updated_by,
+                base_as_stored=True,
+                key_agreed=True,
+                nomis_location_id=location.nomis_location_id,
+                nomis_description=location.nomis_description,
+            ),
+        )
+        return _outcome(location, location.id, MigrateResult.CREATED)
 
     async def delete(self, location_id: UUID, etag: str) -> None:
         if location_id in self.tombstones or location_id not in self.locations:
@@ -173,6 +222,23 @@ class FakeLocations:
 
     def _mirror(self, location_id: UUID) -> LocationMirror:
         return LocationMirror(location=self.locations[location_id], sync=self.states[location_id])
+
+
+def _as_met(own: OwnLocation) -> OwnLocation:
+    """Convert a holding cell, as DPS does on meeting one."""
+    if not is_holding_cell(own.location_type, own.residential_housing_type):
+        return own
+    converted = {
+        "converted_cell_type": ConvertedCellType.HOLDING_ROOM,
+        "max_capacity": None,
+        "working_capacity": None,
+        "certified": False,
+    }
+    return own.model_copy(update=converted)
+
+
+def _outcome(asked: MigrateLocation, at: UUID, result: MigrateResult, reason: str | None = None) -> MigrateOutcome:
+    return MigrateOutcome(id=at, nomis_location_id=asked.nomis_location_id, result=result, reason=reason)
 
 
 def _own_values(fields: dict[str, JsonValue]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The mapping service in memory: strictly one to one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -30,6 +30,16 @@ class FakeMappings:
             self._put(mapping)
         elif mine is None or mine.nomis_location_id != mapping.nomis_location_id:
             raise MappingTaken(mine, theirs)
+
+    async def save_many(self, mappings: Sequence[LocationMapping]) -> list[MappingTaken | None]:
+        outcomes: list[MappingTaken | None] = []
+        for mapping in mappings:
+            try:
+                await self.save(mapping)
+                outcomes.append(None)
+            except MappingTaken as taken:
+                outcomes.append(taken)
+        return outcomes
 
     async def replace(self, mapping: LocationMapping, previous: NomisLocationId) -> None:
         mine, theirs = self.by_dps.get(mapping.dps_location_id), self.by_nomis.get(mapping.nomis_location_id)

@@ -1,5 +1,6 @@
 """NOMIS's locations in memory, as stubborn as the real API: three PUTs, full replace, 500 on a taken key, no DELETE."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
@@ -32,6 +33,13 @@ class FakeNomis:
     async def read_by_key(self, key: str) -> NomisRow | None:
         found = [row for row in self.rows.values() if row.description == key]
         return await self.read(found[0].location_id) if found else None
+
+    async def ids_page(self, page: int, size: int) -> tuple[list[tuple[NomisLocationId, NomisLocationId | None]], int]:
+        ids = sorted(self.rows)
+        return [(i, self.rows[i].parent_location_id) for i in ids[page * size : (page + 1) * size]], len(ids)
+
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+        return [self.rows[i] for i in ids if i in self.rows]
 
     async def create(self, location: CreateNomisLocation) -> NomisLocationId:
         self.calls.append("create")

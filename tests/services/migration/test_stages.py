@@ -1,0 +1,297 @@
+"""A run over a real database: exact accounts, waves for parents; a death at any call repeats and changes nothing."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from libs.db.pool import Database, DatabaseSettings, connect
+from libs.domain.identity import dps_id_for
+from libs.domain.mapping import LocationMapping, MappingType
+from libs.domain.nomis import Amendment, NomisLocation, NomisLocationId
+from libs.messaging.message import Message
+from services.migration.errors import MigrationActive, MigrationNotFound
+from services.migration.records import MigrationFilter, Status
+from services.migration.rules import history_of
+from services.migration.stages import LIST, PAGE, Call, StageLimits, Stages
+from services.migration.store import Store
+from tests.conftest import MakeDatabase
+from tests.fakes.fake_locations import FakeLocations
+from tests.fakes.fake_mappings import FakeMappings
+from tests.fakes.fake_nomis import FakeNomis
+from tests.libs.domain.rows import dps_cell, nomis_cell
+
+SMALL = StageLimits(ids_page=7, page=4, lease_seconds=60)
+
+
+class Died(BaseException):
+    """The process went away."""
+
+
+class Mortal:
+    """A port that dies at one chosen call, before or after the call took effect."""
+
+    def __init__(self, port: Any, count: list[int]) -> None:
+        self._port = port
+        self._count = count
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*given: Any) -> Any:
+            self._count[0] -= 1
+            if self._count[0] == 0:
+                raise Died
+            answer = await getattr(self._port, name)(*given)
+            self._count[0] -= 1
+            if self._count[0] == 0:
+                raise Died
+            return answer
+
+        return call
+
+
+class Office:
+    """Fakes, a store, a queue that a test empties, and a clock it moves."""
+
+    def __init__(self, database: Database) -> None:
+        self.nomis, self.mappings, self.locations = FakeNomis(), FakeMappings(), FakeLocations()
+        self.store = Store(database)
+        self.time = datetime(2026, 7, 1, 8, 5, 30, tzinfo=UTC)
+        self.queue: list[Call] = []
+        self.dies_in = [0]
+        self.stages = Stages(
+            self.store,
+            Mortal(self.nomis, self.dies_in),
+            Mortal(self.mappings, self.dies_in),
+            Mortal(self.locations, self.dies_in),
+            wake=self.wake,
+            now=lambda: self.time,
+            limits=SMALL,
+        )
+
+    async def wake(self, calls: Sequence[Call]) -> None:
+        self.queue += calls
+
+    def add(self, code: str, parent: int | None = None, **changed: Any) -> NomisLocationId:
+        """Insert a row below `parent`; its description follows from both."""
+        above = self.nomis.rows[NomisLocationId(parent)] if parent is not None else None
+        prison = changed.get("prison_id", above.prison_id if above else "NWI")
+        key = f"{above.description if above else prison}-{code}"
+        row = nomis_cell(
+            **{"location_code": code, "description": key, "parent_location_id": parent, "prison_id": prison, **changed}
+        )
+        return self.nomis.screen_insert(row).location_id
+
+    async def deliver(self, call: Call) -> None:
+        message = Message(
+            id="m",
+            type=call.type,
+            body=call.model_dump_json(by_alias=True),
+            attributes={},
+            attempt=1,
+            sent_at=self.time,
+            queue="migration-locations",
+        )
+        await {LIST: self.stages.list_ids, PAGE: self.stages.migrate_page}[call.type](message)
+
+    async def work(self) -> None:
+        """Handle messages until none is left, the newest first: order is not promised."""
+        while self.queue:
+            await self.deliver(self.queue.pop())
+
+    async def finish(self, migration_id: str) -> None:
+        """Sweep and work until the run is over."""
+        for _ in range(50):
+            self.time += timedelta(minutes=5)
+            await self.stages.sweep()
+            await self.work()
+            if await self.store.active_id() is None:
+                return
+        raise AssertionError(f"{migration_id} never ends")
+
+
+@pytest.fixture
+async def office(database: MakeDatabase) -> AsyncIterator[Office]:
+    dsn = await database("services/migration/schema")
+    async with connect(DatabaseSettings(dsn=SecretStr(dsn))) as pool:
+        yield Office(pool)
+
+
+def two_wings(office: Office) -> None:
+    for wing in ("A", "B"):
+        top = office.add(wing, location_type="WING")
+        for landing in ("1", "2"):
+            middle = office.add(landing, top, location_type="LAND")
+            for cell in ("001", "002"):
+                office.add(cell, middle)
+
+
+async def test_every_location_is_copied_linked_and_counted(office: Office) -> None:
+    two_wings(office)
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.work()
+    run = await office.store.run(started.migration_id)
+    assert (run.status, run.records_listed, run.records_migrated) == (Status.COMPLETED, 14, 14)
+    assert (run.records_skipped, run.records_failed, run.records_pending) == (0, 0, 0)
+    assert run.when_ended is not None
+    assert started.migration_id == "2026-07-01T09:05:30"
+    assert {m.label for m in office.mappings.by_dps.values()} == {started.migration_id}
+    assert {m.mapping_type for m in office.mappings.by_dps.values()} == {MappingType.MIGRATED}
+    assert all(dps == dps_id_for(m.nomis_location_id) for dps, m in office.mappings.by_dps.items())
+    assert office.locations.events == []
+
+
+async def test_parents_with_higher_ids_than_their_children_come_first_all_the_same(office: Office) -> None:
+    child = office.add("001")
+    wing = office.add("A", location_type="WING")
+    office.nomis.rows[child] = office.nomis.rows[child].model_copy(update={"parent_location_id": wing})
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.work()
+    assert (await office.store.run(started.migration_id)).records_migrated == 2
+    assert office.locations.locations[dps_id_for(child)].parent_id == dps_id_for(wing)
+
+
+async def test_what_is_not_migrated_is_counted_with_its_reason(office: Office) -> None:
+    known = office.add("K")
+    dps_known = office.locations.staff_create(dps_cell(code="K", parent_id=None))
+    await office.mappings.save(
+        LocationMapping(dps_location_id=dps_known.id, nomis_location_id=known, mapping_type=MappingType.NOMIS_CREATED)
+    )
+    office.add("G", prison_id="ZZGHI")
+    odd = office.add("O", location_type="CASTLE")
+    office.add("001", odd)
+    office.add("D")
+    twin = office.add("D2")
+    office.nomis.rows[twin] = office.nomis.rows[twin].model_copy(update={"location_code": "D"})
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.work()
+    run = await office.store.run(started.migration_id)
+    assert run.records_listed == run.records_migrated + run.records_skipped + run.records_failed == 6
+    reasons = {f.reason: (f.state.value, f.count) for f in await office.store.failures(run.migration_id, 5)}
+    assert reasons == {
+        "mapped already": ("skipped", 1),
+        "ignored agency ZZGHI": ("skipped", 1),
+        "location type 'CASTLE' has no counterpart in DPS": ("failed", 1),
+        "parent not in DPS": ("failed", 1),
+        "duplicate path": ("failed", 1),
+    }
+
+
+async def test_an_unlinked_dps_location_under_the_same_key_is_adopted(office: Office) -> None:
+    own = office.locations.staff_create(dps_cell(code="K", parent_id=None, comments="ours"))
+    nomis_id = office.add("K")
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.work()
+    run = await office.store.run(started.migration_id)
+    assert (run.records_migrated, run.records_skipped) == (0, 1)
+    assert office.mappings.by_nomis[nomis_id].dps_location_id == own.id
+    assert office.locations.locations[own.id].comments == "ours"
+
+
+async def test_a_run_of_chosen_prisons_leaves_the_others(office: Office) -> None:
+    office.add("A")
+    office.add("B", prison_id="LEI")
+    started = await office.stages.start(MigrationFilter(prison_ids=("LEI",)), "BOSS")
+    await office.work()
+    assert {own.prison_id for own in office.locations.locations.values()} == {"LEI"}
+    run = await office.store.run(started.migration_id)
+    assert (run.records_listed, run.records_migrated, run.records_skipped) == (2, 1, 1)
+
+
+async def test_a_second_run_at_once_is_refused_and_names_the_first(office: Office) -> None:
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    office.time += timedelta(seconds=5)
+    with pytest.raises(MigrationActive, match=started.migration_id):
+        await office.stages.start(MigrationFilter(), "BOSS")
+    await office.work()
+    office.time += timedelta(seconds=5)
+    await office.stages.start(MigrationFilter(), "BOSS")
+
+
+async def test_a_cancelled_run_stops_and_still_adds_up(office: Office) -> None:
+    two_wings(office)
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.deliver(office.queue.pop())
+    await office.deliver(office.queue.pop())
+    await office.stages.cancel(started.migration_id)
+    await office.work()
+    run = await office.store.run(started.migration_id)
+    assert run.status is Status.CANCELLED
+    assert (run.records_migrated, run.records_skipped, run.records_pending) == (2, 12, 0)
+    await office.stages.cancel(started.migration_id)
+    assert (await office.store.run(started.migration_id)).status is Status.CANCELLED
+    with pytest.raises(MigrationNotFound, match="nope"):
+        await office.stages.cancel("nope")
+
+
+async def test_a_new_run_takes_up_where_a_cancelled_one_stopped(office: Office) -> None:
+    two_wings(office)
+    first = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.deliver(office.queue.pop())
+    await office.deliver(office.queue.pop())
+    await office.stages.cancel(first.migration_id)
+    office.queue.clear()
+    office.time += timedelta(seconds=1)
+    second = await office.stages.start(MigrationFilter(), "BOSS")
+    await office.work()
+    run = await office.store.run(second.migration_id)
+    assert (run.records_migrated, run.records_skipped) == (12, 2)
+    assert len(office.locations.locations) == 14
+
+
+async def test_lost_and_repeated_messages_change_nothing(office: Office) -> None:
+    two_wings(office)
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    office.queue.clear()
+    await office.finish(started.migration_id)
+    for page in range(4):
+        await office.deliver(Call(type=PAGE, migration_id=started.migration_id, page=page))
+    await office.deliver(Call(type=LIST, migration_id=started.migration_id))
+    run = await office.store.run(started.migration_id)
+    assert (run.status, run.records_migrated) == (Status.COMPLETED, 14)
+
+
+@pytest.mark.parametrize("dies_in", range(1, 42))
+async def test_a_death_at_any_call_repeats_a_page_and_changes_nothing(office: Office, dies_in: int) -> None:
+    two_wings(office)
+    started = await office.stages.start(MigrationFilter(), "BOSS")
+    office.dies_in[0] = dies_in
+    try:
+        await office.work()
+    except Died:
+        office.queue.clear()
+    office.dies_in[0] = 0
+    if await office.store.active_id() is not None:
+        await office.finish(started.migration_id)
+    run = await office.store.run(started.migration_id)
+    assert (run.status, run.records_listed, run.records_migrated) == (Status.COMPLETED, 14, 14)
+    assert len(office.locations.locations) == len(office.mappings.by_nomis) == 14
+
+
+def test_history_drops_what_is_no_change_what_repeats_and_what_has_no_word() -> None:
+    at = datetime(2019, 3, 4, 5, 6, 7)  # noqa: DTZ001 - NOMIS keeps London time without zone
+    made = Amendment(amend_date_time=at, column_name="Certified", old_value="N", new_value="Y", amended_by="A")
+    row: NomisLocation = nomis_cell(
+        amendments=(
+            made,
+            made,
+            made.model_copy(update={"column_name": "Paint Colour"}),
+            made.model_copy(update={"old_value": "Y"}),
+            made.model_copy(update={"old_value": "", "new_value": None}),
+            made.model_copy(update={"column_name": None, "old_value": None, "new_value": "Listener Cell"}),
+        ),
+    )
+    assert [(h["attribute"], h["newValue"]) for h in history_of(row.amendments)] == [
+        ("CERTIFIED", "Y"),
+        ("ATTRIBUTES", "Listener Cell"),
+    ]
+
+
+def test_an_empty_string_is_no_date_and_a_wrong_one_is_refused_by_name() -> None:
+    wish = MigrationFilter.model_validate_json('{"fromDate": "", "toDate": "2024-01-31"}')
+    assert (wish.from_date, str(wish.to_date)) == (None, "2024-01-31")
+    assert json.loads(wish.model_dump_json(by_alias=True, exclude_defaults=True)) == {"toDate": "2024-01-31"}
+    with pytest.raises(ValueError, match="fromDate"):
+        MigrationFilter.model_validate_json('{"fromDate": "yesterday"}')

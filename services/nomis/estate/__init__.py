@@ -1,0 +1,1 @@
+"""Generates a NOMIS estate from a seed, as large, as dense and as odd as the real one, and edits it as screens would."""

@@ -1,0 +1,92 @@
+"""Carries out how a message ends: deleted, given back for later or at once, or put into the dead-letter queue."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+import structlog
+
+from libs.messaging.backoff import Backoff, bounded, is_last
+from libs.messaging.burial import buried
+from libs.messaging.coalescing import Coalescer
+from libs.messaging.endings import Ending
+from libs.messaging.leases import Lease
+from libs.messaging.limits import ConsumerLimits
+from libs.messaging.queue import BrokerUnavailable, Delivery, Queue, QueueGone
+from libs.messaging.records import End
+from libs.messaging.supervision import beside
+
+log = structlog.get_logger()
+
+
+class Closing:
+    """Deletes and give-backs go out in batches a moment later; a burial is waited for, as the delete depends on it."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        limits: ConsumerLimits,
+        backoff: Backoff,
+        quiet: Callable[[], Awaitable[None]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._queue = queue
+        self._backoff = backoff
+        self._quiet = quiet
+        self._now = now
+        linger, self._retry = limits.delete_linger_seconds, limits.call_retry_seconds
+        self._deletes = Coalescer("delete", queue.delete, linger_seconds=linger, retry_seconds=self._retry)
+        self._give_backs = Coalescer("give back", queue.change_visibility, linger_seconds=0, retry_seconds=self._retry)
+        self.max_receives: int | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Send batches while the block lasts, and all that is left at its end."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._give_backs.flush)
+            stack.push_async_callback(self._deletes.flush)
+            await stack.enter_async_context(beside("deletes", self._deletes.run, self._retry))
+            await stack.enter_async_context(beside("give-backs", self._give_backs.run, self._retry))
+            yield
+
+    async def end(self, delivery: Delivery, lease: Lease, ending: Ending) -> End:
+        """End the message as it deserves; a lost lease ends nothing."""
+        if not lease.end():
+            return "lost"
+        if ending.delete:
+            self._deletes.add(lease.receipt, lease.deadline)
+            return "done" if ending.outcome == "done" else "ignored"
+        last = is_last(delivery.receive_count, self.max_receives)
+        if (last or ending.outcome == "unprocessable") and await self._bury(delivery, ending.reason):
+            self._deletes.add(lease.receipt, lease.deadline)
+            return "dead"
+        await self._give_back(lease, 0 if last else self._wait(delivery, lease, ending))
+        return "retry" if ending.outcome == "retry" else "failed"
+
+    async def release(self, lease: Lease) -> None:
+        """Give a message back at once that was not handled."""
+        if lease.end():
+            await self._give_back(lease, 0)
+
+    def _wait(self, delivery: Delivery, lease: Lease, ending: Ending) -> int:
+        held = asyncio.get_running_loop().time() - lease.received_at
+        if ending.delay is not None:
+            return bounded(ending.delay.total_seconds(), held)
+        return self._backoff.wait(delivery.receive_count, held)
+
+    async def _give_back(self, lease: Lease, seconds: int) -> None:
+        # A heartbeat in the air could land after this and hide the message for longer than planned.
+        await self._quiet()
+        self._give_backs.add((lease.receipt, seconds), lease.deadline)
+
+    async def _bury(self, delivery: Delivery, reason: str) -> bool:
+        """Copy it to the dead-letter queue; a crash before the delete leaves two copies there, never none."""
+        try:
+            [refusal] = await self._queue.send_dead([buried(delivery, reason, self._now())])
+        except (BrokerUnavailable, QueueGone) as error:
+            log.warning("burial failed", queue=self._queue.name, id=delivery.message_id, reason=str(error))
+            return False
+        if refusal is not None:
+            log.warning("burial failed", queue=self._queue.name, id=delivery.message_id, reason=refusal.code)
+        return refusal is None

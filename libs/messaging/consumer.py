@@ -1,0 +1,208 @@
+"""Takes messages from a queue, has them handled, and ends each in one of four ways; lets go of none silently."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from math import ceil
+from random import random
+
+import structlog
+
+from libs.messaging.backoff import Backoff
+from libs.messaging.closing import Closing
+from libs.messaging.endings import AllOn, Ending, Handler, Key, Runner, Switches, Unknown
+from libs.messaging.envelope import Undecodable, opened
+from libs.messaging.heartbeat import Heartbeat
+from libs.messaging.lanes import Lanes
+from libs.messaging.leases import Lease, Leases, State
+from libs.messaging.limits import ConsumerLimits
+from libs.messaging.outcome import NO_FACTS
+from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone
+from libs.messaging.records import End, Handled, Observe, logged
+from libs.messaging.slots import Slots
+from libs.messaging.supervision import beside, frames, kept_running, pause
+
+# A backlog: receives came back as full as they could.
+FULL_RECEIVES = 2
+POLL_GRACE_SECONDS = 2
+log = structlog.get_logger()
+
+
+class Consumer:
+    """One queue's messages, `limits.messages_in_flight_max` at a time; those of one `key` one after the other."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        handlers: Mapping[str, Handler],
+        limits: ConsumerLimits,
+        *,
+        now: Callable[[], datetime],
+        unknown: Unknown = "ignore",
+        key: Key | None = None,
+        switches: Switches | None = None,
+        chance: Callable[[], float] = random,
+        observe: Observe = logged,
+    ) -> None:
+        self._queue = queue
+        self._limits = limits
+        self._observe = observe
+        self._runner = Runner(handlers, unknown, key, switches or AllOn(), limits.handler_seconds_max, Lanes())
+        self._slots = Slots(limits.messages_in_flight_max)
+        self._leases = Leases(limits.visibility_seconds)
+        self._heartbeat = Heartbeat(queue, self._leases, limits.visibility_seconds, self._lost)
+        backoff = Backoff(limits.backoff_seconds, limits.backoff_jitter, chance)
+        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now)
+        self._running: dict[Lease, asyncio.Task[None]] = {}
+        self._pollers: set[asyncio.Task[None]] = set()
+        self._full_receives = 0
+        self._knows_redrive = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then drain; what could not end in time was given back when this returns."""
+        async with AsyncExitStack() as stack:
+            # Unwound from below: the heart beats until the last message has ended and the last batch is out.
+            retry = self._limits.call_retry_seconds
+            await stack.enter_async_context(beside("heartbeat", self._heartbeat.run, retry))
+            await stack.enter_async_context(self._closing.open())
+            stack.push_async_callback(self._drain)
+            self._start_poller(stop, main=True)
+            await stop.wait()
+
+    def _start_poller(self, stop: asyncio.Event, *, main: bool) -> None:
+        name = f"poller of {self._queue.name}"
+        poll = kept_running(name, lambda: self._poll(stop, main=main), self._limits.call_retry_seconds)
+        task = asyncio.create_task(poll, name=name)
+        self._pollers.add(task)
+        task.add_done_callback(self._pollers.discard)
+
+    async def _poll(self, stop: asyncio.Event, *, main: bool) -> None:
+        failures = 0
+        while wanted := await self._slots.take(BATCH_MAX, self._limits.gather_seconds if self._full_receives else 0):
+            taken = 0
+            try:
+                taken = await self._receive(wanted)
+                failures = 0
+            except (BrokerUnavailable, QueueGone) as error:
+                failures += 1
+                log.warning("poll failed", queue=self._queue.name, reason=str(error), failures=failures)
+            finally:
+                self._slots.give(wanted - taken)
+            if failures:
+                await pause(stop, self._retry_pause(failures))
+                continue
+            self._full_receives = self._full_receives + 1 if taken == wanted else 0
+            if taken == wanted:
+                self._help(stop)
+            elif not main:
+                return
+            if not taken and self._limits.idle_pause_seconds:
+                await pause(stop, self._limits.idle_pause_seconds)
+
+    def _help(self, stop: asyncio.Event) -> None:
+        """Start another poller while receives come back full and there are slots to fill."""
+        useful = ceil(self._slots.count / BATCH_MAX)
+        if self._full_receives >= FULL_RECEIVES and len(self._pollers) < useful and self._slots.free:
+            self._start_poller(stop, main=False)
+
+    def _retry_pause(self, failures: int) -> float:
+        first, longest = self._limits.poll_retry_first_seconds, self._limits.poll_retry_longest_seconds
+        return min(longest, first * 2.0 ** min(failures - 1, 20)) * (0.5 + random() / 2)  # noqa: S311 - spreads load
+
+    async def _receive(self, wanted: int) -> int:
+        """Receive and start the handling of what came; return how many slots that took."""
+        if not self._knows_redrive:
+            self._closing.max_receives = await self._queue.max_receives()
+            self._knows_redrive = True
+        called_at = asyncio.get_running_loop().time()
+        deliveries = await self._queue.receive(
+            wanted, wait_seconds=self._limits.wait_seconds, visibility_seconds=self._limits.visibility_seconds
+        )
+        for delivery in deliveries:
+            self._start(delivery, self._leases.take(delivery.receipt, called_at))
+        self._heartbeat.noted()
+        return len(deliveries)
+
+    def _start(self, delivery: Delivery, lease: Lease) -> None:
+        work = self._give_back(delivery, lease) if self._slots.closed else self._handle(delivery, lease)
+        task = asyncio.create_task(work)
+        self._running[lease] = task
+        task.add_done_callback(lambda ended: self._ended(lease, ended))
+
+    def _ended(self, lease: Lease, task: asyncio.Task[None]) -> None:
+        """Free the slot; here only, whatever happened."""
+        if not task.cancelled() and (error := task.exception()):
+            log.error("ending failed", queue=self._queue.name, error=type(error).__name__, frames=frames(error))
+        del self._running[lease]
+        self._leases.drop(lease)
+        self._slots.give(1)
+
+    def _lost(self, lease: Lease) -> None:
+        task = self._running.get(lease)
+        if task is not None:
+            task.cancel()
+
+    async def _handle(self, delivery: Delivery, lease: Lease) -> None:
+        started = asyncio.get_running_loop().time()
+        kind, message_id = "", delivery.message_id
+        ending: Ending | None = None
+        end: End
+        try:
+            try:
+                message = opened(delivery, self._queue.name)
+                kind, message_id = message.type, message.id
+                ending = await self._runner.run(message)
+            except Undecodable as poison:
+                ending = Ending("unprocessable", str(poison))
+            end = await self._closing.end(delivery, lease, ending)
+        except asyncio.CancelledError:
+            # Ours, by a lost lease or a drain that is over; whoever cancelled waits for this task to end.
+            end = "lost" if lease.state is State.LOST else "released"
+            await self._closing.release(lease)
+        self._observe(
+            Handled(
+                queue=self._queue.name,
+                id=message_id,
+                type=kind,
+                attempt=delivery.receive_count,
+                outcome=end,
+                reason=ending.reason if ending else "",
+                facts=ending.facts if ending else NO_FACTS,
+                seconds=asyncio.get_running_loop().time() - started,
+                error=ending.error if ending else None,
+            )
+        )
+
+    async def _give_back(self, delivery: Delivery, lease: Lease) -> None:
+        """For what an open poll brought after the stop."""
+        log.debug("received after the stop", queue=self._queue.name, id=delivery.message_id)
+        await self._closing.release(lease)
+
+    async def _drain(self) -> None:
+        """Let running handlers and open polls end; what is left is cancelled, which gives the messages back."""
+        self._slots.close()
+        drain, wait = self._limits.drain_seconds, self._limits.wait_seconds
+        ended = await self._within(drain)
+        cancelled = self._cancel(self._running.values())
+        # A poll that is cancelled strands what it brings until its visibility ends.
+        await self._within(max(0, wait - drain) + POLL_GRACE_SECONDS)
+        stranded = self._cancel(self._pollers)
+        await self._within(POLL_GRACE_SECONDS)
+        log.info("drained", queue=self._queue.name, ended=ended, cancelled=cancelled, polls_cancelled=stranded)
+
+    def _cancel(self, tasks: Collection[asyncio.Task[None]]) -> int:
+        for task in tasks:
+            task.cancel()
+        return len(tasks)
+
+    async def _within(self, seconds: float) -> int:
+        """Wait for all that runs, and for what it starts, at most that long; return how many ended."""
+        loop = asyncio.get_running_loop()
+        deadline, ended = loop.time() + seconds, 0
+        while (waiting := {*self._running.values(), *self._pollers}) and loop.time() < deadline:
+            done, _ = await asyncio.wait(waiting, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+            ended += len(done)
+            # Let the callbacks of what ended run.
+            await asyncio.sleep(0)
+        return ended

@@ -1,0 +1,89 @@
+"""Runs one message through its handler and says how it ends. Knows no queue and gives nothing back itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from libs.messaging.envelope import Undecodable
+from libs.messaging.lanes import Lanes
+from libs.messaging.message import Message
+from libs.messaging.outcome import NO_FACTS, Done, Ignored, Outcome, RetryLater, Unprocessable
+
+Handler = Callable[[Message], Awaitable[Outcome]]
+Key = Callable[[Message], str | None]
+Unknown = Literal["ignore", "dlq"]
+
+
+class Switches(Protocol):
+    """Turns types of messages off and on while we run."""
+
+    def mode(self, event_type: str) -> Literal["on", "drop"]:
+        """`drop` deletes messages of this type unhandled, as the original's switches do; counted and logged."""
+
+
+class AllOn:
+    """Nothing is switched off."""
+
+    def mode(self, event_type: str) -> Literal["on", "drop"]:  # noqa: ARG002 - the port's signature
+        """See `Switches`."""
+        return "on"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of one delivery."""
+
+    outcome: Literal["done", "ignored", "retry", "failed", "unprocessable"]
+    reason: str = ""
+    facts: Mapping[str, str] = field(default_factory=lambda: NO_FACTS)
+    delay: timedelta | None = None
+    error: Exception | None = None
+
+    @property
+    def delete(self) -> bool:
+        """Whether the message has had its effect, or none to have."""
+        return self.outcome in {"done", "ignored"}
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Switch, lane, handler under its timeout. A key is read inside the guard too: it parses what came."""
+
+    handlers: Mapping[str, Handler]
+    unknown: Unknown
+    key: Key | None
+    switches: Switches
+    seconds_max: float
+    lanes: Lanes
+
+    async def run(self, message: Message) -> Ending:
+        """Never raises but for cancellation."""
+        try:
+            return await self._run(message)
+        except RetryLater as later:
+            return Ending("retry", later.reason, delay=later.delay)
+        except (Unprocessable, Undecodable) as poison:
+            return Ending("unprocessable", str(poison))
+        except TimeoutError as error:
+            return Ending("failed", f"TimeoutError: limit of the handler is {self.seconds_max:g} s", error=error)
+        except Exception as error:  # noqa: BLE001 - a bug in a handler: logged by the consumer, tried again, then dead-lettered
+            return Ending("failed", type(error).__name__, error=error)
+
+    async def _run(self, message: Message) -> Ending:
+        handler = self.handlers.get(message.type)
+        if handler is None:
+            if self.unknown == "ignore":
+                return Ending("ignored", "no handler for this type")
+            raise Unprocessable("no handler for this type")
+        if self.switches.mode(message.type) == "drop":
+            return Ending("ignored", "switched off")
+        async with self.lanes.lane(self.key(message) if self.key else None):
+            async with asyncio.timeout(self.seconds_max):
+                outcome = await handler(message)
+        match outcome:
+            case Done(note, facts):
+                return Ending("done", note, facts)
+            case Ignored(reason, facts):
+                return Ending("ignored", reason, facts)

@@ -1,0 +1,32 @@
+"""Every bound of a consumer, by name."""
+
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from libs.messaging.topology import QueuePlan
+
+
+class ConsumerLimits(BaseModel, frozen=True):
+    """How much at once, how long, how often."""
+
+    messages_in_flight_max: PositiveInt = 10
+    handler_seconds_max: PositiveFloat = 50
+    visibility_seconds: PositiveInt = 60
+    backoff_seconds: tuple[NonNegativeInt, ...] = Field((1, 5, 15, 60, 300, 600), min_length=1)
+    backoff_jitter: float = Field(0.2, ge=0, lt=1)
+    # 0 polls without waiting, for an emulator whose long poll is slow; never so against AWS, which bills empty polls.
+    wait_seconds: NonNegativeInt = Field(20, le=20)
+    idle_pause_seconds: NonNegativeFloat = 0
+    # In a backlog a poller waits this long for more slots, so that receives stay full.
+    gather_seconds: NonNegativeFloat = 0.02
+    delete_linger_seconds: NonNegativeFloat = 0.05
+    call_retry_seconds: PositiveFloat = 0.2
+    poll_retry_first_seconds: PositiveFloat = 0.2
+    poll_retry_longest_seconds: PositiveFloat = 10
+    # What runs may end within this after a stop; below the grace that the process gets.
+    drain_seconds: NonNegativeFloat = 15
+
+    @classmethod
+    def of(cls, plan: QueuePlan, **chosen: float) -> "ConsumerLimits":
+        """Take from the topology what it says of the queue, and the rest as given."""
+        told = {"visibility_seconds": plan.visibility_seconds, "backoff_seconds": plan.backoff_seconds}
+        return cls.model_validate({**told, **chosen})

@@ -1,0 +1,99 @@
+"""The relay's side of the outbox table: all its SQL."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from libs.db.pool import Connection, Row
+
+WAITING = """
+SELECT id, event_id, topic, key, event_type, body, attributes, created_at, attempts FROM outbox
+WHERE published_at IS NULL AND (topic, key) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))
+ORDER BY id LIMIT $1
+"""
+MARK = "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])"
+COUNT_ATTEMPT = "UPDATE outbox SET attempts = attempts + 1 WHERE id = ANY($1::bigint[])"
+BURY = """
+WITH dead AS (DELETE FROM outbox WHERE id = $1 RETURNING *)
+INSERT INTO outbox_dead (id, event_id, topic, key, event_type, body, attributes, created_at, reason)
+SELECT id, event_id, topic, key, event_type, body, attributes, created_at, $2 FROM dead
+"""
+DELETE_KEPT = """
+DELETE FROM outbox WHERE id = ANY(
+    SELECT id FROM outbox WHERE published_at < now() - $1::interval ORDER BY published_at LIMIT $2
+)
+"""
+REPUBLISH = "UPDATE outbox SET published_at = NULL WHERE published_at >= $1 AND topic = ANY($2::text[])"
+GENERATIONS = "SELECT topic, generation FROM outbox_topic"
+NOTE_GENERATION = """
+INSERT INTO outbox_topic (topic, generation) VALUES ($1, $2)
+ON CONFLICT (topic) DO UPDATE SET generation = excluded.generation
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message that committed."""
+
+    id: int
+    event_id: UUID
+    topic: str
+    key: str
+    type: str
+    body: str = field(repr=False)
+    attributes: dict[str, str]
+    created_at: datetime
+    attempts: int
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """Within this, order is kept."""
+        return self.topic, self.key
+
+
+async def waiting(connection: Connection, limit: int, held: Collection[tuple[str, str]]) -> list[OutboxRow]:
+    """Return the oldest rows that are not published, but for the keys that are held back."""
+    topics, keys = [topic for topic, _ in held], [key for _, key in held]
+    return [_row(found) for found in await connection.fetch(WAITING, limit, topics, keys)]
+
+
+async def mark_published(connection: Connection, ids: Sequence[int]) -> None:
+    """Note that the broker has these; they are kept a while for `republish`."""
+    await connection.execute(MARK, ids)
+
+
+async def count_attempts(connection: Connection, ids: Sequence[int]) -> None:
+    """Note that the broker refused these."""
+    await connection.execute(COUNT_ATTEMPT, ids)
+
+
+async def bury(connection: Connection, row_id: int, reason: str) -> None:
+    """Move a row that the broker will never take out of the way."""
+    await connection.execute(BURY, row_id, reason)
+
+
+async def delete_kept(connection: Connection, keep: timedelta, limit: int) -> int:
+    """Delete some of what was published long enough ago; return how many."""
+    return int((await connection.execute(DELETE_KEPT, keep, limit)).rsplit(" ", 1)[1])
+
+
+async def republish(connection: Connection, since: datetime, topics: Collection[str]) -> int:
+    """Have what was published since then, and is still kept, published again; return how many."""
+    return int((await connection.execute(REPUBLISH, since, list(topics))).rsplit(" ", 1)[1])
+
+
+async def generations(connection: Connection) -> dict[str, str]:
+    """Return the making of each topic that was published to."""
+    return {row["topic"]: row["generation"] for row in await connection.fetch(GENERATIONS)}
+
+
+async def note_generation(connection: Connection, topic: str, generation: str) -> None:
+    """Remember the making of a topic."""
+    await connection.execute(NOTE_GENERATION, topic, generation)
+
+
+def _row(found: Row) -> OutboxRow:
+    values: dict[str, Any] = dict(found)
+    return OutboxRow(type=values.pop("event_type"), **values)

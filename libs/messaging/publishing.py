@@ -1,0 +1,61 @@
+"""Sends one round of outbox rows, at most one of each key, in as few calls as the topic allows."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.messaging.batching import packed
+from libs.messaging.envelope import EVENT_ID, EVENT_TYPE
+from libs.messaging.outbox_store import OutboxRow
+from libs.messaging.queue import PUBLISH_BYTES_MAX, BrokerUnavailable, Parcel, QueueGone, Refusal, Topic, size_of
+
+PUBLISHED_AT = "publishedAt"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the topic said to a row; no refusal: it has it."""
+
+    row: OutboxRow
+    refusal: Refusal | None
+
+
+async def publish_round(
+    rows: Sequence[OutboxRow], topics: Mapping[str, Topic], calls_max: int, now: Callable[[], datetime]
+) -> list[Published]:
+    """Publish rows of different keys, some calls at a time; an answer for each row."""
+    assert len({row.lane for row in rows}) == len(rows), "one row per key, or their order is lost"
+    free = asyncio.Semaphore(calls_max)
+    at = now().isoformat()
+
+    async def call(topic: str, batch: list[tuple[OutboxRow, Parcel]]) -> list[Published]:
+        async with free:
+            refusals = await _publish(topics.get(topic), [parcel for _, parcel in batch])
+        return [Published(row, refusal) for (row, _), refusal in zip(batch, refusals, strict=True)]
+
+    calls = [
+        call(topic, batch)
+        for topic in sorted({row.topic for row in rows})
+        for batch in packed(
+            [(row, parcel_of(row, at)) for row in rows if row.topic == topic],
+            size=lambda pair: size_of(pair[1].body, pair[1].attributes),
+            size_max=PUBLISH_BYTES_MAX,
+        )
+    ]
+    return [published for answers in await asyncio.gather(*calls) for published in answers]
+
+
+def parcel_of(row: OutboxRow, published_at: str) -> Parcel:
+    """Add what every message of ours carries; the key spreads the load of consumers fairly, it promises no order."""
+    own = {EVENT_TYPE: row.type, EVENT_ID: str(row.event_id), PUBLISHED_AT: published_at}
+    return Parcel(row.body, {**row.attributes, **own}, group=row.key[:128])
+
+
+async def _publish(topic: Topic | None, parcels: list[Parcel]) -> list[Refusal | None]:
+    if topic is None:
+        return [Refusal("UnknownTopic", ours=True)] * len(parcels)
+    try:
+        return await topic.publish(parcels)
+    except (BrokerUnavailable, QueueGone) as error:
+        return [Refusal(type(error).__name__, ours=False)] * len(parcels)

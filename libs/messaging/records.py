@@ -1,0 +1,52 @@
+"""One wide event per message: ids, keys, times and the outcome; never the body."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from libs.messaging.supervision import frames
+
+End = Literal["done", "ignored", "retry", "failed", "dead", "lost", "released"]
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of one delivery, for logs, metrics and tests."""
+
+    queue: str
+    id: str
+    type: str
+    attempt: int
+    outcome: End
+    reason: str
+    facts: Mapping[str, str]
+    seconds: float
+    error: Exception | None = None
+
+
+Observe = Callable[[Handled], None]
+
+
+def logged(handled: Handled) -> None:
+    """Write the event; a failure has its place in the code, but not its text, which may quote the message."""
+    told = {
+        "queue": handled.queue,
+        "id": handled.id,
+        "type": handled.type,
+        "attempt": handled.attempt,
+        "outcome": handled.outcome,
+        "reason": handled.reason,
+        "facts": dict(handled.facts),
+        "seconds": round(handled.seconds, 4),
+    }
+    if handled.error is not None:
+        told |= {"error": type(handled.error).__name__, "frames": frames(handled.error)}
+    if handled.outcome == "dead":
+        log.error("message", **told)
+    elif handled.outcome in {"done", "ignored"}:
+        log.info("message", **told)
+    else:
+        log.warning("message", **told)

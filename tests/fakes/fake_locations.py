@@ -118,9 +118,9 @@ class FakeLocations:
         try:
             self._store(self._placed(_as_met(own)))
         except KeyTaken as taken:
-            assert taken.holder is not None
-            if self.states[taken.holder].nomis_location_id is None:
-                return _outcome(location, taken.holder, MigrateResult.ADOPTED)
+            holder = taken.holder or location.id
+            if self.states[holder].nomis_location_id is None:
+                return _outcome(location, holder, MigrateResult.ADOPTED)
             return _outcome(location, location.id, MigrateResult.FAILED, "duplicate path")
         self.states[location.id] = SyncState(version=1, state_version=0)
         self._note(

@@ -1,4 +1,4 @@
-"""The doors operators' tools use (`reference/from-nomis.md` §2.1), kept in their wire shapes, with exact counts beside."""
+"""The doors operators' tools use (`reference/from-nomis.md` §2.1), in their wire shapes, with exact counts beside."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime

@@ -8,10 +8,14 @@ CREATE DOMAIN number10 AS bigint CHECK (VALUE BETWEEN -9999999999 AND 9999999999
 CREATE FUNCTION london_now() RETURNS timestamp(6) LANGUAGE sql STABLE
     RETURN (clock_timestamp() AT TIME ZONE 'Europe/London')::timestamp(6);
 
+-- Whom the session says it is; schema/0003_triggers.sql tells how.
+CREATE FUNCTION nomis_user() RETURNS text LANGUAGE sql STABLE RETURN
+    left(coalesce(nullif(current_setting('nomis.audit_user_id', true), ''), upper(session_user::text)), 30);
+
 -- Columns that every table ends with; LIKE copies them.
 CREATE TABLE audited (
     create_datetime               timestamp(6) NOT NULL DEFAULT london_now(),
-    create_user_id                varchar(32)  NOT NULL DEFAULT upper(left(session_user::text, 32)),
+    create_user_id                varchar(32)  NOT NULL DEFAULT nomis_user(),
     modify_datetime               timestamp(6),
     modify_user_id                varchar(32),
     audit_timestamp               timestamp(6),

@@ -2,9 +2,6 @@
 -- Who and with what: the settings nomis.audit_user_id and nomis.audit_module_name, set locally in the transaction.
 -- Module MERGE is how NOMIS is loaded: it writes neither amendments nor events and keeps the audit values it is given.
 
-CREATE FUNCTION nomis_user() RETURNS text LANGUAGE sql STABLE RETURN
-    left(coalesce(nullif(current_setting('nomis.audit_user_id', true), ''), upper(session_user::text)), 30);
-
 CREATE FUNCTION nomis_module() RETURNS text LANGUAGE sql STABLE RETURN
     nullif(current_setting('nomis.audit_module_name', true), '');
 

@@ -1,0 +1,1 @@
+"""The NOMIS stand-in."""

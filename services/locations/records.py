@@ -1,0 +1,132 @@
+"""A location's row as it stands in the table: own state, nothing derived. Times are London's, without zone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from libs.domain.attributes import Attribute
+from libs.domain.codes import (
+    AccommodationType,
+    ConvertedCellType,
+    DeactivatedReason,
+    HistoryAttribute,
+    LocationType,
+    ResidentialHousingType,
+    SpecialistCellType,
+    UsedForType,
+)
+from libs.domain.sync import OwnLocation, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class LocationRow:
+    """One row of `location`."""
+
+    id: UUID
+    prison_id: str
+    path_hierarchy: str
+    code: str
+    location_type: LocationType
+    parent_id: UUID | None
+    when_created: datetime
+    when_updated: datetime
+    updated_by: str
+    local_name: str | None = None
+    comments: str | None = None
+    order_within_parent_location: int | None = None
+    residential_housing_type: ResidentialHousingType | None = None
+    accommodation_type: AccommodationType | None = None
+    max_capacity: int | None = None
+    working_capacity: int | None = None
+    certified: bool | None = None
+    capacity_of_certified_cell: int | None = None
+    attributes: tuple[Attribute, ...] = ()
+    used_for: tuple[UsedForType, ...] = ()
+    specialist_cell_types: tuple[SpecialistCellType, ...] = ()
+    usages: tuple[Usage, ...] = ()
+    active: bool = True
+    archived: bool = False
+    archived_reason: str | None = None
+    deactivated_date: datetime | None = None
+    deactivated_reason: DeactivatedReason | None = None
+    deactivation_reason_description: str | None = None
+    deactivated_by: str | None = None
+    proposed_reactivation_date: date | None = None
+    planet_fm_reference: str | None = None
+    converted_cell_type: ConvertedCellType | None = None
+    other_converted_cell_type: str | None = None
+    version: int = 1
+
+    @property
+    def key(self) -> str:
+        """Prison and path: how people name a location."""
+        return f"{self.prison_id}-{self.path_hierarchy}"
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether people may live here; a converted cell stays one in storage."""
+        return self.residential_housing_type is not None and self.location_type is LocationType.CELL
+
+    @property
+    def shown_type(self) -> LocationType:
+        """What both views call it: a converted cell is a room."""
+        return LocationType.ROOM if self.converted_cell_type is not None else self.location_type
+
+    def own(self) -> OwnLocation:
+        """Return it as the sync doors show it."""
+        return OwnLocation(
+            key=self.key,
+            last_modified_by=self.updated_by,
+            last_modified_date=self.when_updated,
+            **{name: getattr(self, name) for name in OwnLocation.model_fields if hasattr(self, name) and name != "key"},
+        )
+
+    def columns(self) -> tuple[Any, ...]:
+        """Return the values in the order of `COLUMNS`, as the driver takes them."""
+        return tuple(_stored(getattr(self, name)) for name in COLUMNS)
+
+
+COLUMNS = tuple(field.name for field in fields(LocationRow))
+
+_SETS = {"attributes": Attribute, "used_for": UsedForType, "specialist_cell_types": SpecialistCellType}.items()
+_CODES = {
+    "location_type": LocationType,
+    "residential_housing_type": ResidentialHousingType,
+    "accommodation_type": AccommodationType,
+    "deactivated_reason": DeactivatedReason,
+    "converted_cell_type": ConvertedCellType,
+}.items()
+
+
+def row_from(record: Mapping[str, Any]) -> LocationRow:
+    """Read a database row."""
+    values = {name: record[name] for name in COLUMNS}
+    for name, code in _CODES:
+        if values[name] is not None:
+            values[name] = code(values[name])
+    for name, code in _SETS:
+        values[name] = tuple(code(value) for value in values[name])
+    values["usages"] = tuple(Usage.model_validate(usage) for usage in values["usages"])
+    return LocationRow(**values)
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, tuple):
+        if value and isinstance(value[0], Usage):
+            return [usage.model_dump(mode="json", by_alias=True, exclude_none=True) for usage in value]
+        return [str(item) for item in value]
+    return str(value) if isinstance(value, LocationType | ResidentialHousingType | AccommodationType) else value
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One change of one attribute, as people read it; blank is stored as null."""
+
+    location_id: UUID
+    attribute: HistoryAttribute
+    old_value: str | None
+    new_value: str | None
+    amended_by: str
+    amended_date: datetime

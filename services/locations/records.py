@@ -1,6 +1,5 @@
 """A location's row as it stands in the table: own state, nothing derived. Times are London's, without zone."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
@@ -100,7 +99,7 @@ _CODES = {
 }.items()
 
 
-def row_from(record: Mapping[str, Any]) -> LocationRow:
+def row_from(record: Any) -> LocationRow:
     """Read a database row."""
     values = {name: record[name] for name in COLUMNS}
     for name, code in _CODES:

@@ -1,0 +1,1 @@
+"""Changes of locations: state, history, sync state and events commit together."""

@@ -1,0 +1,64 @@
+"""What can be wrong, in the words of the domain. No HTTP here: `api.problems` has the table."""
+
+from uuid import UUID
+
+
+class LocationNotFound(Exception):
+    """Nobody knows this location, or it is of the wrong kind for what was asked."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Location {what} not found")
+
+
+class LocationKeyTaken(Exception):
+    """Another location of the prison has this path."""
+
+    def __init__(self, key: str, holder: UUID) -> None:
+        super().__init__(f"{key} is taken by location {holder}")
+        self.holder = holder
+
+
+class LocationGone(Exception):
+    """The location was deleted; its id never comes back."""
+
+    def __init__(self, location_id: UUID) -> None:
+        super().__init__(f"Location {location_id} was deleted")
+
+
+class SyncRefused(Exception):
+    """An archived location, a converted or a holding cell takes no update from NOMIS."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key} is {why} and takes no update from NOMIS")
+
+
+class SyncOff(Exception):
+    """The prison has switched over: its NOMIS changes are not taken."""
+
+    def __init__(self, prison_id: str) -> None:
+        super().__init__(f"sync off: NOMIS changes of {prison_id} are not taken")
+
+
+class HasChildren(Exception):
+    """Locations stand below the one to delete."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} has locations below it")
+
+
+class ParentNotAllowed(Exception):
+    """A location below itself, or below another prison's."""
+
+
+class FieldNotAllowed(Exception):
+    """A field of a sync write that is unknown or has a value DPS cannot hold; names the field and the rule."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+
+
+class VersionStale(Exception):
+    """The location moved since it was read."""
+
+    def __init__(self, now: str | None) -> None:
+        super().__init__(f"The location is now {now}" if now else "The location exists already")

@@ -1,0 +1,1 @@
+"""What may become what, decided without asking anybody."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -30,11 +31,13 @@ class LocationEventType(StrEnum):
     DELETED = "location.inside.prison.deleted"
 
 
-EPOCH_TYPE_OF = {
-    LocationEventType.CAPACITY_CHANGED: LocationEventType.AMENDED,
-    LocationEventType.CERTIFICATION_CHANGED: LocationEventType.AMENDED,
-}.get
-"""What a consumer that knows no finer types is sent instead (setting `EVENTS_AS_EPOCH`); None means unchanged."""
+EPOCH_TYPE = MappingProxyType(
+    {
+        LocationEventType.CAPACITY_CHANGED: LocationEventType.AMENDED,
+        LocationEventType.CERTIFICATION_CHANGED: LocationEventType.AMENDED,
+    },
+)
+"""What a consumer that knows no finer types is sent instead (setting `EVENTS_AS_EPOCH`); absent means unchanged."""
 
 
 class OffenderEventType(StrEnum):

@@ -1,0 +1,40 @@
+"""Puts the events of a change into its transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from libs.db.pool import Connection
+from libs.domain.events import EPOCH_TYPE, LocationEventType, Source, location_event
+from libs.messaging.outbox import Outbox, Outgoing
+from services.locations.records import LocationRow
+
+LONDON = ZoneInfo("Europe/London")
+TOPIC = "domain-events"
+Told = tuple[LocationEventType, LocationRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Writes events to the outbox, keyed by location. `as_epoch` sends `amended` for the two finer types."""
+
+    outbox: Outbox
+    now: Callable[[], datetime]
+    as_epoch: bool = False
+
+    def local_now(self) -> datetime:
+        """Return London's wall clock, without zone, as the tables keep it."""
+        return self.now().astimezone(LONDON).replace(tzinfo=None)
+
+    async def tell(self, tx: Connection, events: Sequence[Told], source: Source) -> None:
+        """Add the events, in this order."""
+        happened = self.now().astimezone(LONDON)
+        await self.outbox.add_many(tx, [self._outgoing(kind, row, source, happened) for kind, row in events])
+
+    def _outgoing(self, kind: LocationEventType, row: LocationRow, source: Source, happened: datetime) -> Outgoing:
+        sent = EPOCH_TYPE.get(kind, kind) if self.as_epoch else kind
+        body = orjson.dumps(location_event(sent, row.id, row.key, source, happened))
+        return Outgoing(TOPIC, sent.value, body, str(row.id), {"source": source.value})

@@ -1,0 +1,209 @@
+"""The writes of the sync doors: one row each, conditional, with all that belongs to it in one transaction.
+
+A change of code or parent renames the paths below in one statement; rows below get neither history nor event, because
+nothing of their own changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from libs.db.pool import Connection, Database
+from libs.domain.events import LocationEventType, Source
+from libs.domain.shared import kind_in_dps, project_dps, synced_part
+from libs.domain.sync import LocationMirror, SyncState, SyncWrite
+from services.locations.changes.announce import Announcer
+from services.locations.errors import (
+    FieldNotAllowed,
+    HasChildren,
+    LocationGone,
+    LocationNotFound,
+    ParentNotAllowed,
+    SyncOff,
+    SyncRefused,
+    VersionStale,
+)
+from services.locations.records import LocationRow
+from services.locations.rules import announcing, history, synced
+from services.locations.store import rows
+from services.locations.store import sync as memory
+
+KEY = "key"
+"""Member of a base beside the shared fields: the key both sides stand by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the writer demands of the location before it is touched."""
+
+    etag: str | None = None
+    absent: bool = False
+
+
+class SyncChanges:
+    """Carries out the writes of the sync doors."""
+
+    def __init__(self, database: Database, announcer: Announcer) -> None:
+        self._db = database
+        self._announcer = announcer
+
+    async def mirror(self, location_id: UUID) -> LocationMirror:
+        """Return own state and sync state. Raises LocationNotFound, LocationGone."""
+        async with self._db.transaction() as tx:
+            row = await rows.get(tx, location_id)
+            if row is None:
+                raise await _missing(tx, location_id)
+            return LocationMirror(location=row.own(), sync=await memory.state(tx, row))
+
+    async def put(self, location_id: UUID, write: SyncWrite, wanted: Wanted) -> tuple[LocationMirror, bool]:
+        """Create or update a location; True when it was created.
+
+        Raises LocationGone, VersionStale, SyncRefused, SyncOff, LocationNotFound (the parent), LocationKeyTaken,
+        ParentNotAllowed, FieldNotAllowed.
+        """
+        async with self._db.transaction() as tx:
+            if await memory.is_buried(tx, location_id):
+                raise LocationGone(location_id)
+            row = await rows.lock(tx, location_id)
+            if row is None and write.prison_id:
+                await rows.lock_tree(tx, write.prison_id)
+                row = await rows.lock(tx, location_id)
+            state = await memory.state(tx, row) if row else None
+            _demand(wanted, state)
+            if row is None or state is None:
+                return await self._create(tx, location_id, write), True
+            after = await self._update(tx, row, state, write) if write.fields else row
+            return await self._remember(tx, after, replace_version(state, after), write), False
+
+    async def delete(self, location_id: UUID, by: str, wanted: Wanted) -> None:
+        """Delete a leaf and leave a tombstone; already gone is done. Raises HasChildren, VersionStale."""
+        async with self._db.transaction() as tx:
+            row = await rows.lock(tx, location_id)
+            if row is None:
+                return
+            state = await memory.state(tx, row)
+            _demand(wanted, state)
+            if await rows.has_children(tx, location_id):
+                raise HasChildren(row.key)
+            await memory.bury(tx, row, state.nomis_location_id, by, self._announcer.now())
+            await rows.delete(tx, location_id)
+            await self._announcer.tell(tx, [(LocationEventType.DELETED, row)], Source.NOMIS)
+
+    async def _create(self, tx: Connection, location_id: UUID, write: SyncWrite) -> LocationMirror:
+        if write.prison_id is None:
+            raise LocationNotFound(str(location_id))
+        parent = await self._parent(tx, write.prison_id, write.fields)
+        now = self._announcer.local_now()
+        row = synced.created(_blank(location_id, write, parent, now), write.fields)
+        row = replace(row, path_hierarchy=_path(parent, row.code))
+        await rows.insert(tx, row)
+        await self._announcer.tell(tx, [(LocationEventType.CREATED, row)], Source.NOMIS)
+        return await self._remember(tx, row, SyncState(version=row.version, state_version=0), write)
+
+    async def _update(self, tx: Connection, row: LocationRow, state: SyncState, write: SyncWrite) -> LocationRow:
+        if row.archived or row.converted_cell_type is not None:
+            raise SyncRefused(row.key, "archived" if row.archived else "converted")
+        if state.one_way:
+            raise SyncOff(row.prison_id)
+        after = synced.changed(row, write.fields)
+        kind = announcing.event_type(row, after)
+        if kind is None:
+            return row
+        if (after.code, after.parent_id) != (row.code, row.parent_id):
+            after = await self._move(tx, row, after)
+        now = self._announcer.local_now()
+        after = replace(after, version=row.version + 1, when_updated=now, updated_by=write.last_updated_by)
+        await rows.save(tx, after)
+        await rows.add_history(tx, history.changes(row, after, write.last_updated_by, now))
+        await self._announcer.tell(tx, [(kind, after)], Source.NOMIS)
+        return after
+
+    async def _move(self, tx: Connection, row: LocationRow, after: LocationRow) -> LocationRow:
+        """Rename what is below in one statement. Raises ParentNotAllowed, LocationNotFound, LocationKeyTaken."""
+        await rows.lock_tree(tx, row.prison_id)
+        parent = await self._parent(tx, row.prison_id, {"parentId": str(after.parent_id) if after.parent_id else None})
+        if parent is not None and await rows.is_below(tx, parent.id, row.id):
+            raise ParentNotAllowed(f"parentId: {parent.key} is {row.key} or stands below it")
+        path = _path(parent, after.code)
+        await rows.rename_below(tx, row, path)
+        return replace(after, path_hierarchy=path)
+
+    async def _parent(self, tx: Connection, prison_id: str, fields: Mapping[str, JsonValue]) -> LocationRow | None:
+        wanted = fields.get("parentId")
+        if wanted is None:
+            return None
+        try:
+            parent = await rows.get(tx, UUID(str(wanted)))
+        except ValueError as wrong:
+            raise FieldNotAllowed("parentId", "a UUID") from wrong
+        if parent is None:
+            raise LocationNotFound(f"{wanted} (parentId)")
+        if parent.prison_id != prison_id:
+            raise ParentNotAllowed(f"parentId: {parent.key} is of another prison")
+        return parent
+
+    async def _remember(self, tx: Connection, row: LocationRow, state: SyncState, write: SyncWrite) -> LocationMirror:
+        """Write what sync remembers, and the conflicts, under a new state version."""
+        base = write.base
+        if write.base_as_stored:
+            own = row.own()
+            base = synced_part(project_dps(own), kind_in_dps(own))
+        if base is None and write.key_agreed:
+            base = state.base
+        if base is not None and write.key_agreed:
+            base = {**base, KEY: row.key}
+        given: dict[str, Any] = {
+            "base": base,
+            "published": write.published,
+            "nomis_location_id": write.nomis_location_id,
+            "nomis_description": write.nomis_description,
+        }
+        told = {name: value for name, value in given.items() if value is not None}
+        after = state.model_copy(update=told | {"state_version": state.state_version + 1})
+        await memory.save_state(tx, row.id, after)
+        await memory.add_conflicts(tx, row.id, row.key, write.conflicts, write.last_updated_by, self._announcer.now())
+        return LocationMirror(location=row.own(), sync=after)
+
+
+def replace_version(state: SyncState, row: LocationRow) -> SyncState:
+    """Return the state beside the row as it is now."""
+    return state.model_copy(update={"version": row.version})
+
+
+def _demand(wanted: Wanted, state: SyncState | None) -> None:
+    if wanted.absent and state is not None:
+        raise VersionStale(None)
+    if wanted.etag is not None and (state is None or state.etag != wanted.etag):
+        raise VersionStale(state.etag if state else "gone")
+
+
+def _blank(location_id: UUID, write: SyncWrite, parent: LocationRow | None, now: datetime) -> LocationRow:
+    read = synced.parsed(write.fields)
+    if not {"code", "location_type"} <= read.model_fields_set:
+        raise FieldNotAllowed("code, locationType", "required to create a location")
+    assert write.prison_id is not None
+    return LocationRow(
+        id=location_id,
+        prison_id=write.prison_id,
+        path_hierarchy="",
+        code=read.code,
+        location_type=read.location_type,
+        parent_id=parent.id if parent else None,
+        when_created=write.create_date.replace(tzinfo=None) if write.create_date else now,
+        when_updated=now,
+        updated_by=write.last_updated_by,
+    )
+
+
+def _path(parent: LocationRow | None, code: str) -> str:
+    return f"{parent.path_hierarchy}-{code}" if parent else code
+
+
+async def _missing(tx: Connection, location_id: UUID) -> Exception:
+    if await memory.is_buried(tx, location_id):
+        return LocationGone(location_id)
+    return LocationNotFound(str(location_id))

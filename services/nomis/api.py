@@ -50,7 +50,7 @@ from services.nomis.settings import Settings
 from services.nomis.store.reading import Reading, version
 from services.nomis.store.switches import Switches
 from services.nomis.store.writing import Writing
-from services.nomis.views import page
+from services.nomis.views.page import page
 
 SYNC = Needs.role("ROLE_NOMIS_LOCATIONS", "ROLE_NOMIS_PRISONER_API__SYNCHRONISATION__RW")
 Code = Annotated[str, Field(min_length=1, max_length=30, pattern=r"^\w+$")]

@@ -1,39 +1,66 @@
 """The composition root of the NOMIS stand-in."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from importlib.resources import files
 
 from aiohttp import web
 
 from libs.db import schema
-from libs.db.pool import connect
+from libs.db.pool import Database, connect
+from libs.messaging import aws
 from libs.telemetry import logging
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from services.nomis.api import PROBLEMS, LocationsApi, SideDoors, routes, style
+from services.nomis.queue_admin import QueueAdmin, queue_check, queue_routes
+from services.nomis.relay import Relay
 from services.nomis.settings import Settings
 from services.nomis.store.reading import Reading
 from services.nomis.store.session import Session
 from services.nomis.store.switches import Switches
 from services.nomis.store.writing import Writing
+from services.nomis.store.xtag import QUEUE, Xtag
 
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
-    """Wire it; the schema is brought up to date first."""
-    async with connect(settings.database) as database:
+    """Wire it; the schema is brought up to date first, and the relay runs beside."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(connect(settings.database))
         async with database.connection() as connection:
             await schema.apply(connection, files("services.nomis") / "schema")
-        writing = Writing(Session(database, settings.api_user, settings.lock_milliseconds))
-        yield application(
-            service="nomis",
-            routes=routes(LocationsApi(Reading(database), writing, settings), SideDoors(writing, Switches(database))),
-            problems=PROBLEMS,
-            auth=settings.auth,
-            health=Health({"db": database_check(database)}),
-            style=style,
-        )
+        if settings.relay_enabled:
+            await stack.enter_async_context(_relaying(settings, database))
+        yield _application(settings, database)
+
+
+def _application(settings: Settings, database: Database) -> web.Application:
+    writing = Writing(Session(database, settings.api_user, settings.lock_milliseconds))
+    xtag = Xtag(database)
+    api = LocationsApi(Reading(database), writing, settings)
+    side = SideDoors(writing, Switches(database))
+    return application(
+        service="nomis",
+        routes=(*routes(api, side), *queue_routes(QueueAdmin(xtag, settings.relay))),
+        problems=PROBLEMS,
+        auth=settings.auth,
+        health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(xtag)}),
+        style=style,
+    )
+
+
+@asynccontextmanager
+async def _relaying(settings: Settings, database: Database) -> AsyncIterator[None]:
+    async with aws.connect(settings.aws) as broker:
+        relay = Relay(Xtag(database), broker.topic(settings.relay.topic), settings.relay, _now)
+        async with relay.running():
+            yield
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the composition root owns the clock
 
 
 async def run(settings: Settings) -> None:

@@ -18,10 +18,11 @@ class RelaySettings(BaseModel, frozen=True):
     max_retries: NonNegativeInt = 3
     retry_delay_seconds: NonNegativeFloat = 1
     poll_seconds: PositiveFloat = 1
+    calls_in_flight_max: PositiveInt = 4
     # How long a published row is kept, to be published again for a broker that forgot.
     kept_seconds: PositiveFloat = 3600
-    # How long a row that could not be published is kept on the exception queue.
-    retention_seconds: PositiveFloat = 86_400
+    deleted_at_once_max: PositiveInt = 5000
+    # How often the topic is looked at for having been made anew.
     generation_seconds: PositiveFloat = 2
     # The original is called from outside every ten minutes; ours calls itself too.
     housekeeping_seconds: PositiveFloat = 60

@@ -1,0 +1,1 @@
+"""What goes out: Spring's pages and the events that other systems read."""

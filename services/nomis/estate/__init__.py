@@ -1,1 +1,1 @@
-"""Generates a NOMIS estate from a seed, as large, as dense and as odd as the real one, and edits it as screens would."""
+"""Generates a NOMIS estate from a seed, as large and as odd as the real one, and edits it as screens would."""

@@ -23,7 +23,10 @@ SEGREGATION_FILLING = Weighted(("full", 10), ("zero", 45), ("null", 45))
 BASELINE = Weighted[int | None]((1, 70), (2, 15), (3, 2), (0, 5), (None, 8))
 COMMENTS = Weighted(
     *((text, 1.0) for text in ("Listener cell", "CSU", "DDA cell", "Constant watch cell", "LISTENER CELL", "dda Cell")),
-    *((text, 0.5) for text in ("Constant Wach cell", "Safer custody cell", "Obs cell", "Wheelchair acess", "Cat A cell")),
+    *(
+        (text, 0.5)
+        for text in ("Constant Wach cell", "Safer custody cell", "Obs cell", "Wheelchair acess", "Cat A cell")
+    ),
     *((text, 0.5) for text in ("Awaiting repair to window", "Shower room taken out of use", "Do not double up")),
 )
 NOTES = Weighted(("DDA CELL", 1), ("CARE SUITE", 1), ("FIRST NIGHT", 2), ("ORDERLY", 1), ("key", 3))
@@ -32,7 +35,11 @@ CERTIFIED_INACTIVE = 0.70
 CERTIFIED_STRUCTURE = 0.90
 TRACKED = 0.40
 WRONG_BY = 0.05
-LOAD_HAS_COMMENT = 0.01
+NO_OPERATIONAL = 0.15
+NO_BASELINE = 0.30
+NO_SEQUENCE = 0.20
+HAS_NOTE = 0.08
+STRUCTURE_HAS_COMMENT = 0.01
 
 
 def fill_cell(row: Location, site: Site, rng: Random, number: int, unit_type: str) -> None:
@@ -42,11 +49,11 @@ def fill_cell(row: Location, site: Site, rng: Random, number: int, unit_type: st
     row.unit_type = unit_type
     row.certified = rng.random() < (CERTIFIED_ACTIVE if row.active else CERTIFIED_INACTIVE)
     _capacities(row, prison, rng)
-    row.list_seq = None if rng.random() < 0.2 else number  # noqa: PLR2004 - §4.4
+    row.list_seq = None if rng.random() < NO_SEQUENCE else number
     row.tracking = rng.random() < TRACKED
     if rng.random() < RATES.comment_cell:
         row.comment = COMMENTS.draw(rng)
-    if rng.random() < 0.08:  # noqa: PLR2004 - §4.4
+    if rng.random() < HAS_NOTE:
         note = NOTES.draw(rng)
         row.user_desc = row.description[:40] if note == "key" else note
     if row.active and row.operational:
@@ -101,7 +108,7 @@ def fill_totals(site: Site) -> None:
             _total(row, rng)
             decide(row, site.prison, rng)
             row.certified = rng.random() < CERTIFIED_STRUCTURE
-            if rng.random() < LOAD_HAS_COMMENT:
+            if rng.random() < STRUCTURE_HAS_COMMENT:
                 row.comment = COMMENTS.draw(rng)
             _modified(row, rng)
 
@@ -109,8 +116,8 @@ def fill_totals(site: Site) -> None:
 def _total(row: Location, rng: Random) -> None:
     inside = [child for child in row.children if child.kind is not Kind.ROOM]
     row.capacity = _stored(sum(child.capacity or 0 for child in inside), rng)
-    row.operational = None if rng.random() < 0.15 else round(row.capacity * rng.uniform(0.9, 1.0))  # noqa: PLR2004 - §4.4
-    row.cna = None if rng.random() < 0.3 else sum(child.cna or 0 for child in inside)  # noqa: PLR2004 - §4.4
+    row.operational = None if rng.random() < NO_OPERATIONAL else round(row.capacity * rng.uniform(0.9, 1.0))
+    row.cna = None if rng.random() < NO_BASELINE else sum(child.cna or 0 for child in inside)
     units = {child.unit_type for child in inside if child.unit_type}
     row.unit_type = max(sorted(units), key=lambda unit: sum(child.unit_type == unit for child in inside), default="NA")
 

@@ -1,4 +1,4 @@
-"""Seeded chance: one independent stream for each prison and purpose, and weighted draws that are cheap enough for a million."""
+"""Seeded chance: a stream for each prison and purpose, and weighted draws cheap enough for a million."""
 
 from bisect import bisect
 from itertools import accumulate

@@ -1,4 +1,4 @@
-"""A row of AGENCY_INTERNAL_LOCATIONS while it is being made: parts that depend on others (totals) are filled in later."""
+"""A row of AGENCY_INTERNAL_LOCATIONS while it is being made: totals, which depend on other rows, come last."""
 
 from __future__ import annotations
 

@@ -2,30 +2,30 @@
 
 Numbers are those of `reference/nomis.md` §1.10, which says where each was seen; rates without a source there are ours.
 
-| #  | oddity                                                                | where it is made    | rate below                |
-|----|-----------------------------------------------------------------------|---------------------|---------------------------|
-| 1  | usage rows of locations that do not exist                             | `usages.py`         | `orphan_usage`            |
-| 2  | usage `OTH` beside or instead of `OTHER`                              | `usages.py`         | 40 % only OTH, 20 % both  |
-| 3  | wings typed BLK or HBLK, landings typed TIER or LAN                   | `wings.py`          | `block_type`, `tier_type` |
-| 4  | profile codes that no reference data has                              | `profiles.py`       | `junk_profile`            |
-| 5  | synonyms side by side: `NA` and `N/A`, `V` and `7`                    | `profiles.py`       | `synonyms`, each pair     |
-| 6  | NON_ASSO_TYP profiles                                                 | `profiles.py`       | `non_association`         |
-| 7  | HOU_UNIT_ATT `SAFE_CELL`, as DPS once wrote it                        | `profiles.py`       | `safe_cell_word`          |
-| 8  | no or zero capacities; operational above maximum                      | `cells.py`          | `over_capacity` (the rest by `reference` §4.4) |
-| 9  | stored totals of wings and landings that are not the sum              | `cells.py`          | `wrong_total`             |
-| 10 | non-residential WINGs; residential AREAs; ROOMs with a unit type      | `rooms.py`, `wings.py` | every prison; `room_on_landing` |
-| 11 | active with deactivation details; inactive without; inactive parents  | `standing.py`       | `leftover_*`, `inactive_*` |
-| 12 | DESCRIPTION that is not the parent's plus the code                    | `blemishes.py`      | `other_description_*`     |
-| 13 | codes with space, hyphen, underscore                                  | `rooms.py`          | most prisons              |
-| 14 | one code many times in a prison, and twice under one parent           | `wings.py`, `blemishes.py` | `broken`, `same_code` |
-| 15 | agencies that are no prisons                                          | `prisons.json`      | six                       |
-| 16 | one ESTAB row per prison, with its lowest id and its name             | `rooms.py`          | every prison              |
-| 17 | visits rooted in VISITS or VISIT; none or two active in FEI and IWI   | `rooms.py`          | `visit_root`              |
-| 18 | free text in comments that says what a cell is                        | `cells.py`          | `comment_cell`            |
-| 19 | no audit module name (NOMIS says '')                                  | `blemishes.py`      | `no_module`               |
-| –  | VSIP rooms that the API itself made, with late ids                    | `rooms.py`          | `vsip`                    |
-| –  | a parent younger than its children: its id is the higher one          | `rooms.py`          | with NEW_SOC_VIS          |
-| –  | amendments: old = new, both null, label DESCRIPTION, twice in a second | `amendments.py`    | `amendment_*`             |
+| # | oddity | where it is made | rate below |
+|---|---|---|---|
+| 1 | usage rows of locations that do not exist | `usages.py` | `orphan_usage` |
+| 2 | usage `OTH` beside or instead of `OTHER` | `usages.py` | 40 % only OTH, 20 % both |
+| 3 | wings typed BLK or HBLK, landings typed TIER or LAN | `wings.py` | `block_type`, `tier_type` |
+| 4 | profile codes that no reference data has | `profiles.py` | `junk_profile` |
+| 5 | synonyms side by side: `NA` and `N/A`, `V` and `7` | `profiles.py` | `synonyms`, each pair |
+| 6 | NON_ASSO_TYP profiles | `profiles.py` | `non_association` |
+| 7 | HOU_UNIT_ATT `SAFE_CELL`, as DPS once wrote it | `profiles.py` | `safe_cell_word` |
+| 8 | no or zero capacities; operational above maximum | `cells.py` | `over_capacity`, the rest as §4.4 |
+| 9 | stored totals of wings and landings that are not the sum | `cells.py` | `wrong_total` |
+| 10 | non-residential WINGs; residential AREAs; ROOMs with a unit type | both layouts | every prison, `room_on_landing` |
+| 11 | active with deactivation details; inactive without; inactive parents | `standing.py` | `leftover_*`, `inactive_*` |
+| 12 | DESCRIPTION that is not the parent's plus the code | `blemishes.py` | `other_description_*` |
+| 13 | codes with space, hyphen, underscore | `rooms.py` | most prisons |
+| 14 | one code many times in a prison, and twice under one parent | `wings.py`, `blemishes.py` | `broken`, `same_code` |
+| 15 | agencies that are no prisons | `prisons.json` | six |
+| 16 | one ESTAB row per prison, with its lowest id and its name | `rooms.py` | every prison |
+| 17 | visits rooted in VISITS or VISIT; none or two active in FEI and IWI | `rooms.py` | `visit_root` |
+| 18 | free text in comments that says what a cell is | `cells.py` | `comment_cell` |
+| 19 | no audit module name (NOMIS says '') | `blemishes.py` | `no_module` |
+| – | VSIP rooms that the API itself made, with late ids | `rooms.py` | `vsip` |
+| – | a parent younger than its children: its id is the higher one | `rooms.py` | with NEW_SOC_VIS |
+| – | amendments: old = new, both null, label DESCRIPTION, twice in a second | `amendments.py` | `amendment_*` |
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The prisons there are: open ones with their size, closed ones that left rows behind, and agencies that are no prisons."""
+"""The prisons there are: open ones with their size, closed ones that left rows behind, and agencies that are none."""
 
 import json
 from collections.abc import Sequence

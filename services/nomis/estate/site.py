@@ -22,8 +22,18 @@ class Site:
         self.loaded_at = LOADED + timedelta(days=prison.place * LOADED_DAYS_APART)
         self.locations: list[Location] = []
         self.descriptions: set[str] = set()
-        self._next_id = first_id
-        self._next_late_id = first_late_id
+        self._first_id = self._next_id = first_id
+        self._first_late_id = self._next_late_id = first_late_id
+
+    @property
+    def dense(self) -> int:
+        """How many ids of the load's range are taken."""
+        return self._next_id - self._first_id
+
+    @property
+    def late(self) -> int:
+        """How much of the range for later additions is taken, gaps included."""
+        return self._next_late_id - self._first_late_id
 
     def chance(self, purpose: str) -> Random:
         """Give each purpose its own stream, so that a change in one leaves the others as they were."""

@@ -14,7 +14,7 @@ from services.nomis.estate.prisons import Prison
 from services.nomis.estate.site import Site
 
 # Cells for each place of a prison's capacity: some are out of use, some uncertified, many hold two.
-CELLS_PER_PLACE = 0.9
+CELLS_PER_PLACE = 0.89
 PLACES_PER_WING = 120
 WINGS_MIN, WINGS_MAX = 2, 16
 LANDING_CELLS_MAX = 60
@@ -63,7 +63,15 @@ KNOWN = MappingProxyType(
     },
 )
 OTHERS = Weighted(
-    (PLAIN, 62), (BLOCKS, 8), (HOUSE_BLOCKS, 8), (SIDES, 3), (SPURS, 7), (PREFIX, 2), (SUFFIX, 2), (DIRECT, 5), (NAMED, 3)
+    (PLAIN, 62),
+    (BLOCKS, 8),
+    (HOUSE_BLOCKS, 8),
+    (SIDES, 3),
+    (SPURS, 7),
+    (PREFIX, 2),
+    (SUFFIX, 2),
+    (DIRECT, 5),
+    (NAMED, 3),
 )
 
 

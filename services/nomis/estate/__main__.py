@@ -1,0 +1,43 @@
+"""Loads a generated estate: `python -m services.nomis.estate --seed 7 --prisons LEI,MDI --scale lean`."""
+
+import argparse
+import asyncio
+from dataclasses import asdict
+
+import asyncpg
+import structlog
+
+from libs.telemetry import logging
+from services.nomis.estate.estate import Estate
+from services.nomis.estate.load import load
+from services.nomis.estate.presets import PRESETS
+from services.nomis.estate.settings import LoadSettings
+
+CONNECT_SECONDS_MAX = 10
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m services.nomis.estate", description="Load a generated estate.")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same rows")
+    parser.add_argument("--prisons", help="ids with commas between; all agencies when left out")
+    parser.add_argument("--scale", choices=sorted(PRESETS), default="national")
+    parser.add_argument("--dsn", help="NOMIS's database; DATABASE_URL when left out")
+    return parser.parse_args()
+
+
+async def run(chosen: argparse.Namespace) -> None:
+    """Load what was asked for and say how much it was."""
+    estate = Estate(chosen.seed, chosen.scale, chosen.prisons.split(",") if chosen.prisons else None)
+    dsn = chosen.dsn or LoadSettings().database_url.get_secret_value()
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
+    try:
+        loaded = await load(connection, estate)
+    finally:
+        await connection.close()
+    structlog.get_logger().info("estate-loaded", seed=chosen.seed, scale=chosen.scale, **asdict(loaded))
+
+
+if __name__ == "__main__":
+    logging.configure("nomis-estate")
+    asyncio.run(run(arguments()))

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from libs.db.pool import Connection, Database
 from libs.domain.events import LocationEventType, Source
+from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import LocationMirror, SyncState, SyncWrite
 from services.locations.changes.announce import Announcer
@@ -59,6 +60,11 @@ class SyncChanges:
                 raise await _missing(tx, location_id)
             return LocationMirror(location=row.own(), sync=await memory.state(tx, row))
 
+    async def conflicts(self, location_id: UUID | None, after: int, most: int) -> list[dict[str, Any]]:
+        """Return recorded conflicts in the order they were found, after an id."""
+        async with self._db.transaction() as tx:
+            return await memory.conflicts(tx, location_id, after, most)
+
     async def put(self, location_id: UUID, write: SyncWrite, wanted: Wanted) -> tuple[LocationMirror, bool]:
         """Create or update a location; True when it was created.
 
@@ -96,6 +102,8 @@ class SyncChanges:
     async def _create(self, tx: Connection, location_id: UUID, write: SyncWrite) -> LocationMirror:
         if write.prison_id is None:
             raise LocationNotFound(str(location_id))
+        if not PRISON_ID.fullmatch(write.prison_id):
+            raise FieldNotAllowed("prisonId", "two capitals and an I, or ZZGHI")
         parent = await self._parent(tx, write.prison_id, write.fields)
         now = self._announcer.local_now()
         row = synced.created(_blank(location_id, write, parent, now), write.fields)

@@ -1,0 +1,92 @@
+"""The idempotent sync doors: `GET|PUT|DELETE /sync/locations/{id}` (`libs.domain.sync`), and the conflicts."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import Field
+
+from libs.domain.sync import LocationMirror, SyncWrite
+from libs.domain.wire import Wire
+from libs.web.auth import Caller
+from libs.web.preconditions import entity_tag, if_match
+from libs.web.problems import ParameterInvalid
+from libs.web.routing import Needs, Reply, Route
+from services.locations.changes.sync import SyncChanges, Wanted
+from services.locations.errors import (
+    FieldNotAllowed,
+    HasChildren,
+    LocationGone,
+    LocationKeyTaken,
+    LocationNotFound,
+    ParentNotAllowed,
+    SyncOff,
+    SyncRefused,
+    VersionStale,
+)
+
+SYNC = Needs.role("ROLE_SYNC_LOCATIONS", scope="write")
+SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")
+PAGE_MAX = 500
+
+
+class ConflictQuery(Wire):
+    """Which conflicts: of one location or of all, after an id, at most so many."""
+
+    location_id: UUID | None = None
+    after: int = Field(default=0, ge=0)
+    size: int = Field(default=100, ge=1, le=PAGE_MAX)
+
+
+class SyncDoors:
+    """The handlers."""
+
+    def __init__(self, changes: SyncChanges) -> None:
+        self._changes = changes
+
+    async def mirror(self, location_id: UUID) -> Reply[LocationMirror]:
+        """Show a location's own state and what sync remembers of it."""
+        return _with_tag(await self._changes.mirror(location_id))
+
+    async def put(self, location_id: UUID, body: SyncWrite, request: web.Request) -> Reply[LocationMirror]:
+        """Create or update one location; `If-Match` or `If-None-Match: *` makes it conditional."""
+        mirror, was_created = await self._changes.put(location_id, body, _wanted(request))
+        return _with_tag(mirror, 201 if was_created else 200)
+
+    async def delete(self, location_id: UUID, caller: Caller, request: web.Request) -> None:
+        """Delete one location without children; already gone is done."""
+        await self._changes.delete(location_id, caller.username, _wanted(request))
+
+    async def conflicts(self, query: ConflictQuery) -> list[dict[str, Any]]:
+        """List fields that both sides changed, what won and what was refused."""
+        return await self._changes.conflicts(query.location_id, query.after, query.size)
+
+
+def _with_tag(mirror: LocationMirror, status: int = 200) -> Reply[LocationMirror]:
+    return Reply(mirror, status=status, headers={"ETag": entity_tag(mirror.sync.etag)})
+
+
+def _wanted(request: web.Request) -> Wanted:
+    if request.headers.get("If-None-Match") == "*":
+        return Wanted(absent=True)
+    match = if_match(request.headers.get("If-Match"))
+    if match is None or match.any:
+        return Wanted()
+    if len(match.tags) != 1:
+        raise ParameterInvalid("If-Match: exactly one entity tag is expected")
+    [tag] = match.tags
+    return Wanted(etag=tag)
+
+
+def routes(doors: SyncDoors) -> Sequence[Route]:
+    """List the doors."""
+    path = "/sync/locations/{locationId}"
+    unknown = (LocationNotFound, LocationGone)
+    refusals = (SyncRefused, SyncOff, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, VersionStale)
+    return (
+        Route("GET", path, doors.mirror, SYNC_OR_VIEW, problems=unknown, answers=LocationMirror),
+        Route("PUT", path, doors.put, SYNC, problems=(*unknown, *refusals), answers=LocationMirror),
+        Route("DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale)),
+        Route("GET", "/sync/conflicts", doors.conflicts, SYNC_OR_VIEW),
+    )

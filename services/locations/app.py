@@ -1,0 +1,77 @@
+"""The composition root of the locations API."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from aiohttp import web
+
+from libs.db import schema
+from libs.db.pool import Database, connect
+from libs.messaging import aws
+from libs.messaging.outbox import Outbox
+from libs.messaging.relay import Relay
+from libs.telemetry import logging
+from libs.web.application import application, serve, stop_on_signals
+from libs.web.health import Health, database_check
+from libs.web.routing import Route
+from services.locations.api import migrate_doors, sync_doors
+from services.locations.api.problems import PROBLEMS, style
+from services.locations.changes.announce import TOPIC, Announcer
+from services.locations.changes.migrate import MigrateChanges
+from services.locations.changes.sync import SyncChanges
+from services.locations.settings import Settings
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[web.Application]:
+    """Wire it; the schema is brought up to date first, and the relay runs beside."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(connect(settings.database))
+        async with database.connection() as connection:
+            await schema.apply(connection, files("libs.messaging") / "schema")
+            await schema.apply(connection, files("services.locations") / "schema")
+        if settings.relay_enabled:
+            await stack.enter_async_context(_relaying(settings, database))
+        yield application(
+            service="locations",
+            routes=_routes(settings, database),
+            problems=PROBLEMS,
+            auth=settings.auth,
+            health=Health({"db": database_check(database)}),
+            style=style,
+            body_bytes_max=settings.body_bytes_max,
+        )
+
+
+def _routes(settings: Settings, database: Database) -> Sequence[Route]:
+    announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
+    return (
+        *sync_doors.routes(sync_doors.SyncDoors(SyncChanges(database, announcer))),
+        *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
+    )
+
+
+@asynccontextmanager
+async def _relaying(settings: Settings, database: Database) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    async with aws.connect(settings.aws) as broker:
+        relay = asyncio.create_task(Relay(database, {TOPIC: broker.topic(TOPIC)}, now=_now).run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await relay
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the composition root owns the clock
+
+
+async def run(settings: Settings) -> None:
+    """Serve until told to stop."""
+    logging.configure("locations", settings.log_level, settings.log_pretty)
+    async with build(settings) as app:
+        await serve(app, settings.http_host, settings.http_port, stop_on_signals())

@@ -1,0 +1,51 @@
+"""What the outside decides; the only door to the environment."""
+
+from pydantic import NonNegativeInt, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.db.pool import DatabaseSettings
+from libs.messaging.aws import AwsSettings
+from libs.web.auth import AuthSettings
+
+
+class Settings(BaseSettings):
+    """Read once, at start."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    database_url: SecretStr
+    database_pool_max: PositiveInt = 20
+    api_base_url_oauth: str
+    oauth_issuer: str | None = None
+    aws_endpoint_url: str | None = None
+    aws_region: str = "eu-west-2"
+    relay_enabled: bool = True
+    http_host: str = "127.0.0.1"
+    http_port: NonNegativeInt = 8081
+    log_level: str = "INFO"
+    log_pretty: bool = False
+    # Sends `amended` where consumers know no finer types.
+    events_as_epoch: bool = False
+    # A page of a migration is five hundred locations with their history.
+    body_bytes_max: PositiveInt = 20 * 1024 * 1024
+
+    @property
+    def database(self) -> DatabaseSettings:
+        """How to reach the database."""
+        return DatabaseSettings(
+            dsn=self.database_url,
+            pool_max=self.database_pool_max,
+            application_name="locations",
+            # Plans are made while a migration fills empty tables; every statement of ours has its index.
+            planner={"enable_seqscan": "off"},
+        )
+
+    @property
+    def aws(self) -> AwsSettings:
+        """Where the broker is; keys come from the environment as AWS's own tools read it."""
+        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region)
+
+    @property
+    def auth(self) -> AuthSettings:
+        """Whose tokens we accept."""
+        return AuthSettings(jwks_url=f"{self.api_base_url_oauth}/.well-known/jwks.json", issuer=self.oauth_issuer)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from libs.domain.codes import ConvertedCellType, LocationType
 from libs.domain.shared import Field, is_holding_cell, kind_in_dps, project_dps, synced_part
@@ -19,7 +19,7 @@ from libs.domain.sync import (
     SyncWrite,
 )
 from libs.settling.pair import KEY
-from libs.settling.ports import HasChildren, KeyTaken, RefusedByDps, Stale, Tombstoned
+from libs.settling.ports import HasChildren, KeyTaken, NotAccepted, RefusedByDps, Stale, Tombstoned
 
 _NAMES = {
     Field.CODE: "code",
@@ -243,6 +243,8 @@ def _outcome(asked: MigrateLocation, at: UUID, result: MigrateResult, reason: st
 
 def _own_values(fields: dict[str, JsonValue]) -> dict[str, Any]:
     """Read wire values into the model's own types, by letting the model parse them."""
+    if unknown := fields.keys() - {field.value for field in _NAMES}:
+        raise NotAccepted(f"{unknown}: unknown")
     values = {_NAMES[Field(name)]: value for name, value in fields.items()}
     if isinstance(usages := values.get("usages"), list):
         values["usages"] = [
@@ -256,5 +258,9 @@ def _own_values(fields: dict[str, JsonValue]) -> dict[str, Any]:
         "key": "-",
         "location_type": LocationType.CELL,
     }
-    parsed = OwnLocation.model_validate(filler | values)
+    try:
+        parsed = OwnLocation.model_validate(filler | values)
+    except ValidationError as wrong:
+        named = {name: field.value for field, name in _NAMES.items()}
+        raise NotAccepted(named[str(wrong.errors()[0]["loc"][0])]) from wrong
     return {name: getattr(parsed, name) for name in values}

@@ -87,11 +87,11 @@ async def add_conflicts(
         await tx.execute(
             """
             INSERT INTO conflict (location_id, key, field, base, dps, nomis, won, reason, detected_at, detected_by)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+            SELECT $1, $2, $3::varchar, $4::jsonb, $5::jsonb, $6::jsonb, $7, $8, $9, $10
              WHERE NOT EXISTS (
                    SELECT FROM conflict
-                    WHERE location_id = $1 AND field = $3 AND base IS NOT DISTINCT FROM $4
-                      AND dps IS NOT DISTINCT FROM $5 AND nomis IS NOT DISTINCT FROM $6 AND acknowledged_at IS NULL)
+                    WHERE location_id = $1 AND field = $3::varchar AND base IS NOT DISTINCT FROM $4::jsonb
+                      AND dps IS NOT DISTINCT FROM $5::jsonb AND nomis IS NOT DISTINCT FROM $6::jsonb AND acknowledged_at IS NULL)
             """,
             location_id,
             key,

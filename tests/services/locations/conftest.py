@@ -1,0 +1,49 @@
+"""The locations API, in this process, on a real PostgreSQL."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr
+
+from services.locations import app
+from services.locations.settings import Settings
+from tests.conftest import Auth, Databases, MakeToken
+
+Client = TestClient[web.Request, web.Application]
+TABLES = "location, location_history, sync_state, tombstone, conflict, prison_sync, outbox"
+
+
+@pytest.fixture(scope="session")
+async def locations_dsn(databases: Databases) -> str:
+    return await databases.create("libs/messaging/schema", "services/locations/schema")
+
+
+@pytest.fixture(scope="session")
+async def running(locations_dsn: str, auth: Auth, token: MakeToken) -> AsyncIterator[Client]:
+    settings = Settings(
+        database_url=SecretStr(locations_dsn),
+        api_base_url_oauth=auth.url,
+        oauth_issuer=auth.issuer,
+        relay_enabled=False,
+    )
+    async with app.build(settings) as built:
+        sync = token({"ROLE_SYNC_LOCATIONS", "ROLE_MIGRATE_LOCATIONS"}, client_id="from-nomis")
+        async with TestClient(TestServer(built), headers={"Authorization": f"Bearer {sync}"}) as client:
+            yield client
+
+
+@pytest.fixture
+async def database_connection(locations_dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(locations_dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def client(running: Client, database_connection: "asyncpg.Connection[asyncpg.Record]") -> Client:
+    """The service, asked with the sync and migrate roles, its tables empty."""
+    await database_connection.execute(f"TRUNCATE {TABLES} CASCADE")
+    return running

@@ -91,7 +91,8 @@ async def add_conflicts(
              WHERE NOT EXISTS (
                    SELECT FROM conflict
                     WHERE location_id = $1 AND field = $3::varchar AND base IS NOT DISTINCT FROM $4::jsonb
-                      AND dps IS NOT DISTINCT FROM $5::jsonb AND nomis IS NOT DISTINCT FROM $6::jsonb AND acknowledged_at IS NULL)
+                      AND dps IS NOT DISTINCT FROM $5::jsonb AND nomis IS NOT DISTINCT FROM $6::jsonb
+                      AND acknowledged_at IS NULL)
             """,
             location_id,
             key,

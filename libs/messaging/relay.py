@@ -17,7 +17,7 @@ from libs.messaging.outbox import ASLEEP_LOCK, CHANNEL
 from libs.messaging.outbox_store import OutboxRow
 from libs.messaging.publishing import Published, publish_round
 from libs.messaging.queue import BrokerUnavailable, QueueGone, Topic
-from libs.messaging.supervision import pause
+from libs.messaging.supervision import frames, pause
 
 LEADER_LOCK = 7_265_012
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,6 +72,9 @@ class Relay:
                     await self._lead(stop)
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                     log.warning("relay lost its database", reason=type(error).__name__)
+                    await pause(stop, self._settings.retry_seconds)
+                except Exception as error:  # noqa: BLE001 - a relay that died must not be only a line in a log
+                    log.error("relay failed", error=type(error).__name__, frames=frames(error))  # noqa: TRY400 - no text
                     await pause(stop, self._settings.retry_seconds)
         finally:
             watcher.cancel()
@@ -191,7 +194,9 @@ class Relay:
         while lanes and not stop.is_set():
             heads = [lane[0] for lane in lanes.values()]
             results = await publish_round(heads, self._topics, self._settings.calls_in_flight_max, self._now)
-            some = await self._note(connection, results, lanes) or some
+            if not await self._note(connection, results, lanes):
+                break
+            some = True
         return some
 
     async def _note(
@@ -206,6 +211,9 @@ class Relay:
             lanes[row.lane].popleft()
             if not lanes[row.lane]:
                 del lanes[row.lane]
+        moment = sorted({result.refusal.code for result in failed if result.refusal and not result.refusal.ours})
+        if moment:
+            log.warning("publish failed", rows=len(failed), codes=moment)
         for result in failed:
             del lanes[result.row.lane]
             self._held[result.row.lane] = asyncio.get_running_loop().time() + self._settings.retry_seconds
@@ -215,10 +223,9 @@ class Relay:
     async def _note_refusal(self, connection: Connection, result: Published) -> None:
         row, refusal = result.row, result.refusal
         assert refusal is not None
-        ids = {"topic": row.topic, "key": row.key, "event": str(row.event_id), "code": refusal.code}
         if not refusal.ours:
-            log.warning("publish failed", **ids)
             return
+        ids = {"topic": row.topic, "key": row.key, "event_id": str(row.event_id), "code": refusal.code}
         await store.count_attempts(connection, [row.id])
         if row.attempts + 1 < self._settings.refusals_max:
             log.warning("publish refused", **ids)

@@ -1,0 +1,349 @@
+"""Outbox and relay over a real PostgreSQL: what commits is published, in order within a key, at least once."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from libs.db.pool import Database, DatabaseSettings, connect
+from libs.messaging.outbox import Outbox, Outgoing, Unsendable
+from libs.messaging.queue import BrokerUnavailable, Parcel, Refusal
+from libs.messaging.relay import ALWAYS, Relay, RelaySettings
+from tests.conftest import MakeDatabase
+
+AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+PATIENCE = 10
+QUICK = RelaySettings(poll_seconds=0.05, retry_seconds=0.05, generation_seconds=0.05, takeover_seconds=0)
+
+
+@dataclass
+class Ear:
+    """A topic that remembers, and refuses as it is told."""
+
+    refuse: dict[str, Refusal] = field(default_factory=dict)
+    heard: list[Parcel] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    down: bool = False
+    made: str = "first"
+    lose_answers: int = 0
+
+    def __post_init__(self) -> None:
+        self._some = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return "events"
+
+    async def publish(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+        if self.down:
+            raise BrokerUnavailable("events")
+        refusals = [self.refuse.get(parcel.attributes["key"]) for parcel in parcels]
+        self.heard += [parcel for parcel, refusal in zip(parcels, refusals, strict=True) if refusal is None]
+        self.batches.append(len(parcels))
+        self._some.set()
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise BrokerUnavailable("events")
+        return refusals
+
+    async def generation(self) -> str | None:
+        if self.down:
+            raise BrokerUnavailable("events")
+        return self.made
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(self.heard) < count:
+                self._some.clear()
+                await self._some.wait()
+
+    def numbers(self, key: str | None = None) -> list[int]:
+        return [json.loads(each.body)["n"] for each in self.heard if key in {None, each.attributes["key"]}]
+
+
+def outgoing(n: int, key: str = "A") -> Outgoing:
+    return Outgoing("events", "made", json.dumps({"n": n}), key, {"key": key, "source": "DPS"})
+
+
+@pytest.fixture
+async def db(database: MakeDatabase) -> AsyncIterator[Database]:
+    dsn = await database("libs/messaging/schema")
+    async with connect(DatabaseSettings.model_validate({"dsn": dsn})) as db:
+        yield db
+
+
+@asynccontextmanager
+async def relaying(db: Database, ear: Ear, settings: RelaySettings = QUICK) -> AsyncIterator[Relay]:
+    stop = asyncio.Event()
+    relay = Relay(db, {"events": ear}, settings, now=lambda: AT)
+    running = asyncio.create_task(relay.run(stop))
+    try:
+        yield relay
+    finally:
+        stop.set()
+        async with asyncio.timeout(PATIENCE):
+            await running
+
+
+async def add(db: Database, *messages: Outgoing) -> None:
+    async with db.transaction() as tx:
+        await Outbox().add_many(tx, messages)
+
+
+async def counts(db: Database) -> tuple[int, int, int]:
+    """Waiting, published, dead."""
+    found = await db.fetchrow(
+        "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL), "
+        "(SELECT count(*) FROM outbox WHERE published_at IS NOT NULL), (SELECT count(*) FROM outbox_dead)"
+    )
+    assert found is not None
+    return found[0], found[1], found[2]
+
+
+async def eventually(db: Database, wanted: tuple[int, int, int]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await counts(db) != wanted:  # noqa: ASYNC110 - the database does not call back
+            await asyncio.sleep(0)
+
+
+async def test_what_commits_is_published_with_its_attributes(db: Database) -> None:
+    ear = Ear()
+    async with relaying(db, ear):
+        await add(db, outgoing(1))
+        await ear.until(1)
+        await eventually(db, (0, 1, 0))
+    [parcel] = ear.heard
+    assert parcel.body == '{"n": 1}'
+    assert parcel.group == "A"
+    event_id = await db.fetchval("SELECT event_id FROM outbox")
+    assert parcel.attributes == {
+        "key": "A", "source": "DPS", "eventType": "made", "eventId": str(event_id), "publishedAt": AT.isoformat(),
+    }  # fmt: skip
+
+
+async def test_what_is_rolled_back_is_never_published(db: Database) -> None:
+    ear = Ear()
+
+    async def change_of_mind() -> None:
+        async with db.transaction() as tx:
+            await Outbox().add(tx, outgoing(1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await change_of_mind()
+    async with relaying(db, ear):
+        await add(db, outgoing(2))
+        await ear.until(1)
+    assert ear.numbers() == [2]
+
+
+async def test_messages_of_one_key_leave_in_the_order_of_commits_with_many_writers(db: Database) -> None:
+    ear = Ear()
+    await db.execute("CREATE TABLE counter (key text PRIMARY KEY, n integer NOT NULL DEFAULT 0)")
+    await db.execute("INSERT INTO counter (key) VALUES ('A'), ('B'), ('C')")
+
+    async def write(writer: int) -> None:
+        for turn in range(20):
+            key = "ABC"[(writer + turn) % 3]
+            async with db.transaction() as tx:
+                n = await tx.fetchval("UPDATE counter SET n = n + 1 WHERE key = $1 RETURNING n", key)
+                await Outbox().add(tx, outgoing(n, key))
+
+    async with relaying(db, ear):
+        await asyncio.gather(*(write(writer) for writer in range(6)))
+        await ear.until(120)
+    for key in "ABC":
+        assert ear.numbers(key) == list(range(1, 41))
+
+
+async def test_a_second_writer_of_a_key_waits_until_the_first_has_committed(db: Database) -> None:
+    order: list[str] = []
+    async with db.transaction() as first:
+        await Outbox().add(first, outgoing(1))
+
+        async def second() -> None:
+            await add(db, outgoing(2))
+            order.append("second committed")
+
+        waiting = asyncio.create_task(second())
+        await add(db, outgoing(3, key="B"))
+        order.append("other key committed")
+    await waiting
+    assert order == ["other key committed", "second committed"]
+    assert [row["body"] for row in await db.fetch("SELECT body FROM outbox WHERE key = 'A' ORDER BY id")] == [
+        '{"n": 1}', '{"n": 2}',
+    ]  # fmt: skip
+
+
+async def test_two_writers_with_the_same_keys_in_other_orders_do_not_deadlock(db: Database) -> None:
+    async def write(keys: str) -> None:
+        for turn in range(10):
+            await add(db, *(outgoing(turn, key) for key in keys))
+
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(write("ABCDEF"), write("FEDCBA"), write("CAFEBD"))
+    assert await counts(db) == (180, 0, 0)
+
+
+async def test_thousands_in_one_transaction_take_one_lock(db: Database) -> None:
+    async with db.transaction() as tx:
+        await Outbox().add_many(tx, [outgoing(n, f"key {n}") for n in range(2000)])
+        locks = await tx.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+    assert locks <= 2
+    assert await counts(db) == (2000, 0, 0)
+
+
+async def test_a_row_refused_for_a_moment_holds_its_key_and_no_other(db: Database) -> None:
+    ear = Ear(refuse={"A": Refusal("InternalError", ours=False)})
+    async with relaying(db, ear):
+        await add(db, outgoing(1), outgoing(2), outgoing(3, key="B"), outgoing(4, key="B"))
+        await ear.until(2)
+        assert ear.numbers() == [3, 4]
+        ear.refuse.clear()
+        await ear.until(4)
+    assert ear.numbers("A") == [1, 2]
+
+
+async def test_a_row_refused_for_good_is_dead_after_its_tries_and_its_key_flows_on(db: Database) -> None:
+    ear = Ear(refuse={"A": Refusal("InvalidParameter", ours=True)})
+    async with relaying(db, ear):
+        await add(db, outgoing(1), outgoing(2, key="B"))
+        await eventually(db, (0, 1, 1))
+        ear.refuse.clear()
+        await add(db, outgoing(3))
+        await ear.until(2)
+    assert ear.numbers() == [2, 3]
+    dead = await db.fetchrow("SELECT key, reason FROM outbox_dead")
+    assert dead is not None
+    assert tuple(dead) == ("A", "InvalidParameter")
+
+
+async def test_a_crash_between_publish_and_mark_sends_the_same_event_twice(db: Database) -> None:
+    ear = Ear(lose_answers=1)
+    async with relaying(db, ear):
+        await add(db, outgoing(1))
+        await ear.until(2)
+    first, second = ear.heard
+    assert first.attributes["eventId"] == second.attributes["eventId"]
+
+
+async def test_a_broker_that_is_down_is_waited_for(db: Database) -> None:
+    ear = Ear(down=True)
+    async with relaying(db, ear):
+        await add(db, outgoing(1), outgoing(2))
+        ear.down = False
+        await ear.until(2)
+    assert ear.numbers() == [1, 2]
+
+
+async def test_a_backlog_of_many_keys_goes_out_in_full_batches(db: Database) -> None:
+    ear = Ear()
+    await add(db, *(outgoing(n, f"key {n}") for n in range(100)))
+    async with relaying(db, ear):
+        await ear.until(100)
+    assert ear.batches == [10] * 10
+
+
+async def test_without_notifications_the_poll_finds_the_rows(db: Database) -> None:
+    ear = Ear()
+    async with relaying(db, ear):
+        # As if the hint were lost: the row is written without the outbox.
+        await db.execute(
+            "INSERT INTO outbox (event_id, topic, key, event_type, body, attributes) "
+            "VALUES (gen_random_uuid(), 'events', 'A', 'made', '{\"n\": 1}', $1)",
+            {"key": "A"},
+        )
+        await ear.until(1)
+    assert ear.numbers() == [1]
+
+
+async def test_a_hint_wakes_a_relay_that_would_sleep_for_hours(db: Database) -> None:
+    ear = Ear()
+    async with relaying(db, ear, QUICK.model_copy(update={"poll_seconds": 7200})):
+        for n in range(5):
+            await add(db, outgoing(n))
+            await ear.until(n + 1)
+    assert ear.numbers() == [0, 1, 2, 3, 4]
+
+
+async def test_only_one_of_two_relays_publishes_and_the_other_takes_over(db: Database) -> None:
+    first, second = Ear(), Ear()
+    async with relaying(db, first):
+        await add(db, outgoing(1))
+        await first.until(1)
+        async with relaying(db, second):
+            await add(db, outgoing(2))
+            await first.until(2)
+            assert second.heard == []
+            await db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND granted",
+                7_265_012,
+            )
+            await add(db, *(outgoing(n, f"key {n}") for n in range(3, 20)))
+            async with asyncio.timeout(PATIENCE):
+                while len({*first.numbers(), *second.numbers()}) < 19:  # noqa: ASYNC110 - either may hear it
+                    await asyncio.sleep(0)
+
+
+async def test_what_is_kept_can_be_published_again(db: Database) -> None:
+    ear = Ear()
+    async with relaying(db, ear) as relay:
+        await add(db, outgoing(1), outgoing(2))
+        await eventually(db, (0, 2, 0))
+        assert await relay.republish(ALWAYS) == 2
+        await ear.until(4)
+    assert ear.numbers() == [1, 2, 1, 2]
+
+
+async def test_a_topic_made_anew_gets_what_is_kept_once_more(db: Database) -> None:
+    ear = Ear()
+    async with relaying(db, ear):
+        await add(db, outgoing(1))
+        await eventually(db, (0, 1, 0))
+    ear.made = "second"
+    async with relaying(db, ear):
+        await ear.until(2)
+        await eventually(db, (0, 1, 0))
+    async with relaying(db, ear):
+        await add(db, outgoing(2))
+        await ear.until(3)
+    assert ear.numbers() == [1, 1, 2]
+
+
+async def test_what_was_published_long_ago_is_deleted_and_what_waits_is_not(db: Database) -> None:
+    ear = Ear()
+    await add(db, *(outgoing(n, f"key {n}") for n in range(30)))
+    await db.execute("UPDATE outbox SET published_at = now() - interval '2 hours' WHERE id <= 25")
+    await db.execute("UPDATE outbox SET published_at = now() - interval '1 minute' WHERE id > 25")
+    ear.down = True
+    await add(db, outgoing(99))
+    async with relaying(db, ear, QUICK.model_copy(update={"delete_rows_max": 10})):
+        await eventually(db, (1, 5, 0))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Outgoing("events", "made", "", "A"),
+        Outgoing("events", "made", "{}", "A", {"source": ""}),
+        Outgoing("events", "made", "{}", "A", {"eventId": "mine"}),
+        Outgoing("events", "made", "{}", "A", {f"a{n}": "x" for n in range(8)}),
+        Outgoing("events", "made", "x" * 300_000, "A"),
+    ],
+)
+async def test_what_the_topic_would_refuse_fails_the_transaction(db: Database, wrong: Outgoing) -> None:
+    with pytest.raises(Unsendable):
+        await add(db, wrong)
+    assert await counts(db) == (0, 0, 0)
+
+
+def test_the_text_of_a_message_is_not_in_its_repr() -> None:
+    told: Any = outgoing(424242)
+    assert "424242" not in repr(told)

@@ -3,6 +3,7 @@
 Keys and indexes stay on: what is loaded is what the tables accept.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ TABLES = (
 AGENCY = """
 INSERT INTO agency_locations (agy_loc_id, description, agency_location_type, active_flag, deactivation_date,
     housing_lev_1_code, housing_lev_2_code, housing_lev_3_code, housing_lev_4_code)
-VALUES ($1, $2, 'INST', $3, CASE WHEN $3 = 'N' THEN timestamp '2013-03-31' END, $4, $5, $6, $7)
+VALUES ($1, $2, 'INST', $3::text, CASE WHEN $3::text = 'N' THEN timestamp '2013-03-31' END, $4, $5, $6, $7)
 ON CONFLICT (agy_loc_id) DO NOTHING
 """
 # Never back: rows that screens added may be there.
@@ -60,12 +61,24 @@ async def load(connection: Connection, estate: Estate) -> Loaded:
         # A national load is one transaction of many statements; each may wait for the disk longer than a request may.
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT set_config('nomis.audit_module_name', 'MERGE', true)")
-        for rows in estate:
-            await _load_prison(connection, rows)
-            loaded.add(rows)
+        await _load_all(connection, estate, loaded)
         await _move_sequences(connection, estate.ends)
     await connection.execute(f"ANALYZE {', '.join(('agency_locations', *TABLES))}")
     return loaded
+
+
+async def _load_all(connection: Connection, estate: Estate, loaded: Loaded) -> None:
+    """Make the next agency's rows in a thread while the server takes in those before: two at most are held."""
+    agencies = iter(estate)
+    rows = next(agencies, None)
+    while rows is not None:
+        coming = asyncio.create_task(asyncio.to_thread(next, agencies, None))
+        try:
+            await _load_prison(connection, rows)
+        finally:
+            following = await coming
+        loaded.add(rows)
+        rows = following
 
 
 async def _load_prison(connection: Connection, rows: PrisonRows) -> None:

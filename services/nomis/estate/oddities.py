@@ -13,11 +13,11 @@ Numbers are those of `reference/nomis.md` §1.10, which says where each was seen
 | 7 | HOU_UNIT_ATT `SAFE_CELL`, as DPS once wrote it | `profiles.py` | `safe_cell_word` |
 | 8 | no or zero capacities; operational above maximum | `cells.py` | `over_capacity`, the rest as §4.4 |
 | 9 | stored totals of wings and landings that are not the sum | `cells.py` | `wrong_total` |
-| 10 | non-residential WINGs; residential AREAs; ROOMs with a unit type | both layouts | every prison, `room_on_landing` |
-| 11 | active with deactivation details; inactive without; inactive parents | `standing.py` | `leftover_*`, `inactive_*` |
+| 10 | non-residential WINGs, residential AREAs, ROOMs | both layouts | every prison, `room_on_landing` |
+| 11 | active with details, inactive without, inactive parents | `standing.py` | `leftover_*`, `inactive_*` |
 | 12 | DESCRIPTION that is not the parent's plus the code | `blemishes.py` | `other_description_*` |
 | 13 | codes with space, hyphen, underscore | `rooms.py` | most prisons |
-| 14 | one code many times in a prison, and twice under one parent | `wings.py`, `blemishes.py` | `broken`, `same_code` |
+| 14 | one code many times in a prison, or under one parent | `wings.py`, `blemishes.py` | `broken`, `same_code` |
 | 15 | agencies that are no prisons | `prisons.json` | six |
 | 16 | one ESTAB row per prison, with its lowest id and its name | `rooms.py` | every prison |
 | 17 | visits rooted in VISITS or VISIT; none or two active in FEI and IWI | `rooms.py` | `visit_root` |

@@ -144,10 +144,19 @@ class Relay:
             self._hint.set()
 
         gone = asyncio.Event()
+
+        def ended(_: Any) -> None:
+            gone.set()
+
         async with self._xtag.database.connection() as connection:
+            connection.add_termination_listener(ended)
             await connection.add_listener(CHANNEL, hinted)
-            connection.add_termination_listener(lambda _: gone.set())
-            await gone.wait()
+            try:
+                await gone.wait()
+            finally:
+                if not connection.is_closed():
+                    connection.remove_termination_listener(ended)
+                    await connection.remove_listener(CHANNEL, hinted)
         raise ConnectionResetError("the listener's connection is gone")
 
     def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

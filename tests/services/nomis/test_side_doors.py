@@ -13,8 +13,8 @@ EDITS = (
     "UPDATE agency_internal_locations SET capacity = 7 WHERE internal_location_id = 5003",
     "DELETE FROM agency_internal_locations WHERE internal_location_id = 5010",
     (
-        "INSERT INTO agency_internal_locations (agy_loc_id, internal_location_code, internal_location_type, description)"
-        " VALUES ('KMI', 'E', 'WING', 'KMI-E')"
+        "INSERT INTO agency_internal_locations (agy_loc_id, internal_location_code, internal_location_type,"
+        " description) VALUES ('KMI', 'E', 'WING', 'KMI-E')"
     ),
     "UPDATE agency_internal_locations SET agy_loc_id = 'LEI' WHERE internal_location_id = 5003",
     "INSERT INTO agy_int_loc_profiles VALUES (5003, 'HOU_UNIT_ATT', 'LC')",

@@ -50,6 +50,21 @@ class LocationsClient:
             raise HasChildren(str(location_id))
         _check(answer, "DELETE", location_id)
 
+    async def below(self, location_id: UUID) -> list[UUID] | None:
+        """Return the location and all below it, parents first; None when it is unknown."""
+        path = f"/locations/{location_id}"
+        answer = await self._api.request(
+            "GET", path, params={"includeChildren": "true"}, ok=(HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        found: list[UUID] = []
+        level = [answer.json()]
+        while level:
+            found += [UUID(location["id"]) for location in level]
+            level = [child for location in level for child in location.get("childLocations", ())]
+        return found
+
     async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
         """Create up to 500 locations in one call; an outcome for each, in order."""
         answer = await self._api.request("POST", "/migrate/locations/batch", json={"locations": list(locations)})

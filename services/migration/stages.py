@@ -8,34 +8,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, PositiveFloat, PositiveInt
-
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import NomisLocationId
 from libs.domain.reading import Unreadable, read
-from libs.domain.sync import MIGRATE_BATCH_MAX
 from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from services.migration.ports import Locations, Mappings, NomisEstate
 from services.migration.records import Item, MigrationContext, MigrationFilter, Status, Verdict
 from services.migration.rules import judged, link_of, plan
+from services.migration.settings import StageLimits
 from services.migration.store import Store
 
 LONDON = ZoneInfo("Europe/London")
 LIST = "MIGRATE_LIST"
 PAGE = "MIGRATE_PAGE"
 Wake = Callable[[Sequence["Call"]], Awaitable[None]]
-
-
-class StageLimits(BaseModel, frozen=True):
-    """Sizes and deadlines of a run."""
-
-    ids_page: PositiveInt = 10_000
-    page: PositiveInt = MIGRATE_BATCH_MAX
-    lease_seconds: PositiveFloat = 120
-    failures_sample: PositiveInt = 20
-    swept_pages: PositiveInt = 8
 
 
 class Call(Wire):

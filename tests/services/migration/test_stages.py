@@ -16,7 +16,8 @@ from libs.messaging.message import Message
 from services.migration.errors import MigrationActive, MigrationNotFound
 from services.migration.records import MigrationFilter, Status
 from services.migration.rules import history_of
-from services.migration.stages import LIST, PAGE, Call, StageLimits, Stages
+from services.migration.settings import StageLimits
+from services.migration.stages import LIST, PAGE, Call, Stages
 from services.migration.store import Store
 from tests.conftest import MakeDatabase
 from tests.fakes.fake_locations import FakeLocations

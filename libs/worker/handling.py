@@ -1,0 +1,25 @@
+"""How a failure in a handler ends its message: a remote that is unwell is waited for, an unreadable body is not."""
+
+from functools import wraps
+
+from libs.domain.reading import Unreadable
+from libs.domain.translation import Untranslatable
+from libs.messaging.endings import Handler
+from libs.messaging.message import Message
+from libs.messaging.outcome import Outcome, RetryLater, Unprocessable
+from libs.web.outgoing import RemoteFailure
+
+
+def guarded(handler: Handler) -> Handler:
+    """Translate failures of remotes, bodies and codes into endings of a message; the rest is a bug and stays one."""
+
+    @wraps(handler)
+    async def handle(message: Message) -> Outcome:
+        try:
+            return await handler(message)
+        except RemoteFailure as failure:
+            raise RetryLater(str(failure)) from failure
+        except (Unreadable, Untranslatable) as wrong:
+            raise Unprocessable(str(wrong)) from wrong
+
+    return handle

@@ -1,0 +1,74 @@
+"""What the outside decides for any worker that speaks to the three APIs and reads a queue."""
+
+from pathlib import Path
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.messaging.aws import AwsSettings
+from libs.messaging.limits import ConsumerLimits
+from libs.messaging.topology import Topology
+from libs.web.auth import AuthSettings
+from libs.web.outgoing import OutgoingSettings
+
+
+class WorkerSettings(BaseSettings):
+    """Read once, at start. A worker adds what is its own."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    api_base_url_oauth: str
+    api_base_url_nomis: str
+    api_base_url_mapping: str
+    api_base_url_locations: str
+    oauth_issuer: str | None = None
+    client_id: str
+    client_secret: SecretStr
+    aws_endpoint_url: str | None = None
+    aws_region: str = "eu-west-2"
+    messaging_file: Path = Path("infra/messaging.json")
+    http_host: str = "127.0.0.1"
+    http_port: NonNegativeInt
+    log_level: str = "INFO"
+    log_pretty: bool = False
+    # One call; a walk makes about ten, so the handler's limit is ten times this.
+    remote_seconds: PositiveFloat = 10
+    remote_connections_max: PositiveInt = 40
+    messages_in_flight_max: PositiveInt = 16
+    handler_seconds_max: PositiveFloat = 100
+    drain_seconds: NonNegativeFloat = 15
+    # Against AWS a poll waits; the embedded broker's own wait is slow, so there it is asked again and again.
+    queue_wait_seconds: NonNegativeInt = 20
+    queue_idle_pause_seconds: NonNegativeFloat = 0
+
+    @property
+    def auth(self) -> AuthSettings:
+        """Whose tokens we accept."""
+        return AuthSettings(jwks_url=f"{self.api_base_url_oauth}/.well-known/jwks.json", issuer=self.oauth_issuer)
+
+    @property
+    def aws(self) -> AwsSettings:
+        """Where the broker is; keys come from the environment as AWS's own tools read it."""
+        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region)
+
+    def remote(self, base_url: str) -> OutgoingSettings:
+        """How to reach another API as ourselves."""
+        return OutgoingSettings(
+            base_url=base_url,
+            timeout_seconds=self.remote_seconds,
+            token_url=f"{self.api_base_url_oauth}/oauth/token",
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            connections_max=self.remote_connections_max,
+        )
+
+    def limits(self, queue: str) -> ConsumerLimits:
+        """Bound the consumer of a queue, by the topology and by these settings."""
+        return ConsumerLimits.of(
+            Topology.load(self.messaging_file).queue(queue),
+            messages_in_flight_max=self.messages_in_flight_max,
+            handler_seconds_max=self.handler_seconds_max,
+            wait_seconds=self.queue_wait_seconds,
+            idle_pause_seconds=self.queue_idle_pause_seconds,
+            drain_seconds=self.drain_seconds,
+        )

@@ -1,0 +1,78 @@
+"""The composition root of the from-NOMIS sync consumer."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from libs.clients.locations import LocationsClient
+from libs.clients.mapping import MappingClient
+from libs.clients.nomis import NomisClient
+from libs.domain.events import SETTLE, OffenderEventType
+from libs.messaging import aws
+from libs.messaging.consumer import Consumer
+from libs.messaging.endings import Handler
+from libs.settling.outcome import Us
+from libs.settling.settler import Settler
+from libs.telemetry import logging
+from libs.web.application import application, serve, stop_on_signals
+from libs.web.health import Health
+from libs.web.outgoing import api_session
+from libs.worker.handling import guarded
+from libs.worker.running import beside
+from services.from_nomis.api import PROBLEMS, RepairDoors, routes
+from services.from_nomis.settings import Settings
+from services.from_nomis.sync import RETRY_SYNCHRONISATION_MAPPING, Synchroniser
+
+QUEUE = "from-nomis-locations"
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[web.Application]:
+    """Wire it; the consumer works for as long as the application is open."""
+    async with AsyncExitStack() as stack:
+        locations = LocationsClient(
+            await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
+        )
+        mappings = MappingClient(
+            await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
+        )
+        nomis = NomisClient(
+            await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis))),
+            conditional_writes=settings.nomis_conditional_writes,
+        )
+        us = Us(sync_user=settings.sync_user, nomis_api_user=settings.nomis_api_user)
+        settler = Settler(locations, nomis, mappings, limits=settings.walk, us=us)
+        broker = await stack.enter_async_context(aws.connect(settings.aws))
+        consumer = Consumer(
+            broker.queue(QUEUE), handlers(Synchroniser(settler)), settings.limits(QUEUE), now=_now, unknown="dlq"
+        )
+        await stack.enter_async_context(beside("consumer", consumer.run))
+        yield application(
+            service="from-nomis",
+            routes=routes(RepairDoors(settler)),
+            problems=PROBLEMS,
+            auth=settings.auth,
+            health=Health({}),
+        )
+
+
+def handlers(synchroniser: Synchroniser) -> Mapping[str, Handler]:
+    """Say who takes which message."""
+    return {
+        **{kind.value: guarded(synchroniser.row_changed) for kind in OffenderEventType},
+        SETTLE: guarded(synchroniser.settle),
+        RETRY_SYNCHRONISATION_MAPPING: guarded(synchroniser.retry_mapping),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the composition root owns the clock
+
+
+async def run(settings: Settings) -> None:
+    """Work and serve until told to stop."""
+    logging.configure("from-nomis", settings.log_level, settings.log_pretty)
+    async with build(settings) as app:
+        await serve(app, settings.http_host, settings.http_port, stop_on_signals())

@@ -1,0 +1,138 @@
+"""The composition root of the migration service."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+
+import structlog
+from aiohttp import web
+
+from libs.clients.locations import LocationsClient
+from libs.clients.mapping import MappingClient
+from libs.clients.nomis import NomisClient
+from libs.db import schema
+from libs.db.pool import connect
+from libs.messaging import aws
+from libs.messaging.consumer import Consumer
+from libs.messaging.endings import Handler
+from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, QueueGone
+from libs.telemetry import logging
+from libs.web.application import application, serve, stop_on_signals
+from libs.web.health import Health, database_check
+from libs.web.outgoing import api_session
+from libs.worker.handling import guarded
+from libs.worker.running import beside
+from services.migration.api import PROBLEMS, Counts, MigrationApi, routes
+from services.migration.settings import Settings
+from services.migration.stages import LIST, PAGE, Call, Stages
+from services.migration.store import Store
+
+QUEUE = "migration-locations"
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[web.Application]:
+    """Wire it; consumer and sweeper work for as long as the application is open."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(connect(settings.database))
+        async with database.connection() as connection:
+            await schema.apply(connection, files("services.migration") / "schema")
+        store = Store(database)
+        broker = await stack.enter_async_context(aws.connect(settings.aws))
+        queue = broker.queue(QUEUE)
+        stages = await _stages(stack, settings, store, queue)
+        consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
+        await stack.enter_async_context(beside("consumer", consumer.run))
+        await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
+        api = MigrationApi(
+            stages,
+            store,
+            _counts(queue),
+            sample=settings.stages.failures_sample,
+            allow_wipe=settings.allow_wipe,
+        )
+        yield application(
+            service="migration",
+            routes=routes(api),
+            problems=PROBLEMS,
+            auth=settings.auth,
+            health=Health({"db": database_check(database)}),
+        )
+
+
+async def _stages(stack: AsyncExitStack, settings: Settings, store: Store, queue: Queue) -> Stages:
+    nomis = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis)))
+    mapping = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
+    locations = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
+    return Stages(
+        store,
+        NomisClient(nomis),
+        MappingClient(mapping),
+        LocationsClient(locations),
+        wake=_Waker(queue).wake,
+        now=_now,
+        limits=settings.stages,
+    )
+
+
+class _Waker:
+    """Sends wake-ups; one that is lost is sent again by the sweeper."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def wake(self, calls: Sequence[Call]) -> None:
+        """Send them in batches."""
+        for start in range(0, len(calls), BATCH_MAX):
+            batch = calls[start : start + BATCH_MAX]
+            parcels = [Parcel(_body(call), {"eventType": call.type}) for call in batch]
+            refused = [refusal for refusal in await self._queue.send(parcels) if refusal is not None]
+            if refused:
+                log.warning("wake-ups-refused", count=len(refused), code=refused[0].code)
+
+
+def _body(call: Call) -> str:
+    return call.model_dump_json(by_alias=True)
+
+
+def handlers(stages: Stages) -> Mapping[str, Handler]:
+    """Say who takes which message."""
+    return {LIST: guarded(stages.list_ids), PAGE: guarded(stages.migrate_page)}
+
+
+async def _sweep(stages: Stages, seconds: float, stop: asyncio.Event) -> None:
+    """Wake what sleeps, every so often; a database or broker that is away is waited for."""
+    while not stop.is_set():
+        try:
+            await stages.sweep()
+        except Exception as failure:  # noqa: BLE001 - the sweeper is what mends failures; it must outlive each of them
+            log.warning("sweep-failed", error=type(failure).__name__)
+        try:
+            await asyncio.wait_for(stop.wait(), seconds)
+        except TimeoutError:
+            continue
+
+
+def _counts(queue: Queue) -> Counts:
+    async def counts() -> tuple[int | None, int | None]:
+        try:
+            depth = await queue.depth()
+        except (BrokerUnavailable, QueueGone):
+            return None, None
+        return depth.visible + depth.delayed, depth.in_flight
+
+    return counts
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the composition root owns the clock
+
+
+async def run(settings: Settings) -> None:
+    """Work and serve until told to stop."""
+    logging.configure("migration", settings.log_level, settings.log_pretty)
+    async with build(settings) as app:
+        await serve(app, settings.http_host, settings.http_port, stop_on_signals())

@@ -1,7 +1,8 @@
 """Edits NOMIS as its screens do: SQL in a transaction that names the user and the module, and the triggers do the rest.
 
-`edits = ScreenEdits(seed, ["LEI"], today)`, then `edit = await edits.make(connection)` as often as wanted: each call picks
-a row that the act applies to, commits, and says what it did. The same seed on the same data makes the same edits.
+`edits = ScreenEdits(seed, ["LEI"], today)`, then `edit = await edits.make(connection)` as often as wanted: each call
+picks a row that the act applies to, commits, and says what it did. The same seed on the same data makes the same edits.
+A prison whose screens are switched off refuses them, as it refuses people.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,15 +39,16 @@ HOUSING_MODULE = "OIMMHOLO"
 FIELD_ACTS = (Act.CAPACITY, Act.CERTIFICATION, Act.COMMENT, Act.LOCAL_NAME, Act.DEACTIVATE, Act.REACTIVATE)
 
 IDENTIFY = "SELECT set_config('nomis.audit_user_id', $1, true), set_config('nomis.audit_module_name', $2, true)"
-BOUNDS = (
-    "SELECT min(internal_location_id), max(internal_location_id) FROM agency_internal_locations WHERE agy_loc_id = $1"
-)
+BOUNDS = """
+SELECT min(internal_location_id), max(internal_location_id) FROM agency_internal_locations WHERE agy_loc_id = $1
+"""
 PICK = """
 SELECT internal_location_id, agy_loc_id, internal_location_type, description, parent_internal_location_id, unit_type,
     capacity, operation_capacity, cna_no, certified_flag, comment_text, user_desc, active_flag, deactivate_date,
     deactivate_reason_code, reactivate_date, no_of_occupant
 FROM agency_internal_locations
-WHERE agy_loc_id = $1 AND internal_location_id >= $2 AND (internal_location_type = 'CELL' AND unit_type IS NOT NULL) = $3
+WHERE agy_loc_id = $1 AND internal_location_id >= $2
+    AND (internal_location_type = 'CELL' AND unit_type IS NOT NULL) = $3
 ORDER BY internal_location_id LIMIT 1 FOR UPDATE
 """
 # As a form does: every field it shows, changed or not.
@@ -57,7 +59,8 @@ UPDATE agency_internal_locations SET capacity = $2, operation_capacity = $3, cna
 WHERE internal_location_id = $1
 """
 PROFILES_OF = """
-SELECT int_loc_profile_type, int_loc_profile_code FROM agy_int_loc_profiles WHERE internal_location_id = $1 ORDER BY 1, 2
+SELECT int_loc_profile_type, int_loc_profile_code FROM agy_int_loc_profiles
+WHERE internal_location_id = $1 ORDER BY 1, 2
 """
 ADD_PROFILE = """
 INSERT INTO agy_int_loc_profiles (internal_location_id, int_loc_profile_type, int_loc_profile_code) VALUES ($1, $2, $3)
@@ -67,7 +70,8 @@ DELETE FROM agy_int_loc_profiles
 WHERE internal_location_id = $1 AND int_loc_profile_type = $2 AND int_loc_profile_code = $3
 """
 USAGES_OF = """
-SELECT usage_location_id, capacity FROM int_loc_usage_locations WHERE internal_location_id = $1 ORDER BY usage_location_id
+SELECT usage_location_id, capacity FROM int_loc_usage_locations
+WHERE internal_location_id = $1 ORDER BY usage_location_id
 """
 SAVE_USAGE = "UPDATE int_loc_usage_locations SET capacity = $2 WHERE usage_location_id = $1"
 DESCRIPTION_TAKEN = "SELECT EXISTS (SELECT FROM agency_internal_locations WHERE agy_loc_id = $1 AND description = $2)"
@@ -225,14 +229,13 @@ class ScreenEdits:
     def _deactivate(self, form: Form) -> Form | None:
         if form.active_flag == "N":
             return None
+        back = self._today + timedelta(days=self._rng.randint(7, 90))
         return replace(
             form,
             active_flag="N",
             deactivate_date=self._today,
             deactivate_reason_code=REASONS.draw(self._rng),
-            reactivate_date=self._today + timedelta(days=self._rng.randint(7, 90))
-            if self._rng.random() < 0.5
-            else None,  # noqa: PLR2004 - half say when
+            reactivate_date=self._rng.choice((back, None)),
         )
 
     def _reactivate(self, form: Form) -> Form | None:

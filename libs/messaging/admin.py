@@ -1,0 +1,133 @@
+"""What operators do to queues, as plain coroutines: look at dead letters, retry them, purge, ask for counts.
+
+Field names follow the wire (`messagesFoundCount` …), so that a service's routes only add paths and roles. A web kit is
+not known here. The tools that people have count on the shapes; what they got wrong (counts that were planned and not
+counted, the same message twice, bodies that are no JSON) is right here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, PositiveFloat, PositiveInt
+
+from libs.messaging.batching import batches
+from libs.messaging.burial import FAILURE_AT, FAILURE_REASON
+from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone
+
+log = structlog.get_logger()
+
+
+class AdminLimits(BaseModel, frozen=True):
+    """Bounds of what an operator may set going."""
+
+    peek_max: PositiveInt = 100
+    # Long enough to read them all once; they are given back at the end.
+    peek_visibility_seconds: PositiveInt = 60
+    redrive_per_second: PositiveFloat = 100
+    redrive_per_second_max: PositiveFloat = 500
+    redrive_visibility_seconds: PositiveInt = 60
+    # Rounds without a message before the queue counts as empty: a receive may bring none though some are there.
+    empty_receives: PositiveInt = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in a dead-letter queue, and why it is there; only names of attributes, as values may be personal."""
+
+    body: Any = field(repr=False)
+    message_id: str
+    attribute_names: tuple[str, ...]
+    receive_count: int
+    sent_at: datetime
+    failure_reason: str | None
+    failure_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """`found` is the broker's estimate; `messages` are what was seen, each once."""
+
+    found: int
+    messages: tuple[DeadLetter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """A queue's component of `/health`: its state and the details that dashboards read, counts as strings."""
+
+    up: bool
+    details: Mapping[str, str]
+
+
+async def found_count(queue: Queue) -> int:
+    """Count what can be received now."""
+    return (await queue.depth()).visible
+
+
+async def health(queue: Queue, dead: Queue) -> QueueHealth:
+    """Describe a queue and its dead-letter queue. Never raises for what the broker answers."""
+    details = {"queueName": queue.name, "dlqName": dead.name}
+    try:
+        depth, redrive = await queue.depth(), await queue.max_receives()
+    except (BrokerUnavailable, QueueGone) as error:
+        return QueueHealth(up=False, details={**details, "error": f"{type(error).__name__}: {error}"})
+    details |= {"messagesOnQueue": str(depth.visible), "messagesInFlight": str(depth.in_flight)}
+    if redrive is None:
+        return QueueHealth(up=False, details={**details, "dlqStatus": "DOWN", "error": "no redrive policy"})
+    try:
+        letters = await dead.depth()
+    except (BrokerUnavailable, QueueGone) as error:
+        return QueueHealth(
+            up=False, details={**details, "dlqStatus": "DOWN", "error": f"{type(error).__name__}: {error}"}
+        )
+    return QueueHealth(up=True, details={**details, "dlqStatus": "UP", "messagesOnDlq": str(letters.visible)})
+
+
+async def purge(queue: Queue) -> int:
+    """Delete everything on a queue; return how many messages there were. Raises PurgeInProgress."""
+    found = await found_count(queue)
+    if found:
+        await queue.purge()
+        log.info("queue purged", queue=queue.name, found=found)
+    return found
+
+
+async def peek(dead: Queue, limits: AdminLimits, at_most: int | None = None) -> Peeked:
+    """Look at dead letters, each once, and give them back; a look counts as a receive, which nothing punishes here."""
+    found = await found_count(dead)
+    wanted = min(limits.peek_max if at_most is None else at_most, limits.peek_max)
+    seen: dict[str, Delivery] = {}
+    try:
+        while len(seen) < wanted:
+            got = await dead.receive(
+                min(BATCH_MAX, wanted - len(seen)),
+                wait_seconds=0,
+                visibility_seconds=limits.peek_visibility_seconds,
+            )
+            if not got:
+                break
+            seen |= {each.message_id: each for each in got}
+    finally:
+        for batch in batches(seen.values()):
+            await dead.change_visibility([(each.receipt, 0) for each in batch])
+    return Peeked(found, tuple(_letter(each) for each in seen.values()))
+
+
+def _letter(delivery: Delivery) -> DeadLetter:
+    try:
+        body = json.loads(delivery.body)
+    except ValueError:
+        body = delivery.body
+    return DeadLetter(
+        body=body,
+        message_id=delivery.message_id,
+        attribute_names=tuple(sorted(delivery.attributes)),
+        receive_count=delivery.receive_count,
+        sent_at=delivery.sent_at,
+        failure_reason=delivery.attributes.get(FAILURE_REASON),
+        failure_at=delivery.attributes.get(FAILURE_AT),
+    )

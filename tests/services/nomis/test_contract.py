@@ -1,0 +1,74 @@
+"""The client over this service, held to the contract its users rely on, with and without the stand-in's extra doors."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from libs.clients.nomis import NomisClient
+from libs.domain.nomis import NomisUsage
+from libs.domain.writing import NomisWrites
+from libs.web.outgoing import OutgoingSettings, api_session
+from services.nomis import app
+from services.nomis.settings import Settings
+from tests.conftest import Auth
+from tests.contracts.nomis import ConditionalNomisContract, NomisContract, cell, update
+from tests.fakes.fake_nomis import FakeNomis
+from tests.services.nomis.prison import Prison
+
+EMPTIED = """
+TRUNCATE agency_internal_locations, agy_int_loc_profiles, int_loc_usage_locations, agy_int_loc_amendments,
+    xtag_listener_tab
+"""
+
+
+@pytest.fixture(scope="module")
+async def outgoing(nomis_settings: Settings, auth: Auth) -> AsyncIterator[OutgoingSettings]:
+    async with app.build(nomis_settings) as built, TestServer(built) as server:
+        yield OutgoingSettings(
+            base_url=str(server.make_url("/")).rstrip("/"),
+            token_url=auth.token_url,
+            client_id="to-nomis",
+            client_secret=auth.secrets["to-nomis"],
+        )
+
+
+@pytest.fixture
+async def empty(prison: Prison) -> None:
+    await prison.connection.execute(EMPTIED)
+
+
+class TestTheRealApi(ConditionalNomisContract):
+    @pytest.fixture
+    async def nomis(self, outgoing: OutgoingSettings, empty: None) -> AsyncIterator[NomisClient]:
+        assert empty is None
+        async with api_session(outgoing) as api:
+            yield NomisClient(api, conditional_writes=True)
+
+    async def test_a_prison_that_only_has_oth_is_sent_oth(self, nomis: NomisClient) -> None:
+        other = NomisUsage(internal_location_usage_type="OTHER", capacity=4)
+        location_id = await nomis.create(cell(usages=(other,)))
+        await nomis.carry_out(location_id, NomisWrites(update=update(usages=(other,))), None)
+        row = await nomis.read(location_id)
+        assert row is not None
+        assert [usage.internal_location_usage_type for usage in row.location.usages] == ["OTH"]
+
+
+class TestTheApiAsPublished(NomisContract):
+    @pytest.fixture
+    async def nomis(self, outgoing: OutgoingSettings, empty: None) -> AsyncIterator[NomisClient]:
+        assert empty is None
+        async with api_session(outgoing) as api:
+            yield NomisClient(api)
+
+
+class TestTheFake(NomisContract):
+    @pytest.fixture
+    def nomis(self) -> FakeNomis:
+        return FakeNomis()
+
+
+class TestTheConditionalFake(ConditionalNomisContract):
+    @pytest.fixture
+    def nomis(self) -> FakeNomis:
+        return FakeNomis(conditional_writes=True)

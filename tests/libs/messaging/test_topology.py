@@ -1,0 +1,143 @@
+"""The topology: readable or clearly not, made once, compared with what is there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.messaging.aws import Aws
+from libs.messaging.building import create, queue_arn, queue_url, subscription_arn
+from libs.messaging.drift import verify
+from libs.messaging.topology import Topology, TopologyUnreadable
+from tests.conftest import ROOT
+from tests.contracts.queue import TOPOLOGY
+
+FILE = ROOT / "infra" / "messaging.json"
+DOMAIN_EVENTS = [
+    f"location.inside.prison.{kind}"
+    for kind in (
+        "created", "amended", "deactivated", "reactivated", "capacity.changed", "certification.changed", "deleted",
+    )
+]  # fmt: skip
+OFFENDER_EVENTS = [
+    "AGENCY_INTERNAL_LOCATIONS-UPDATED",
+    "AGY_INT_LOC_PROFILES-UPDATED",
+    "INT_LOC_USAGE_LOCATIONS-UPDATED",
+]
+
+
+def test_the_file_says_what_the_design_says() -> None:
+    topology = Topology.load(FILE)
+    assert set(topology.topics) == {"domain-events", "offender-events"}
+    subscriptions = {
+        (name, each.topic): dict(each.filter) for name, queue in topology.queues.items() for each in queue.subscriptions
+    }
+    assert subscriptions == {
+        ("to-nomis-locations", "domain-events"): {
+            "eventType": DOMAIN_EVENTS,
+            "source": [{"anything-but": ["NOMIS"]}, {"exists": False}],
+        },
+        ("from-nomis-locations", "offender-events"): {"eventType": OFFENDER_EVENTS},
+        ("reconciliation-locations", "domain-events"): {"eventType": DOMAIN_EVENTS},
+        ("reconciliation-locations", "offender-events"): {"eventType": OFFENDER_EVENTS},
+    }
+    assert "migration-locations" in topology.queues
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"maxReceiveCount": 6}, "queues.q: Value error, maxReceiveCount: must be the number of backoffSeconds + 2"),
+        ({"deadLetter": {"retentionSeconds": 60}}, "deadLetter.retentionSeconds: must not be below"),
+        ({"visibilitySeconds": 50_000}, "queues.q.visibilitySeconds: "),
+        ({"colour": "red"}, "queues.q.colour: Extra inputs are not permitted"),
+        ({"subscriptions": [{"topic": "unheard-of"}]}, "queues.q: unknown topic unheard-of"),
+    ],
+)
+def test_what_cannot_work_is_told_with_its_place(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    queue = {
+        "visibilitySeconds": 60,
+        "retentionSeconds": 3600,
+        "backoffSeconds": [1, 5],
+        "maxReceiveCount": 4,
+        "deadLetter": {"retentionSeconds": 7200},
+        "subscriptions": [],
+    }
+    file = tmp_path / "messaging.json"
+    file.write_text(json.dumps({"topics": {"t": {}}, "queues": {"q": queue | change}}))
+    with pytest.raises(TopologyUnreadable) as caught:
+        Topology.load(file)
+    assert told in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]"])
+def test_what_is_no_topology_is_told(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "messaging.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(TopologyUnreadable):
+        Topology.load(file)
+
+
+async def test_what_was_made_does_not_differ_and_is_not_made_twice(aws: Aws) -> None:
+    assert await verify(TOPOLOGY, aws) == []
+    generation = await aws.topic("events").generation()
+    await create(TOPOLOGY, aws)
+    assert await verify(TOPOLOGY, aws) == []
+    assert await aws.topic("events").generation() == generation
+    subscribed = await aws.sns.list_subscriptions_by_topic(TopicArn=aws.topic_arn("events"))
+    assert len(subscribed["Subscriptions"]) == 3
+
+
+async def test_what_is_missing_is_told(clients: Aws) -> None:
+    settings = clients.settings.model_copy(update={"prefix": "nothing-here-"})
+    drifts = await verify(TOPOLOGY, Aws(settings, clients.polling, clients.control, clients.sns))
+    assert {(drift.resource, drift.actual) for drift in drifts} == {
+        ("events", "missing"),
+        ("work", "missing"), ("strict", "missing"), ("raw", "missing"),
+        ("events → work", "missing"), ("events → strict", "missing"), ("events → raw", "missing"),
+    }  # fmt: skip
+
+
+async def test_every_difference_is_told(aws: Aws) -> None:
+    url = await queue_url(aws, "work")
+    redrive = {"deadLetterTargetArn": await queue_arn(aws, "raw-dlq"), "maxReceiveCount": 9}
+    await aws.control.set_queue_attributes(
+        QueueUrl=url, Attributes={"VisibilityTimeout": "7", "RedrivePolicy": json.dumps(redrive)}
+    )
+    dead = await queue_url(aws, "work-dlq")
+    await aws.control.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "600"})
+    subscription = await subscription_arn(aws, "events", await queue_arn(aws, "work"))
+    assert subscription
+    await aws.sns.set_subscription_attributes(
+        SubscriptionArn=subscription, AttributeName="FilterPolicy", AttributeValue='{"eventType": ["made"]}'
+    )
+    await aws.sns.set_subscription_attributes(
+        SubscriptionArn=subscription, AttributeName="RawMessageDelivery", AttributeValue="true"
+    )
+    drifts = await verify(TOPOLOGY, aws)
+    assert {(drift.resource, drift.setting) for drift in drifts} == {
+        ("work", "VisibilityTimeout"),
+        ("work", "maxReceiveCount"),
+        ("work", "deadLetterTargetArn"),
+        ("work-dlq", "MessageRetentionPeriod"),
+        ("events → work", "FilterPolicy"),
+        ("events → work", "RawMessageDelivery"),
+    }
+    assert "work VisibilityTimeout: wanted 30, is 7" in map(str, drifts)
+
+
+async def test_the_order_of_alternatives_in_a_filter_is_no_difference(aws: Aws) -> None:
+    subscription = await subscription_arn(aws, "events", await queue_arn(aws, "work"))
+    assert subscription
+    await aws.sns.set_subscription_attributes(
+        SubscriptionArn=subscription, AttributeName="FilterPolicy", AttributeValue='{"eventType": ["gone", "made"]}'
+    )
+    assert await verify(TOPOLOGY, aws) == []
+
+
+async def test_a_queue_without_the_topics_right_to_send_is_told(aws: Aws) -> None:
+    await aws.control.set_queue_attributes(QueueUrl=await queue_url(aws, "work"), Attributes={"Policy": ""})
+    assert [(drift.resource, drift.setting) for drift in await verify(TOPOLOGY, aws)] == [("work", "Policy for events")]

@@ -9,9 +9,12 @@ import asyncpg
 WING, LANDING, CELL, WORKSHOP = 5001, 5002, 5003, 5010
 UNKNOWN = 990001
 
+# Quicker than TRUNCATE where there are a few rows.
 EMPTY = """
-TRUNCATE agency_internal_locations, agy_int_loc_profiles, internal_location_usages, int_loc_usage_locations,
-    agy_int_loc_amendments, agency_locations, service_agency_switches, xtag_listener_tab, xtag_topic
+SELECT set_config('nomis.audit_module_name', 'MERGE', true);
+DELETE FROM agy_int_loc_amendments; DELETE FROM int_loc_usage_locations; DELETE FROM internal_location_usages;
+DELETE FROM agy_int_loc_profiles; DELETE FROM agency_internal_locations; DELETE FROM service_agency_switches;
+DELETE FROM agency_locations; DELETE FROM xtag_listener_tab; DELETE FROM xtag_topic;
 """
 PRISON = """
 SELECT set_config('nomis.audit_module_name', 'MERGE', true), set_config('nomis.audit_user_id', 'OMS_OWNER', true);

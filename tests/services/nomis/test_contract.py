@@ -17,8 +17,8 @@ from tests.fakes.fake_nomis import FakeNomis
 from tests.services.nomis.prison import Prison
 
 EMPTIED = """
-TRUNCATE agency_internal_locations, agy_int_loc_profiles, int_loc_usage_locations, agy_int_loc_amendments,
-    xtag_listener_tab
+DELETE FROM agy_int_loc_amendments; DELETE FROM int_loc_usage_locations; DELETE FROM agy_int_loc_profiles;
+DELETE FROM agency_internal_locations; DELETE FROM xtag_listener_tab;
 """
 
 
@@ -35,7 +35,7 @@ async def outgoing(nomis_settings: Settings, auth: Auth) -> AsyncIterator[Outgoi
 
 @pytest.fixture
 async def empty(prison: Prison) -> None:
-    await prison.connection.execute(EMPTIED)
+    await prison.edit(EMPTIED, module="MERGE")
 
 
 class TestTheRealApi(ConditionalNomisContract):

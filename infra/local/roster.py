@@ -65,6 +65,16 @@ ADDRESS = MappingProxyType(
 )
 
 
+# The embedded broker's long poll sleeps 100 ms at a time, so it is asked again and again; our NOMIS takes `If-Match`.
+EMBEDDED = MappingProxyType(
+    {
+        "QUEUE_WAIT_SECONDS": "0",
+        "QUEUE_IDLE_PAUSE_SECONDS": "0.02",
+        "NOMIS_CONDITIONAL_WRITES": "true",
+    },
+)
+
+
 def roster() -> tuple[ServiceSpec, ...]:
     """Give everyone who is started, in order of start."""
     return (*STAND_INS, *(spec for spec in SERVICES if spec.name not in TO_COME))
@@ -103,7 +113,7 @@ class Surroundings:
             "LOG_LEVEL": self.log_level,
             "PYTHONUNBUFFERED": "1",
             "SERVICE": spec.name,
-        }
+        } | EMBEDDED
         return told | common | self._own(spec)
 
     def _own(self, spec: ServiceSpec) -> dict[str, str]:

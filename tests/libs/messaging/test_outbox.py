@@ -347,3 +347,14 @@ async def test_what_the_topic_would_refuse_fails_the_transaction(db: Database, w
 def test_the_text_of_a_message_is_not_in_its_repr() -> None:
     told: Any = outgoing(424242)
     assert "424242" not in repr(told)
+
+
+async def test_a_row_that_was_refused_rests_while_others_flow(db: Database) -> None:
+    ear = Ear(refuse={"A": Refusal("InternalError", ours=False)})
+    async with relaying(db, ear, QUICK.model_copy(update={"retry_seconds": 7200})):
+        await add(db, outgoing(0))
+        for n in range(1, 6):
+            await add(db, outgoing(n, key="B"))
+            await ear.until(n)
+    # One call for the refused row, and one for each of the others.
+    assert sum(ear.batches) == 6

@@ -17,10 +17,12 @@ from libs.telemetry import logging
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.routing import Route
-from services.locations.api import migrate_doors, sync_doors
+from services.locations.api import migrate_doors, reads, staff_doors, sync_doors
 from services.locations.api.problems import PROBLEMS, style
 from services.locations.changes.announce import TOPIC, Announcer
 from services.locations.changes.migrate import MigrateChanges
+from services.locations.changes.reading import Reading
+from services.locations.changes.staff import StaffChanges
 from services.locations.changes.sync import SyncChanges
 from services.locations.settings import Settings
 
@@ -50,6 +52,8 @@ def _routes(settings: Settings, database: Database) -> Sequence[Route]:
     announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
     return (
         *sync_doors.routes(sync_doors.SyncDoors(SyncChanges(database, announcer))),
+        *reads.routes(reads.ReadDoors(Reading(database))),
+        *staff_doors.routes(staff_doors.StaffDoors(StaffChanges(database, announcer))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
     )
 

@@ -62,3 +62,53 @@ class VersionStale(Exception):
 
     def __init__(self, now: str | None) -> None:
         super().__init__(f"The location is now {now}" if now else "The location exists already")
+
+
+class CapacityNotAllowed(Exception):
+    """A capacity that a rule forbids; `rule` names it, and the table of problems its code."""
+
+    def __init__(self, rule: str, told: str) -> None:
+        super().__init__(told)
+        self.rule = rule
+
+
+class LocationArchived(Exception):
+    """A permanently deactivated location takes no change."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is permanently deactivated")
+
+
+class AlreadyInactive(Exception):
+    """The location is out of use already, by itself or by one above it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is deactivated already")
+
+
+class CannotReactivate(Exception):
+    """A permanently deactivated location does not come back."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is permanently deactivated and cannot be reactivated")
+
+
+class ReasonMissing(Exception):
+    """Reason OTHER says nothing without a description."""
+
+    def __init__(self) -> None:
+        super().__init__("deactivationReasonDescription: required with reason OTHER")
+
+
+class HoldsPrisoners(Exception):
+    """People are in it, or in a cell below it."""
+
+    def __init__(self, key: str, people: int) -> None:
+        super().__init__(f"{key} holds {people} people")
+
+
+class NotInCaseload(Exception):
+    """The prison is not in the caller's caseload."""
+
+    def __init__(self, prison_id: str) -> None:
+        super().__init__(f"{prison_id} is not in your caseload")

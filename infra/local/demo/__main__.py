@@ -23,7 +23,7 @@ from libs.telemetry import logging
 from services.nomis.estate.estate import Estate as NomisEstate
 from services.nomis.estate.load import load
 
-DATA = Path(".local/demo")
+DATA = Path(".local/demo").absolute()
 SEED, PRESET, PRISONS = 7, "tiny", ("LEI", "MDI")
 console = Console()
 
@@ -80,7 +80,7 @@ async def quiet(desk: Desk, report: Report) -> str:
 
     async def still() -> bool:
         waiting = await desk.locations_database.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
-        ready = await desk.nomis_database.fetchval("SELECT count(*) FROM xtag_messages WHERE state = 'ready'")
+        ready = await desk.nomis_database.fetchval("SELECT count(*) FROM xtag_listener_tab WHERE state = 'ready'")
         return not waiting and not ready and sum((await desk.depths()).values()) == 0
 
     await seen(still, "all queues empty")
@@ -89,15 +89,15 @@ async def quiet(desk: Desk, report: Report) -> str:
     )
     raised = await desk.nomis_database.fetch(
         """
-        SELECT coalesce(map->>'p_audit_module_name', '') AS module, count(*) AS n
-          FROM xtag_messages GROUP BY 1 ORDER BY 1
+        SELECT coalesce(payload->>'p_audit_module_name', '') AS module, count(*) AS n
+          FROM xtag_listener_tab GROUP BY 1 ORDER BY 1
         """
     )
     report.figures["events"] = {
         "domain": {row["source"]: row["n"] for row in told},
         "offender": {row["module"]: row["n"] for row in raised},
         "exceptions": await desk.nomis_database.fetchval(
-            "SELECT count(*) FROM xtag_messages WHERE state = 'exception'"
+            "SELECT count(*) FROM xtag_listener_tab WHERE state = 'exception'"
         ),
     }
     conflicts = await desk.locations_database.fetchval("SELECT count(*) FROM conflict")
@@ -121,7 +121,7 @@ async def scenario(estate: Estate, report: Report) -> None:
 
 async def main(*, once: bool) -> int:
     """Start, show, and stop at the end or at Ctrl-C."""
-    settings = EstateSettings(data_dir=DATA.resolve())
+    settings = EstateSettings(data_dir=DATA)
     await purge(settings)
     estate, report = Estate(settings), Report()
     stop = asyncio.Event()

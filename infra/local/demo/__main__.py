@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -16,15 +15,15 @@ from rich.console import Console
 from infra.local.__main__ import show
 from infra.local.demo.desk import Desk, open_desk, seen
 from infra.local.demo.scenario import STEPS, Scenario, a_cell, migrate
-from infra.local.settings import EstateSettings
+from infra.local.settings import ROOT, EstateSettings
 from infra.local.supervisor import Estate, purge
 from libs.db.pool import DatabaseSettings, connect
 from libs.telemetry import logging
 from services.nomis.estate.estate import Estate as NomisEstate
 from services.nomis.estate.load import load
 
-DATA = Path(".local/demo").absolute()
-SEED, PRESET, PRISONS = 7, "tiny", ("LEI", "MDI")
+DATA = ROOT / ".local" / "demo"
+SEED, PRESET, PRISONS = 7, "tiny", ("LEI", "MDI", "ZZGHI")
 console = Console()
 
 
@@ -55,7 +54,7 @@ async def generated(estate: Estate, report: Report) -> str:
     async with connect(DatabaseSettings(dsn=dsn)) as database, database.connection() as connection:
         loaded = await load(connection, NomisEstate(SEED, PRESET, PRISONS))
     report.figures["generated"] = loaded.locations
-    return f"{loaded.locations} NOMIS locations of {' and '.join(PRISONS)} and the pseudo-agencies"
+    return f"{loaded.locations} NOMIS locations of {', '.join(PRISONS)}"
 
 
 async def migrated(desk: Desk, report: Report) -> str:

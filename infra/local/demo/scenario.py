@@ -104,7 +104,8 @@ class Scenario:
             """
             INSERT INTO agency_internal_locations
                    (internal_location_code, agy_loc_id, internal_location_type, description, user_desc)
-            VALUES ($2::text, $1::text, 'CLAS', $1::text || '-' || $2::text, 'Demo classroom') RETURNING internal_location_id
+            VALUES ($2::text, $1::text, 'CLAS', $1::text || '-' || $2::text, 'Demo classroom')
+            RETURNING internal_location_id
             """,
             row.prison_id,
             NEW_ROOM,

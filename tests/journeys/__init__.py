@@ -1,0 +1,1 @@
+"""Walks through the whole estate, every process running."""

@@ -18,7 +18,7 @@ from tests.contracts.queue import received
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PATIENCE = 20
-LIMITS = ConsumerLimits(visibility_seconds=2, wait_seconds=0, idle_pause_seconds=0.02, drain_seconds=5)
+LIMITS = ConsumerLimits(visibility_seconds=1, wait_seconds=0, idle_pause_seconds=0.02, drain_seconds=5)
 EMPTY = Depth(0, 0, 0)
 
 

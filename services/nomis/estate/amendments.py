@@ -62,6 +62,8 @@ PROFILES = Weighted[str | None](
     ("Wheelchair Access", 1),
     (None, 6),
 )
+# To find a value that differs from the next one.
+DRAWS_MAX = 5
 FORMATS = Weighted(("%d-%b-%y", 70), ("%Y-%m-%d", 20), ("%d/%m/%Y", 10))
 
 Draw = Callable[[Random], str | None]
@@ -160,14 +162,15 @@ def _story(row: Location, count: int, rng: Random) -> list[Record]:
 
 
 def _before(label: str | None, new: str | None, rng: Random) -> str | None:
-    odd = rng.random()
-    if odd < RATES.amendment_unchanged:
+    if rng.random() < RATES.amendment_unchanged:
         return new
-    old = BEFORE[label](rng)
-    if old == new:
-        # Flags have only one other value; the rest draws once more and may, rarely, stay the same.
-        old = ("N" if new == "Y" else "Y") if label in {"Active", "Certified"} else BEFORE[label](rng)
-    return old
+    if label in {"Active", "Certified"}:
+        return "N" if new == "Y" else "Y"
+    for _ in range(DRAWS_MAX):
+        old = BEFORE[label](rng)
+        if old != new:
+            return old
+    return None
 
 
 def _record(

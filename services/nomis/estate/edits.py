@@ -34,22 +34,23 @@ ACTS = Weighted(
     (Act.DELETE_CELL, 0.5),
 )
 MODULE = MappingProxyType({Act.USAGE: "OIMULOCA"})
+# Which active flag a row must have.
+APPLIES_TO = MappingProxyType({Act.MOVE: "Y", Act.DEACTIVATE: "Y", Act.REACTIVATE: "N"})
 HOUSING_MODULE = "OIMMHOLO"
 # For whoever wants edits of fields that both systems hold, and no row to come or go.
 FIELD_ACTS = (Act.CAPACITY, Act.CERTIFICATION, Act.COMMENT, Act.LOCAL_NAME, Act.DEACTIVATE, Act.REACTIVATE)
 
 IDENTIFY = "SELECT set_config('nomis.audit_user_id', $1, true), set_config('nomis.audit_module_name', $2, true)"
-BOUNDS = """
-SELECT min(internal_location_id), max(internal_location_id) FROM agency_internal_locations WHERE agy_loc_id = $1
+CANDIDATES = """
+SELECT array_agg(internal_location_id ORDER BY internal_location_id) FROM agency_internal_locations
+WHERE agy_loc_id = $1 AND (internal_location_type = 'CELL' AND unit_type IS NOT NULL) = $2
+    AND ($3::text IS NULL OR active_flag = $3)
 """
 PICK = """
 SELECT internal_location_id, agy_loc_id, internal_location_type, description, parent_internal_location_id, unit_type,
     capacity, operation_capacity, cna_no, certified_flag, comment_text, user_desc, active_flag, deactivate_date,
     deactivate_reason_code, reactivate_date, no_of_occupant
-FROM agency_internal_locations
-WHERE agy_loc_id = $1 AND internal_location_id >= $2
-    AND (internal_location_type = 'CELL' AND unit_type IS NOT NULL) = $3
-ORDER BY internal_location_id LIMIT 1 FOR UPDATE
+FROM agency_internal_locations WHERE internal_location_id = $1 FOR UPDATE
 """
 # As a form does: every field it shows, changed or not.
 SAVE = """
@@ -168,7 +169,7 @@ class ScreenEdits:
         raise NothingToEdit(act.value)
 
     async def _try(self, connection: Connection, act: Act) -> Edit | None:
-        picked = await self._pick(connection, wants_cell=act is not Act.USAGE)
+        picked = await self._pick(connection, act)
         if picked is None:
             return None
         module = MODULE.get(act, HOUSING_MODULE)
@@ -181,12 +182,12 @@ class ScreenEdits:
             return None
         return Edit(act, picked.prison, changes[0].row, changes, _events(act, changes))
 
-    async def _pick(self, connection: Connection, *, wants_cell: bool) -> Picked | None:
+    async def _pick(self, connection: Connection, act: Act) -> Picked | None:
         prison = self._rng.choice(self._prisons)
-        bounds = await connection.fetchrow(BOUNDS, prison)
-        if bounds is None or bounds[0] is None:
-            raise NothingToEdit(prison)
-        row = await connection.fetchrow(PICK, prison, self._rng.randint(bounds[0], bounds[1]), wants_cell)
+        candidates = await connection.fetchval(CANDIDATES, prison, act is not Act.USAGE, APPLIES_TO.get(act))
+        if not candidates:
+            return None
+        row = await connection.fetchrow(PICK, self._rng.choice(candidates))
         if row is None:
             return None
         form = Form(*(row[name] for name in FIELDS))

@@ -113,14 +113,12 @@ def _wing_codes(form: Pattern, count: int) -> list[str]:
 
 
 def _wing(site: Site, rng: Random, form: Pattern, code: str, cells: int) -> None:
-    type_ = rng.choice(("BLK", "HBLK")) if rng.random() < RATES.block_type else "WING"
-    wing = _structure(site, rng, code, type_, None, f"{code}-WING")
+    wing = _structure(site, rng, code, _wing_type(rng), None, f"{code}-WING")
     if not form.landings:
         _cells(site, rng, form, wing, cells)
         return
     for landing_code, share in _landings(rng, form, cells):
-        type_ = rng.choice(("TIER", "LAN")) if rng.random() < RATES.tier_type else "LAND"
-        landing = _structure(site, rng, landing_code, type_, wing, f"Landing {code}/{landing_code}")
+        landing = _structure(site, rng, landing_code, _landing_type(rng), wing, f"Landing {code}/{landing_code}")
         if form.spurs:
             for spur_code, part in zip("AB", (share - share // 2, share // 2), strict=True):
                 spur = _structure(site, rng, spur_code, "SPUR", landing, f"Spur {spur_code}")
@@ -129,6 +127,14 @@ def _wing(site: Site, rng: Random, form: Pattern, code: str, cells: int) -> None
             _cells(site, rng, form, landing, share)
         if rng.random() < RATES.room_on_landing:
             _room_on(site, landing, rng)
+
+
+def _wing_type(rng: Random) -> str:
+    return rng.choice(("BLK", "HBLK")) if rng.random() < RATES.block_type else "WING"
+
+
+def _landing_type(rng: Random) -> str:
+    return rng.choice(("TIER", "LAN")) if rng.random() < RATES.tier_type else "LAND"
 
 
 def _landings(rng: Random, form: Pattern, cells: int) -> Iterator[tuple[str, int]]:
@@ -155,8 +161,8 @@ def _cells(site: Site, rng: Random, form: Pattern, parent: Location, count: int)
 
 
 def _special_wing(site: Site, rng: Random, code: str, cells: int, unit_type: str) -> None:
-    wing = _structure(site, rng, code, "WING", None, "SEGREGATION" if unit_type == "SEG" else "HEALTHCARE")
-    landing = _structure(site, rng, "1", "LAND", wing, f"Landing {code}/1")
+    wing = _structure(site, rng, code, _wing_type(rng), None, "SEGREGATION" if unit_type == "SEG" else "HEALTHCARE")
+    landing = _structure(site, rng, "1", _landing_type(rng), wing, f"Landing {code}/1")
     for number in range(1, cells + 1):
         cell = site.add(Kind.CELL, f"{number:03d}", "CELL", landing)
         fill_cell(cell, site, rng, number, unit_type)

@@ -104,16 +104,15 @@ async def test_a_write_that_waited_for_a_screen_sees_what_the_screen_did(
     read = await tag(client)
     watcher = await asyncpg.connect(nomis_dsn)
     try:
-        async with asyncio.TaskGroup() as group:
-            async with prison.screen():
-                await prison.connection.execute(
-                    "UPDATE agency_internal_locations SET cna_no = 2 WHERE internal_location_id = 5003"
-                )
-                write = group.create_task(
-                    status_of(client, CAPACITY, {"capacity": 3}, {"If-Match": read}), name="waits for the screen"
-                )
-                while not await watcher.fetchval("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"):
-                    assert not write.done()
+        async with asyncio.TaskGroup() as group, prison.screen():
+            await prison.connection.execute(
+                "UPDATE agency_internal_locations SET cna_no = 2 WHERE internal_location_id = 5003"
+            )
+            write = group.create_task(
+                status_of(client, CAPACITY, {"capacity": 3}, {"If-Match": read}), name="waits for the screen"
+            )
+            while not await watcher.fetchval("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"):
+                assert not write.done()
     finally:
         await watcher.close()
     assert write.result() == HTTPStatus.PRECONDITION_FAILED

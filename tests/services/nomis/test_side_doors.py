@@ -1,5 +1,6 @@
 """Agency switches and the rooms that visit bookings make."""
 
+import asyncio
 from http import HTTPStatus
 
 import asyncpg
@@ -125,3 +126,19 @@ async def test_the_room_stands_below_the_one_active_visits_root(client: Client, 
 
 async def test_an_unknown_prison_has_no_rooms(client: Client) -> None:
     assert (await room(client, "SOCIAL", "QQQ"))[0] == HTTPStatus.BAD_REQUEST
+
+
+async def test_turning_a_switch_on_waits_for_the_edits_under_way(
+    client: Client, prison: Prison, nomis_dsn: str
+) -> None:
+    watcher = await asyncpg.connect(nomis_dsn)
+    try:
+        async with asyncio.TaskGroup() as group, prison.screen():
+            await prison.connection.execute(EDITS[0])
+            turning = group.create_task(status(client, "POST"))
+            while not await watcher.fetchval("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"):
+                assert not turning.done()
+    finally:
+        await watcher.close()
+    assert turning.result() == HTTPStatus.NO_CONTENT
+    assert (await prison.row())["capacity"] == 7

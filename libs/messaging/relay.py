@@ -127,8 +127,10 @@ class Relay:
         try:
             yield
         finally:
-            if not connection.is_closed():
-                await connection.remove_listener(CHANNEL, hinted)
+            await connection.remove_listener(CHANNEL, hinted)
+            if connection.is_closed():
+                # The listener is still there; a connection that goes back to the pool with one is complained about.
+                connection.terminate()
 
     async def _sleep(self, connection: Connection) -> None:
         """Until a hint or the next poll. Writers that find us asleep send a hint; those before us we look for again."""

@@ -11,6 +11,7 @@ from libs.telemetry import logging
 from services.nomis.estate.estate import Estate
 from services.nomis.estate.load import load
 from services.nomis.estate.presets import PRESETS
+from services.nomis.estate.prisons import PrisonUnknown
 from services.nomis.estate.settings import LoadSettings
 
 CONNECT_SECONDS_MAX = 10
@@ -28,8 +29,13 @@ def arguments() -> argparse.Namespace:
 
 async def run(chosen: argparse.Namespace) -> None:
     """Load what was asked for and say how much it was."""
-    estate = Estate(chosen.seed, chosen.scale, chosen.prisons.split(",") if chosen.prisons else None)
+    try:
+        estate = Estate(chosen.seed, chosen.scale, chosen.prisons.split(",") if chosen.prisons else None)
+    except PrisonUnknown as unknown:
+        raise SystemExit(str(unknown)) from None
     dsn = chosen.dsn or LoadSettings().database_url.get_secret_value()
+    if not dsn:
+        raise SystemExit("say where NOMIS's database is: --dsn or DATABASE_URL")
     connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
     try:
         loaded = await load(connection, estate)

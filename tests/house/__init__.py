@@ -1,0 +1,1 @@
+"""Tests of the house itself: rules that no linter knows."""

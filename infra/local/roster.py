@@ -59,7 +59,6 @@ ADDRESS = MappingProxyType(
         "locations": "API_BASE_URL_LOCATIONS",
         "nomis": "API_BASE_URL_NOMIS",
         "mapping": "API_BASE_URL_MAPPING",
-        "prison_register": "API_BASE_URL_PRISON_REGISTER",
         "prisoner_search": "API_BASE_URL_PRISONER_SEARCH",
     },
 )
@@ -69,7 +68,7 @@ ADDRESS = MappingProxyType(
 EMBEDDED = MappingProxyType(
     {
         "QUEUE_WAIT_SECONDS": "0",
-        "QUEUE_IDLE_PAUSE_SECONDS": "0.02",
+        "QUEUE_IDLE_PAUSE_SECONDS": "0.05",
         "NOMIS_CONDITIONAL_WRITES": "true",
     },
 )

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from aiohttp import web
 
+from libs.clients.prisoner_search import PrisonerSearchClient
 from libs.db import schema
 from libs.db.pool import Database, connect
 from libs.messaging import aws
@@ -16,6 +17,7 @@ from libs.messaging.relay import Relay
 from libs.telemetry import logging
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
+from libs.web.outgoing import api_session
 from libs.web.routing import Route
 from services.locations.api import migrate_doors, reads, staff_doors, sync_doors
 from services.locations.api.problems import PROBLEMS, style
@@ -24,6 +26,7 @@ from services.locations.changes.migrate import MigrateChanges
 from services.locations.changes.reading import Reading
 from services.locations.changes.staff import StaffChanges
 from services.locations.changes.sync import SyncChanges
+from services.locations.ports import Occupancy
 from services.locations.settings import Settings
 
 
@@ -35,11 +38,12 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         async with database.connection() as connection:
             await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.locations") / "schema")
+        search = await stack.enter_async_context(api_session(settings.prisoner_search))
         if settings.relay_enabled:
             await stack.enter_async_context(_relaying(settings, database))
         yield application(
             service="locations",
-            routes=_routes(settings, database),
+            routes=_routes(settings, database, PrisonerSearchClient(search)),
             problems=PROBLEMS,
             auth=settings.auth,
             health=Health({"db": database_check(database)}),
@@ -48,12 +52,12 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         )
 
 
-def _routes(settings: Settings, database: Database) -> Sequence[Route]:
+def _routes(settings: Settings, database: Database, occupancy: Occupancy) -> Sequence[Route]:
     announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
     return (
         *sync_doors.routes(sync_doors.SyncDoors(SyncChanges(database, announcer))),
         *reads.routes(reads.ReadDoors(Reading(database))),
-        *staff_doors.routes(staff_doors.StaffDoors(StaffChanges(database, announcer))),
+        *staff_doors.routes(staff_doors.StaffDoors(StaffChanges(database, announcer, occupancy))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
     )
 

@@ -1,11 +1,12 @@
 """What the outside decides; the only door to the environment."""
 
-from pydantic import NonNegativeInt, PositiveInt, SecretStr
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.pool import DatabaseSettings
 from libs.messaging.aws import AwsSettings
 from libs.web.auth import AuthSettings
+from libs.web.outgoing import OutgoingSettings
 
 
 class Settings(BaseSettings):
@@ -16,10 +17,14 @@ class Settings(BaseSettings):
     database_url: SecretStr
     database_pool_max: PositiveInt = 20
     api_base_url_oauth: str
+    api_base_url_prisoner_search: str
+    client_id: str
+    client_secret: SecretStr
     oauth_issuer: str | None = None
     aws_endpoint_url: str | None = None
     aws_region: str = "eu-west-2"
     relay_enabled: bool = True
+    prisoner_search_seconds: PositiveFloat = 20
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt = 8081
     log_level: str = "INFO"
@@ -38,6 +43,17 @@ class Settings(BaseSettings):
             application_name="locations",
             # Plans are made while a migration fills empty tables; every statement of ours has its index.
             planner={"enable_seqscan": "off"},
+        )
+
+    @property
+    def prisoner_search(self) -> OutgoingSettings:
+        """How to reach prisoner search as ourselves."""
+        return OutgoingSettings(
+            base_url=self.api_base_url_prisoner_search,
+            timeout_seconds=self.prisoner_search_seconds,
+            token_url=f"{self.api_base_url_oauth}/oauth/token",
+            client_id=self.client_id,
+            client_secret=self.client_secret,
         )
 
     @property

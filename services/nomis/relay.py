@@ -154,9 +154,11 @@ class Relay:
             try:
                 await gone.wait()
             finally:
-                if not connection.is_closed():
-                    connection.remove_termination_listener(ended)
-                    await connection.remove_listener(CHANNEL, hinted)
+                connection.remove_termination_listener(ended)
+                await connection.remove_listener(CHANNEL, hinted)
+                if connection.is_closed():
+                    # A connection that goes back to the pool with a listener, even a dead one, is complained about.
+                    connection.terminate()
         raise ConnectionResetError("the listener's connection is gone")
 
     def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

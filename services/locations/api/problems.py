@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Any
 
+from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import BodyInvalid, Problem, Trouble, hmpps
 from services.locations.errors import (
     AlreadyInactive,
@@ -41,6 +42,8 @@ PROBLEMS = MappingProxyType(
         AlreadyInactive: Problem(400, "Location deactivated already"),
         ReasonMissing: Problem(400, "Deactivation reason missing", 118),
         HoldsPrisoners: Problem(409, "Location holds prisoners", 109),
+        RemoteRefused: Problem(502, "Prisoner search refused"),
+        RemoteUnavailable: Problem(503, "Prisoner search unavailable"),
         NotInCaseload: Problem(403, "Prison not in caseload"),
     }
 )

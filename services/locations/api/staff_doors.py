@@ -25,6 +25,7 @@ from services.locations.errors import (
     AlreadyInactive,
     CannotReactivate,
     CapacityNotAllowed,
+    HoldsPrisoners,
     LocationArchived,
     LocationKeyTaken,
     LocationNotFound,
@@ -207,7 +208,7 @@ def routes(doors: StaffDoors) -> Sequence[Route]:
     one = "/locations/{locationId}"
     common = (LocationNotFound, NotInCaseload)
     creating = (*common, LocationKeyTaken, ParentNotAllowed, CapacityNotAllowed)
-    closing = (*common, AlreadyInactive, ReasonMissing)
+    closing = (*common, AlreadyInactive, HoldsPrisoners, ReasonMissing)
     opening = (*common, CannotReactivate)
     return (
         Route("POST", "/locations/residential", doors.create_residential, MAINTAIN, status=201, problems=creating),

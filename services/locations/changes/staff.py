@@ -20,12 +20,14 @@ from services.locations.changes.announce import Announcer, Told
 from services.locations.errors import (
     AlreadyInactive,
     CannotReactivate,
+    HoldsPrisoners,
     LocationArchived,
     LocationNotFound,
     NotInCaseload,
     ParentNotAllowed,
     ReasonMissing,
 )
+from services.locations.ports import Occupancy
 from services.locations.records import LocationRow
 from services.locations.rules import announcing, capacity, history
 from services.locations.rules.status import Standing
@@ -80,9 +82,12 @@ class Closure:
 class StaffChanges:
     """Carries out what staff ask for."""
 
-    def __init__(self, database: Database, announcer: Announcer, new_id: Callable[[], UUID] = uuid4) -> None:
+    def __init__(
+        self, database: Database, announcer: Announcer, occupancy: Occupancy, new_id: Callable[[], UUID] = uuid4
+    ) -> None:
         self._db = database
         self._announcer = announcer
+        self._occupancy = occupancy
         self._new_id = new_id
 
     async def create(self, wish: NewLocation, actor: Actor) -> dict[str, Any]:
@@ -109,13 +114,14 @@ class StaffChanges:
 
     async def set_capacity(self, location_id: UUID, maximum: int, working: int, actor: Actor) -> dict[str, Any]:
         """Set a cell's capacity. Raises LocationNotFound, LocationArchived, CapacityNotAllowed, NotInCaseload."""
+        people = await self._people(location_id)
         async with self._db.transaction() as tx:
             found = await self._family(tx, location_id, actor)
             standing = Shower(found).standing(found.row)
             if not found.row.is_cell or found.row.converted_cell_type is not None:
                 raise LocationNotFound(f"{found.row.key} (a cell)")
             _refuse_archived(standing)
-            capacity.check(standing, maximum, working)
+            capacity.check(standing, maximum, working, occupants=people)
             after = replace(found.row, max_capacity=maximum, working_capacity=working)
             return await self._changed(tx, found, after, actor, totals=True)
 
@@ -130,14 +136,15 @@ class StaffChanges:
     async def deactivate(self, wishes: Mapping[UUID, Closure], actor: Actor) -> list[dict[str, Any]]:
         """Take locations out of use, and every residential one below them; all or none.
 
-        Raises LocationNotFound, AlreadyInactive, ReasonMissing, NotInCaseload.
+        Raises LocationNotFound, AlreadyInactive, HoldsPrisoners, ReasonMissing, NotInCaseload.
         """
+        people = {location_id: await self._people(location_id) for location_id in wishes}
         async with self._db.transaction() as tx:
             closed: dict[UUID, LocationRow] = {}
             above: dict[UUID, LocationRow] = {}
             for location_id, closure in wishes.items():
                 found = await self._family(tx, location_id, actor)
-                newly = await self._close(tx, found, closure, actor)
+                newly = await self._close(tx, found, closure, actor, people[location_id])
                 closed |= {row.id: row for row in newly}
                 above |= {row.id: row for row in found.above}
             told: list[Told] = [(E.AMENDED, row) for row in above.values() if row.id not in closed and closed]
@@ -162,6 +169,17 @@ class StaffChanges:
             told += [(E.REACTIVATED, row) for row in opened.values()]
             await self._announcer.tell(tx, told, Source.DPS)
             return [await self._shown(tx, row.id) for row in opened.values()]
+
+    async def _people(self, location_id: UUID) -> int:
+        """Count who is in the cells at and below a location; asked before the transaction, which would wait for it."""
+        async with self._db.transaction(readonly=True) as tx:
+            found = await family(tx, location_id)
+        if found is None:
+            raise LocationNotFound(str(location_id))
+        cells = [row.path_hierarchy for row in (found.row, *found.below) if row.is_cell and not row.archived]
+        if not cells:
+            return 0
+        return sum((await self._occupancy.people_in(found.row.prison_id, cells)).values())
 
     async def shown(self, location_id: UUID) -> dict[str, Any]:
         """Return a location as it stands now."""
@@ -204,7 +222,9 @@ class StaffChanges:
         await rows.add_history(tx, history.changes(before, after, actor.username, now))
         return after
 
-    async def _close(self, tx: Connection, found: Family, closure: Closure, actor: Actor) -> list[LocationRow]:
+    async def _close(
+        self, tx: Connection, found: Family, closure: Closure, actor: Actor, people: int
+    ) -> list[LocationRow]:
         """Close a location and the active residential ones below it; children come before parents."""
         shower = Shower(found)
         standing = shower.standing(found.row)
@@ -212,6 +232,8 @@ class StaffChanges:
             return []
         if not standing.active:
             raise AlreadyInactive(found.row.key)
+        if people:
+            raise HoldsPrisoners(found.row.key, people)
         if closure.reason is DeactivatedReason.OTHER and not (closure.description or "").strip():
             raise ReasonMissing
         below = [row for row in found.below if _closes_along(row)]

@@ -8,6 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
+from infra.local import prisoner_search
+from libs.web.auth import AuthSettings
 from services.locations import app
 from services.locations.settings import Settings
 from tests.conftest import Auth, Databases, MakeToken
@@ -22,9 +24,21 @@ async def locations_dsn(databases: Databases) -> str:
 
 
 @pytest.fixture(scope="session")
-async def running(locations_dsn: str, auth: Auth, token: MakeToken) -> AsyncIterator[Client]:
+async def search(auth: Auth, token: MakeToken) -> AsyncIterator[Client]:
+    """Prisoner search, asked as whoever puts people into cells."""
+    built = prisoner_search.application(AuthSettings(jwks_url=auth.jwks_url, issuer=auth.issuer))
+    admin = {"Authorization": f"Bearer {token({'ROLE_PRISONER_ADMIN'})}"}
+    async with TestClient(TestServer(built), headers=admin) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def running(locations_dsn: str, auth: Auth, token: MakeToken, search: Client) -> AsyncIterator[Client]:
     settings = Settings(
         database_url=SecretStr(locations_dsn),
+        api_base_url_prisoner_search=str(search.make_url("")).rstrip("/"),
+        client_id="locations",
+        client_secret=SecretStr(auth.secrets["locations"]),
         api_base_url_oauth=auth.url,
         oauth_issuer=auth.issuer,
         relay_enabled=False,

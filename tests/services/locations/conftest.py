@@ -33,8 +33,8 @@ async def search(auth: Auth, token: MakeToken) -> AsyncIterator[Client]:
 
 
 @pytest.fixture(scope="session")
-async def running(locations_dsn: str, auth: Auth, token: MakeToken, search: Client) -> AsyncIterator[Client]:
-    settings = Settings(
+def locations_settings(locations_dsn: str, auth: Auth, search: Client) -> Settings:
+    return Settings(
         database_url=SecretStr(locations_dsn),
         api_base_url_prisoner_search=str(search.make_url("")).rstrip("/"),
         client_id="locations",
@@ -43,7 +43,11 @@ async def running(locations_dsn: str, auth: Auth, token: MakeToken, search: Clie
         oauth_issuer=auth.issuer,
         relay_enabled=False,
     )
-    async with app.build(settings) as built:
+
+
+@pytest.fixture(scope="session")
+async def running(locations_settings: Settings, token: MakeToken) -> AsyncIterator[Client]:
+    async with app.build(locations_settings) as built:
         sync = token({"ROLE_SYNC_LOCATIONS", "ROLE_MIGRATE_LOCATIONS"}, client_id="from-nomis")
         async with TestClient(TestServer(built), headers={"Authorization": f"Bearer {sync}"}) as client:
             yield client

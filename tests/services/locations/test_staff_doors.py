@@ -1,0 +1,305 @@
+"""Staff doors over HTTP and a real database: cases of `reference/locations-api.md` §7 by number, rules, roles, history.
+
+Fixture F1 in part: prison KTI, wing C with landing 4 and cells 010 and 011; room C-VIS; wing D with landing E and cell
+007 out of use.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from libs.domain.identity import dps_id_for
+from libs.domain.nomis import NomisLocation, NomisLocationId, NomisUsage
+from services.locations import app
+from services.locations.rules.naming import capitalised, natural
+from services.locations.settings import Settings
+from tests.conftest import MakeToken
+from tests.contracts.locations import migrated
+from tests.libs.domain.rows import nomis_cell
+from tests.routes import refusals
+from tests.services.locations.conftest import Client
+
+PARENTS = {"C-4": "C", "C-4-010": "C-4", "C-4-011": "C-4", "C-VIS": "C", "D-E": "D", "D-E-007": "D-E"}
+
+
+def row(number: int, path: str, **changed: Any) -> NomisLocation:
+    """A row of KTI as migration meets it."""
+    plain: dict[str, Any] = {
+        "location_id": NomisLocationId(number),
+        "prison_id": "KTI",
+        "description": f"KTI-{path}",
+        "location_code": path.rsplit("-", 1)[-1],
+        "parent_location_id": None,
+        "capacity": 2,
+        "operational_capacity": 2,
+        "cna_capacity": 2,
+        "profiles": (),
+        "comment": None,
+    }
+    return nomis_cell(**plain | changed)
+
+
+ROWS = {
+    "C": row(1, "C", location_type="WING"),
+    "D": row(2, "D", location_type="WING"),
+    "C-4": row(3, "C-4", location_type="LAND"),
+    "D-E": row(4, "D-E", location_type="LAND"),
+    "C-4-010": row(5, "C-4-010"),
+    "C-4-011": row(6, "C-4-011"),
+    "D-E-007": row(7, "D-E-007", active=False, reason_code="J"),
+    "C-VIS": row(
+        8,
+        "C-VIS",
+        location_type="VISIT",
+        unit_type=None,
+        usages=(NomisUsage(internal_location_usage_type="VISIT", capacity=15, sequence=1),),
+    ),
+}
+ID = {path: dps_id_for(each.location_id) for path, each in ROWS.items()}
+
+
+@dataclass
+class Kti:
+    """The prison, and somebody who may maintain it."""
+
+    client: Client
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    search: Client
+    headers: dict[str, str]
+    people: list[str] = field(default_factory=list)
+
+    async def ask(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        for known, location_id in sorted(ID.items(), reverse=True):
+            path = path.replace("{" + known + "}", str(location_id))
+        async with self.client.request(method, path, json=body, headers=self.headers) as answer:
+            told = await answer.read()
+            assert answer.status == status, told
+            return orjson.loads(told) if told else None
+
+    async def events(self) -> list[tuple[str, str]]:
+        """Return (type, key) of the events told so far, in order, and forget them."""
+        told = await self.connection.fetch("DELETE FROM outbox RETURNING id, event_type, body, attributes")
+        rows = sorted(told, key=lambda each: each["id"])
+        assert {orjson.loads(each["attributes"])["source"] for each in rows} <= {"DPS"}
+        return [
+            (
+                each["event_type"].removeprefix("location.inside.prison."),
+                orjson.loads(each["body"])["additionalInformation"]["key"],
+            )
+            for each in rows
+        ]
+
+    async def put_in(self, cell: str, number: str) -> None:
+        self.people.append(number)
+        await self.search.put(f"/prisoner/{number}", json={"prisonId": "KTI", "cellLocation": cell})
+
+
+@pytest.fixture
+async def kti(
+    client: Client, search: Client, token: MakeToken, database_connection: "asyncpg.Connection[asyncpg.Record]"
+) -> AsyncIterator[Kti]:
+    page = [migrated(each, ID[PARENTS[path]] if path in PARENTS else None) for path, each in ROWS.items()]
+    async with client.post("/migrate/locations/batch", json={"locations": page}) as answer:
+        assert {outcome["result"] for outcome in (await answer.json())["outcomes"]} == {"created"}
+    roles = {"ROLE_MAINTAIN_LOCATIONS", "ROLE_VIEW_LOCATIONS"}
+    made = Kti(client, database_connection, search, {"Authorization": f"Bearer {token(roles, username='BOSS')}"})
+    yield made
+    for number in made.people:
+        await search.delete(f"/prisoner/{number}")
+
+
+CELL = {"prisonId": "KTI", "locationType": "CELL", "accommodationType": "NORMAL_ACCOMMODATION"}
+
+
+async def test_d01_create_residential_cell(kti: Kti) -> None:
+    wish = CELL | {"code": "014", "certified": True, "parentId": str(ID["C-4"])}
+    made = await kti.ask(
+        "POST", "/locations/residential", wish | {"capacity": {"maxCapacity": 2, "workingCapacity": 2}}, 201
+    )
+    assert (made["key"], made["usedFor"], made["isResidential"]) == ("KTI-C-4-014", ["STANDARD_ACCOMMODATION"], True)
+    assert made["capacity"] == {"maxCapacity": 2, "workingCapacity": 2}
+    assert made["certification"] == {"certified": True, "capacityOfCertifiedCell": 0}
+    assert (made["level"], made["leafLevel"], made["lastModifiedBy"]) == (3, True, "BOSS")
+    assert await kti.events() == [("created", "KTI-C-4-014"), ("amended", "KTI-C-4"), ("amended", "KTI-C")]
+
+
+async def test_d02_duplicate_and_bad_prison(kti: Kti) -> None:
+    taken = await kti.ask("POST", "/locations/residential", CELL | {"code": "010", "parentId": str(ID["C-4"])}, 409)
+    assert (taken["errorCode"], taken["moreInfo"]) == (103, str(ID["C-4-010"]))
+    bad = await kti.ask("POST", "/locations/residential", CELL | {"code": "015", "prisonId": "FFO"}, 400)
+    assert bad["errorCode"] == 102
+    assert "prisonId" in bad["developerMessage"]
+    assert await kti.events() == []
+
+
+async def test_d03_create_non_residential_with_usage(kti: Kti) -> None:
+    wish = {
+        "prisonId": "KTI",
+        "code": "ADJ2",
+        "locationType": "ADJUDICATION_ROOM",
+        "localName": "hearing room two",
+        "parentId": str(ID["C"]),
+        "usage": [{"usageType": "ADJUDICATION_HEARING", "capacity": 8, "sequence": 1}],
+    }
+    made = await kti.ask("POST", "/locations/non-residential", wish, 201)
+    assert (made["key"], made["localName"], made["isResidential"]) == ("KTI-C-ADJ2", "Hearing Room Two", False)
+    assert made["usage"] == wish["usage"]
+    assert await kti.events() == [("created", "KTI-C-ADJ2"), ("amended", "KTI-C")]
+
+
+async def test_k01_capacity_change(kti: Kti) -> None:
+    after = await kti.ask("PUT", "/locations/{C-4-010}/capacity", {"maxCapacity": 2, "workingCapacity": 1})
+    assert after["capacity"] == {"maxCapacity": 2, "workingCapacity": 1}
+    assert await kti.events() == [("capacity.changed", "KTI-C-4-010"), ("amended", "KTI-C-4"), ("amended", "KTI-C")]
+    wing = await kti.ask("GET", "/locations/{C}?includeHistory=true")
+    assert wing["capacity"] == {"maxCapacity": 4, "workingCapacity": 3}
+    cell = await kti.ask("GET", "/locations/{C-4-010}?includeHistory=true")
+    newest = cell["changeHistory"][0]
+    assert (newest["attribute"], newest["oldValue"], newest["newValue"], newest["amendedBy"]) == (
+        "Working capacity",
+        "2",
+        "1",
+        "BOSS",
+    )
+
+
+async def test_k02_capacity_rules(kti: Kti) -> None:
+    await kti.put_in("C-4-010", "A1")
+    await kti.put_in("C-4-010", "A2")
+    for maximum, working, code in ((999, -1, 102), (1, 1, 117), (2, 3, 114), (2, 0, 106)):
+        body = {"maxCapacity": maximum, "workingCapacity": working}
+        told = await kti.ask("PUT", "/locations/{C-4-010}/capacity", body, 400)
+        assert told["errorCode"] == code
+    told = await kti.ask("PUT", "/locations/{C-4-011}/capacity", {"maxCapacity": 0, "workingCapacity": 0}, 400)
+    assert told["errorCode"] == 115
+    assert await kti.events() == []
+
+
+async def test_a_wing_has_no_capacity_to_set(kti: Kti) -> None:
+    told = await kti.ask("PUT", "/locations/{C}/capacity", {"maxCapacity": 2, "workingCapacity": 1}, 404)
+    assert told["errorCode"] == 101
+
+
+async def test_local_name_is_set_and_a_cell_keeps_none(kti: Kti) -> None:
+    wing = await kti.ask("PUT", "/locations/{C}/change-local-name", {"localName": "NORTH WING"})
+    assert wing["localName"] == "North Wing"
+    cell = await kti.ask("PUT", "/locations/{C-4-010}/change-local-name", {"localName": "Corner"})
+    assert "localName" not in cell
+    assert await kti.events() == [("amended", "KTI-C"), ("amended", "KTI-C-4-010")]
+    told = await kti.ask("PUT", "/locations/{C}/change-local-name", {"localName": "n" * 31}, 400)
+    assert told["errorCode"] == 102
+
+
+async def test_closing_a_wing_closes_its_cells_and_leaves_its_rooms(kti: Kti) -> None:
+    closed = await kti.ask(
+        "PUT",
+        "/locations/{C}/deactivate/temporary",
+        {"deactivationReason": "DAMAGED", "deactivationReasonDescription": "Roof"},
+    )
+    assert [each["key"] for each in closed][-2:] == ["KTI-C-4", "KTI-C"]
+    assert {each["key"] for each in closed} == {"KTI-C", "KTI-C-4", "KTI-C-4-010", "KTI-C-4-011"}
+    assert {kind for kind, _ in await kti.events()} == {"deactivated"}
+    room = await kti.ask("GET", "/locations/{C-VIS}")
+    assert (room["active"], room["deactivatedByParent"], room["deactivatedReason"]) == (False, True, "DAMAGED")
+    wing = await kti.ask("GET", "/locations/{C}")
+    assert wing["capacity"] == {"maxCapacity": 4, "workingCapacity": 0}
+    again = await kti.ask("PUT", "/locations/{C-4}/deactivate/temporary", {"deactivationReason": "DAMAGED"}, 400)
+    assert "errorCode" not in again
+
+
+async def test_x09_bulk_deactivate_announces_ancestors_once(kti: Kti) -> None:
+    wishes = {
+        str(ID["C-4-010"]): {"deactivationReason": "DAMAGED", "deactivationReasonDescription": "Pipe burst"},
+        str(ID["C-4-011"]): {"deactivationReason": "REFURBISHMENT", "planetFmReference": "PFM9"},
+    }
+    await kti.ask("PUT", "/locations/bulk/deactivate/temporary", {"locations": wishes})
+    assert await kti.events() == [
+        ("amended", "KTI-C-4"),
+        ("amended", "KTI-C"),
+        ("deactivated", "KTI-C-4-010"),
+        ("deactivated", "KTI-C-4-011"),
+    ]
+
+
+async def test_a_bulk_call_is_all_or_nothing(kti: Kti) -> None:
+    wishes = {
+        str(ID["C-4-010"]): {"deactivationReason": "DAMAGED"},
+        str(ID["C-4-011"]): {"deactivationReason": "OTHER"},
+    }
+    told = await kti.ask("PUT", "/locations/bulk/deactivate/temporary", {"locations": wishes}, 400)
+    assert told["errorCode"] == 118
+    assert (await kti.ask("GET", "/locations/{C-4-010}"))["active"] is True
+    assert await kti.events() == []
+
+
+async def test_a_cell_with_people_in_it_is_not_closed(kti: Kti) -> None:
+    await kti.put_in("C-4-010", "A1")
+    told = await kti.ask("PUT", "/locations/{C}/deactivate/temporary", {"deactivationReason": "DAMP"}, 409)
+    assert told["errorCode"] == 109
+
+
+async def test_reopening_a_cell_reopens_what_is_above_and_not_its_siblings(kti: Kti) -> None:
+    await kti.ask("PUT", "/locations/{C}/deactivate/temporary", {"deactivationReason": "DAMAGED"})
+    await kti.events()
+    opened = await kti.ask("PUT", "/locations/bulk/reactivate", {"locations": {str(ID["C-4-010"]): {}}})
+    assert [each["key"] for each in opened] == ["KTI-C", "KTI-C-4", "KTI-C-4-010"]
+    assert await kti.events() == [("reactivated", each["key"]) for each in opened]
+    assert (await kti.ask("GET", "/locations/{C-4-011}"))["active"] is False
+    assert "deactivatedReason" not in await kti.ask("GET", "/locations/{C-4-010}")
+
+
+async def test_a_cascade_reopens_everything_below_and_the_answer_is_what_was_asked_for(kti: Kti) -> None:
+    await kti.ask("PUT", "/locations/{C}/deactivate/temporary", {"deactivationReason": "DAMAGED"})
+    wing = await kti.ask("PUT", "/locations/{C}/reactivate?cascade-reactivation=true")
+    assert (wing["key"], wing["active"]) == ("KTI-C", True)
+    assert wing["capacity"] == {"maxCapacity": 4, "workingCapacity": 4}
+
+
+async def test_r04_keys_lookup(kti: Kti) -> None:
+    found = await kti.ask("POST", "/locations/keys", ["KTI-D-E", "KTI-C", "KTI-C", "NOP-1-1", "nothing"])
+    assert [each["key"] for each in found] == ["KTI-C", "KTI-D-E"]
+
+
+async def test_r08_what_is_not_there(kti: Kti) -> None:
+    for path, code in (("/locations/key/NOPE", 101), (f"/locations/{UUID(int=7)}", 101)):
+        assert (await kti.ask("GET", path, status=404))["errorCode"] == code
+    assert "errorCode" not in await kti.ask("GET", "/locations/bad-uuid", status=400)
+
+
+async def test_children_are_nested_and_an_inactive_cell_shows_what_it_held(kti: Kti) -> None:
+    wing = await kti.ask("GET", "/locations/{D}?includeChildren=true")
+    [landing] = wing["childLocations"]
+    [cell] = landing["childLocations"]
+    assert (cell["key"], cell["oldWorkingCapacity"], cell["deactivatedReason"]) == ("KTI-D-E-007", 2, "DAMAGED")
+    assert cell["capacity"] == {"maxCapacity": 2, "workingCapacity": 0}
+
+
+async def test_staff_act_only_on_prisons_in_their_caseload(kti: Kti, token: MakeToken) -> None:
+    elsewhere = token({"ROLE_MAINTAIN_LOCATIONS"}, username="FAR", prisons={"LEI"})
+    kti.headers = {"Authorization": f"Bearer {elsewhere}"}
+    await kti.ask("PUT", "/locations/{C-4-010}/capacity", {"maxCapacity": 2, "workingCapacity": 1}, 403)
+    await kti.ask("POST", "/locations/residential", CELL | {"code": "X"}, 403)
+    await kti.ask("PUT", "/locations/{C}/deactivate/temporary", {"deactivationReason": "DAMP"}, 403)
+
+
+async def test_every_door_refuses_who_may_not(locations_settings: Settings, token: MakeToken) -> None:
+    async with app.build(locations_settings) as built, TestClient(TestServer(built)) as stranger:
+        assert await refusals(stranger, token) == []
+
+
+def test_u01_natural_order() -> None:
+    assert sorted(["A10", "A2", "A1", "B1", "A002"], key=natural) == ["A1", "A2", "A10", "A002", "B1"]
+
+
+def test_names_are_capitalised_by_word() -> None:
+    assert [capitalised(name) for name in ("LANDING Z1", "z1 - CHANGED", "o'brien 2ND")] == [
+        "Landing Z1",
+        "Z1 - Changed",
+        "O'brien 2nd",
+    ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
+from types import MappingProxyType
 
 from services.nomis.estate.chance import Weighted
 from services.nomis.estate.location import Kind, Location, Record
@@ -24,7 +25,7 @@ FITTINGS, ATTRIBUTES, USED_FOR, SECURITY, APART = (
 )
 Profile = tuple[str, str]
 
-WITH_PROFILES = {Kind.CELL: 0.80, Kind.STRUCTURE: 0.10, Kind.ROOM: 0.02}
+WITH_PROFILES = MappingProxyType({Kind.CELL: 0.80, Kind.STRUCTURE: 0.10, Kind.ROOM: 0.02})
 LARGEST = 12
 # By the number of places: none, one, two, more.
 OCCUPANCY = (("SO", 0.74), ("SO", 0.74), ("DO", 0.84), ("MO", 0.25))

@@ -219,7 +219,7 @@ async def f16(stage: Stage) -> None:
 
 async def f17(stage: Stage) -> None:
     class Refusing(FakeLocations):
-        async def write(self, location_id: UUID, write: SyncWrite, etag: str) -> LocationMirror:
+        async def write(self, location_id: UUID, write: SyncWrite, etag: str) -> LocationMirror:  # noqa: ARG002 - the port
             raise NotAccepted(f"DPS PUT {location_id}: code: at most 12 characters")
 
     refusing = Refusing()

@@ -9,6 +9,7 @@ from services.locations.errors import LocationNotFound
 from services.locations.rules.naming import split_key
 from services.locations.store import rows
 from services.locations.store.family import family, ids_at
+from services.locations.views.legacy import legacy
 from services.locations.views.location import Shower, shown_history
 
 
@@ -38,6 +39,15 @@ class Reading:
         async with self._db.transaction(isolation="repeatable_read", readonly=True) as tx:
             found = [await self._shown(tx, location_id) for location_id in await ids_at(tx, paths)]
         return sorted(found, key=lambda location: str(location["key"]))
+
+    async def legacy(self, location_id: UUID, *, history: bool = False) -> dict[str, Any]:
+        """Return a location as NOMIS's workers read it. Raises LocationNotFound."""
+        async with self._db.transaction(isolation="repeatable_read", readonly=True) as tx:
+            found = await family(tx, location_id)
+            if found is None:
+                raise LocationNotFound(str(location_id))
+            told = await rows.history(tx, location_id) if history else None
+            return legacy(Shower(found), found.row, told)
 
     async def _shown(
         self, tx: Connection, location_id: UUID, *, children: bool = False, history: bool = False

@@ -47,7 +47,7 @@ class Shower:
         """Return a location; `children` nests what is below and not archived, `parent` what is above."""
         standing = self.standing(row)
         top = standing.above[-1] if standing.above else row
-        location = _identity(row) | _state(standing) | self._held(row, standing) | _hierarchy(row, standing, top)
+        location = _identity(row) | _state(standing) | self.held(row, standing) | _hierarchy(row, standing, top)
         location["leafLevel"] = row.id not in self._children and row.shown_type not in _NEVER_LEAVES
         if children:
             kept = [child for child in self._children.get(row.id, []) if not child.archived]
@@ -56,8 +56,9 @@ class Shower:
             location["parentLocation"] = self.shown(standing.above[0], parent=True)
         return {name: value for name, value in location.items() if value is not None}
 
-    def _held(self, row: LocationRow, standing: Standing) -> dict[str, Any]:
+    def held(self, row: LocationRow, standing: Standing | None = None) -> dict[str, Any]:
         """Return what the kind of a location holds: usages, or capacity and the sets of the cells at and below it."""
+        standing = standing or self.standing(row)
         if row.residential_housing_type is None:
             usages = sorted(row.usages, key=lambda usage: usage.usage_type.sequence)
             return {"usage": [usage.model_dump(mode="json", by_alias=True, exclude_none=True) for usage in usages]}

@@ -1,4 +1,4 @@
-"""The sync doors as existing clients and the original record call them (`reference/locations-api.md` §2.3, ADR 0002)."""
+"""The sync doors as existing clients and the record call them (`reference/locations-api.md` §2.3, ADR 0002)."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

@@ -15,8 +15,8 @@ from libs.domain.translation import REASON_OF_WORD
 from libs.domain.wire import Wire
 from libs.web.auth import Caller
 from libs.web.routing import Reply, Route
-from services.locations.api.reads import VIEW
-from services.locations.api.staff_doors import Code, Prison
+from services.locations.api.reads import VIEW, Prison
+from services.locations.api.staff_doors import Code
 from services.locations.api.sync_doors import SYNC
 from services.locations.changes.reading import Reading
 from services.locations.changes.sync import SyncChanges, Wanted

@@ -1,19 +1,26 @@
 """The reads of locations, each with state and totals derived from what is above and below."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
+from libs.domain.prisons import PRISON_ID
 from libs.domain.wire import Wire
+from libs.web.problems import ParameterInvalid
 from libs.web.routing import Needs, Route
 from services.locations.changes.reading import Reading
 from services.locations.errors import LocationNotFound
 
 VIEW = Needs.role("ROLE_VIEW_LOCATIONS")
 KEYS_MAX = 1000
+PAGE_MAX = 200
 
+SORTABLE = frozenset({"id", "prison_id", "code", "path_hierarchy", "location_type", "when_created", "when_updated"})
+
+Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
 Keys = Annotated[list[str], Field(max_length=KEYS_MAX)]
 
 
@@ -22,6 +29,14 @@ class DetailQuery(Wire):
 
     include_children: bool = False
     include_history: bool = False
+
+
+class PageQuery(Wire):
+    """Spring's page parameters."""
+
+    page: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 20
+    sort: tuple[str, ...] = ()
 
 
 class ReadDoors:
@@ -42,6 +57,53 @@ class ReadDoors:
         """Show the locations with these keys, by key; unknown keys are absent, repeated ones shown once."""
         return await self._reading.by_keys(body)
 
+    async def of_prison(self, prison_id: Prison) -> list[dict[str, Any]]:
+        """Show a prison's locations that are not permanently deactivated, by key."""
+        return await self._reading.of_prison(prison_id)
+
+    async def page(self, query: PageQuery) -> dict[str, Any]:
+        """Show one page of all locations, archived ones included."""
+        content, total = await self._reading.page(_order(query.sort), query.page, query.size)
+        return paged(content, total, query)
+
+
+def _order(sort: Sequence[str]) -> list[tuple[str, bool]]:
+    """Read Spring's sort parameters; by id, which is the order of creation, where there is none."""
+    order: list[tuple[str, bool]] = []
+    for each in sort or ("id,asc",):
+        name, _, direction = each.partition(",")
+        column = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        if column not in SORTABLE or direction.lower() not in {"", "asc", "desc"}:
+            raise ParameterInvalid(f"sort: {name} is not a property to sort by, asc or desc")
+        order.append((column, direction.lower() == "desc"))
+    return order
+
+
+def paged(content: Sequence[dict[str, Any]], total: int, query: PageQuery) -> dict[str, Any]:
+    """Lay a page out as Spring does (§6.1)."""
+    sort = {"empty": not query.sort, "sorted": bool(query.sort), "unsorted": not query.sort}
+    pages = -(-total // query.size)
+    return {
+        "content": list(content),
+        "pageable": {
+            "pageNumber": query.page,
+            "pageSize": query.size,
+            "offset": query.page * query.size,
+            "paged": True,
+            "unpaged": False,
+            "sort": sort,
+        },
+        "number": query.page,
+        "size": query.size,
+        "numberOfElements": len(content),
+        "totalElements": total,
+        "totalPages": pages,
+        "first": query.page == 0,
+        "last": query.page >= pages - 1,
+        "empty": not content,
+        "sort": sort,
+    }
+
 
 def routes(doors: ReadDoors) -> Sequence[Route]:
     """List the doors."""
@@ -49,4 +111,6 @@ def routes(doors: ReadDoors) -> Sequence[Route]:
         Route("GET", "/locations/{locationId}", doors.by_id, VIEW, problems=(LocationNotFound,)),
         Route("GET", "/locations/key/{key}", doors.by_key, VIEW, problems=(LocationNotFound,)),
         Route("POST", "/locations/keys", doors.by_keys, VIEW),
+        Route("GET", "/locations/prison/{prisonId}", doors.of_prison, VIEW),
+        Route("GET", "/locations", doors.page, VIEW),
     )

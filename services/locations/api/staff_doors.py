@@ -15,11 +15,11 @@ from libs.domain.codes import (
     LocationType,
     UsedForType,
 )
-from libs.domain.prisons import PRISON_ID
 from libs.domain.sync import Usage
 from libs.domain.wire import Wire
 from libs.web.auth import Caller
 from libs.web.routing import Needs, Route
+from services.locations.api.reads import Prison
 from services.locations.changes.staff import Actor, Closure, NewLocation, StaffChanges
 from services.locations.errors import (
     AlreadyInactive,
@@ -37,7 +37,6 @@ from services.locations.errors import (
 MAINTAIN = Needs.role("ROLE_MAINTAIN_LOCATIONS", scope="write")
 BULK_MAX = 1000
 
-Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
 Code = Annotated[str, Field(min_length=1, max_length=12)]
 Count = Annotated[int, Field(ge=0, le=99)]
 

@@ -110,14 +110,14 @@ class StaffChanges:
             told: list[Told] = [(E.CREATED, row)]
             told += [(E.AMENDED, ancestor) for ancestor in above if counts]
             await self._announcer.tell(tx, told, Source.DPS)
-            return Shower(Family(row, above, ())).shown(row, parent=counts)
+            return Shower(Family(row, above, ()).rows).shown(row, parent=counts)
 
     async def set_capacity(self, location_id: UUID, maximum: int, working: int, actor: Actor) -> dict[str, Any]:
         """Set a cell's capacity. Raises LocationNotFound, LocationArchived, CapacityNotAllowed, NotInCaseload."""
         people = await self._people(location_id)
         async with self._db.transaction() as tx:
             found = await self._family(tx, location_id, actor)
-            standing = Shower(found).standing(found.row)
+            standing = Shower(found.rows).standing(found.row)
             if not found.row.is_cell or found.row.converted_cell_type is not None:
                 raise LocationNotFound(f"{found.row.key} (a cell)")
             _refuse_archived(standing)
@@ -129,7 +129,7 @@ class StaffChanges:
         """Set the local name; a cell has none. Raises LocationNotFound, LocationArchived, NotInCaseload."""
         async with self._db.transaction() as tx:
             found = await self._family(tx, location_id, actor)
-            _refuse_archived(Shower(found).standing(found.row))
+            _refuse_archived(Shower(found.rows).standing(found.row))
             after = found.row if found.row.is_cell else replace(found.row, local_name=name.strip() or None)
             return await self._changed(tx, found, after, actor, totals=False)
 
@@ -194,7 +194,7 @@ class StaffChanges:
             raise LocationNotFound(f"{wish.parent_id} (parentId)")
         if found.row.prison_id != wish.prison_id:
             raise ParentNotAllowed(f"parentId: {found.row.key} is of another prison")
-        if Shower(found).standing(found.row).archived:
+        if Shower(found.rows).standing(found.row).archived:
             raise ParentNotAllowed(f"parentId: {found.row.key} is permanently deactivated")
         return [found.row, *found.above]
 
@@ -213,7 +213,7 @@ class StaffChanges:
         told: list[Told] = [(kind, after)]
         told += [(E.AMENDED, ancestor) for ancestor in found.above if totals]
         await self._announcer.tell(tx, told, Source.DPS)
-        return Shower(Family(after, found.above, found.below)).shown(after, parent=totals)
+        return Shower(Family(after, found.above, found.below).rows).shown(after, parent=totals)
 
     async def _save(self, tx: Connection, before: LocationRow, after: LocationRow, actor: Actor) -> LocationRow:
         now = self._announcer.local_now()
@@ -226,7 +226,7 @@ class StaffChanges:
         self, tx: Connection, found: Family, closure: Closure, actor: Actor, people: int
     ) -> list[LocationRow]:
         """Close a location and the active residential ones below it; children come before parents."""
-        shower = Shower(found)
+        shower = Shower(found.rows)
         standing = shower.standing(found.row)
         if found.row.archived:
             return []
@@ -245,7 +245,7 @@ class StaffChanges:
 
     async def _open(self, tx: Connection, found: Family, actor: Actor, *, cascade: bool) -> list[LocationRow]:
         """Open what is closed: from the top down to the location, then what is below if asked."""
-        if Shower(found).standing(found.row).archived:
+        if Shower(found.rows).standing(found.row).archived:
             raise CannotReactivate(found.row.key)
         line = [*reversed(found.above), found.row, *(found.below if cascade else ())]
         closed = [row for row in line if not row.active and not row.archived]
@@ -254,7 +254,7 @@ class StaffChanges:
     async def _shown(self, tx: Connection, location_id: UUID) -> dict[str, Any]:
         found = await family(tx, location_id)
         assert found is not None
-        return Shower(found).shown(found.row)
+        return Shower(found.rows).shown(found.row)
 
 
 def _closed(row: LocationRow, closure: Closure, by: str, now: datetime) -> LocationRow:

@@ -1,6 +1,6 @@
 """The Location that `/locations/**` answers (`reference/locations-api.md` §2.2): derived state and aggregates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,19 +9,17 @@ from libs.domain.codes import AREA_TYPES, STRUCTURAL_TYPES, HistoryAttribute, Lo
 from services.locations.records import LocationRow
 from services.locations.rules.naming import capitalised
 from services.locations.rules.status import Standing
-from services.locations.store.family import Family
 
 _NEVER_LEAVES = STRUCTURAL_TYPES | AREA_TYPES
 
 
 class Shower:
-    """Shows locations of one family."""
+    """Shows locations; `rows` must hold all that stands above and below those that are shown."""
 
-    def __init__(self, family: Family) -> None:
-        rows = [*family.above, family.row, *family.below]
+    def __init__(self, rows: Iterable[LocationRow]) -> None:
         self._by_id = {row.id: row for row in rows}
         self._children: dict[UUID, list[LocationRow]] = {}
-        for row in (family.row, *family.below):
+        for row in self._by_id.values():
             if row.parent_id is not None:
                 self._children.setdefault(row.parent_id, []).append(row)
 

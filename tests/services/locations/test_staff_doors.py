@@ -280,6 +280,26 @@ async def test_children_are_nested_and_an_inactive_cell_shows_what_it_held(kti: 
     assert cell["capacity"] == {"maxCapacity": 2, "workingCapacity": 0}
 
 
+async def test_r01_a_page_of_all_locations(kti: Kti) -> None:
+    page = await kti.ask("GET", "/locations?size=7&sort=pathHierarchy,asc")
+    assert [each["pathHierarchy"] for each in page["content"]] == sorted(ROWS)[:7]
+    assert (page["totalElements"], page["totalPages"], page["numberOfElements"]) == (8, 2, 7)
+    assert (page["first"], page["last"], page["sort"]["sorted"]) == (True, False, True)
+    assert page["pageable"]["paged"] is True
+    wing = page["content"][0]
+    assert (wing["ignoreWorkingCapacity"], wing["capacity"]["maxCapacity"]) == (True, 4)
+    assert "size" in (await kti.ask("GET", "/locations?size=201", status=400))["developerMessage"]
+    assert "colour" in (await kti.ask("GET", "/locations?sort=colour", status=400))["developerMessage"]
+
+
+async def test_a_prison_is_listed_by_key_and_an_unknown_one_is_empty(kti: Kti) -> None:
+    found = await kti.ask("GET", "/locations/prison/KTI")
+    assert [each["pathHierarchy"] for each in found] == sorted(ROWS)
+    assert found[0]["capacity"] == {"maxCapacity": 4, "workingCapacity": 4}
+    assert await kti.ask("GET", "/locations/prison/XYI") == []
+    await kti.ask("GET", "/locations/prison/OUT", status=400)
+
+
 async def test_staff_act_only_on_prisons_in_their_caseload(kti: Kti, token: MakeToken) -> None:
     elsewhere = token({"ROLE_MAINTAIN_LOCATIONS"}, username="FAR", prisons={"LEI"})
     kti.headers = {"Authorization": f"Bearer {elsewhere}"}

@@ -19,9 +19,10 @@ from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
 from libs.web.routing import Route
-from services.locations.api import legacy_doors, migrate_doors, reads, staff_doors, sync_doors
+from services.locations.api import cell_doors, legacy_doors, migrate_doors, reads, staff_doors, sync_doors
 from services.locations.api.problems import PROBLEMS, style
 from services.locations.changes.announce import TOPIC, Announcer
+from services.locations.changes.cells import CellChanges
 from services.locations.changes.migrate import MigrateChanges
 from services.locations.changes.reading import Reading
 from services.locations.changes.staff import StaffChanges
@@ -56,13 +57,15 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
 def _routes(settings: Settings, database: Database, occupancy: Occupancy) -> Sequence[Route]:
     announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
     sync, reading = SyncChanges(database, announcer), Reading(database)
+    staff = StaffChanges(database, announcer, occupancy)
     upserts = LegacyChanges(database, announcer, sync)
     return (
         *sync_doors.routes(sync_doors.SyncDoors(sync)),
         # Before the reads: `/locations/sync/…` is not a location called "sync".
         *legacy_doors.routes(legacy_doors.LegacyDoors(upserts, sync, reading)),
         *reads.routes(reads.ReadDoors(reading)),
-        *staff_doors.routes(staff_doors.StaffDoors(StaffChanges(database, announcer, occupancy))),
+        *staff_doors.routes(staff_doors.StaffDoors(staff)),
+        *cell_doors.routes(cell_doors.CellDoors(CellChanges(database, announcer, staff))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
     )
 

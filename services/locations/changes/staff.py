@@ -114,9 +114,9 @@ class StaffChanges:
 
     async def set_capacity(self, location_id: UUID, maximum: int, working: int, actor: Actor) -> dict[str, Any]:
         """Set a cell's capacity. Raises LocationNotFound, LocationArchived, CapacityNotAllowed, NotInCaseload."""
-        people = await self._people(location_id)
+        people = await self.people(location_id)
         async with self._db.transaction() as tx:
-            found = await self._family(tx, location_id, actor)
+            found = await self.family(tx, location_id, actor)
             standing = Shower(found.rows).standing(found.row)
             if not found.row.is_cell or found.row.converted_cell_type is not None:
                 raise LocationNotFound(f"{found.row.key} (a cell)")
@@ -128,7 +128,7 @@ class StaffChanges:
     async def set_local_name(self, location_id: UUID, name: str, actor: Actor) -> dict[str, Any]:
         """Set the local name; a cell has none. Raises LocationNotFound, LocationArchived, NotInCaseload."""
         async with self._db.transaction() as tx:
-            found = await self._family(tx, location_id, actor)
+            found = await self.family(tx, location_id, actor)
             _refuse_archived(Shower(found.rows).standing(found.row))
             after = found.row if found.row.is_cell else replace(found.row, local_name=name.strip() or None)
             return await self._changed(tx, found, after, actor, totals=False)
@@ -138,12 +138,12 @@ class StaffChanges:
 
         Raises LocationNotFound, AlreadyInactive, HoldsPrisoners, ReasonMissing, NotInCaseload.
         """
-        people = {location_id: await self._people(location_id) for location_id in wishes}
+        people = {location_id: await self.people(location_id) for location_id in wishes}
         async with self._db.transaction() as tx:
             closed: dict[UUID, LocationRow] = {}
             above: dict[UUID, LocationRow] = {}
             for location_id, closure in wishes.items():
-                found = await self._family(tx, location_id, actor)
+                found = await self.family(tx, location_id, actor)
                 newly = await self._close(tx, found, closure, actor, people[location_id])
                 closed |= {row.id: row for row in newly}
                 above |= {row.id: row for row in found.above}
@@ -161,7 +161,7 @@ class StaffChanges:
             opened: dict[UUID, LocationRow] = {}
             above: dict[UUID, LocationRow] = {}
             for location_id, cascade in wishes.items():
-                found = await self._family(tx, location_id, actor)
+                found = await self.family(tx, location_id, actor)
                 newly = await self._open(tx, found, actor, cascade=cascade)
                 opened |= {row.id: row for row in newly}
                 above |= {row.id: row for row in found.above}
@@ -170,7 +170,7 @@ class StaffChanges:
             await self._announcer.tell(tx, told, Source.DPS)
             return [await self._shown(tx, row.id) for row in opened.values()]
 
-    async def _people(self, location_id: UUID) -> int:
+    async def people(self, location_id: UUID) -> int:
         """Count who is in the cells at and below a location; asked before the transaction, which would wait for it."""
         async with self._db.transaction(readonly=True) as tx:
             found = await family(tx, location_id)
@@ -198,7 +198,8 @@ class StaffChanges:
             raise ParentNotAllowed(f"parentId: {found.row.key} is permanently deactivated")
         return [found.row, *found.above]
 
-    async def _family(self, tx: Connection, location_id: UUID, actor: Actor) -> Family:
+    async def family(self, tx: Connection, location_id: UUID, actor: Actor) -> Family:
+        """Return a location with its relatives, locked. Raises LocationNotFound, NotInCaseload."""
         found = await family(tx, location_id, lock=True)
         if found is None:
             raise LocationNotFound(str(location_id))
@@ -209,13 +210,14 @@ class StaffChanges:
         self, tx: Connection, found: Family, after: LocationRow, actor: Actor, *, totals: bool
     ) -> dict[str, Any]:
         kind = announcing.event_type(found.row, after) or E.AMENDED
-        after = await self._save(tx, found.row, after, actor)
+        after = await self.save(tx, found.row, after, actor)
         told: list[Told] = [(kind, after)]
         told += [(E.AMENDED, ancestor) for ancestor in found.above if totals]
         await self._announcer.tell(tx, told, Source.DPS)
         return Shower(Family(after, found.above, found.below).rows).shown(after, parent=totals)
 
-    async def _save(self, tx: Connection, before: LocationRow, after: LocationRow, actor: Actor) -> LocationRow:
+    async def save(self, tx: Connection, before: LocationRow, after: LocationRow, actor: Actor) -> LocationRow:
+        """Write a changed row under its next version, with its history."""
         now = self._announcer.local_now()
         after = replace(after, version=before.version + 1, when_updated=now, updated_by=actor.username)
         await rows.save(tx, after)
@@ -239,7 +241,7 @@ class StaffChanges:
         below = [row for row in found.below if _closes_along(row)]
         now = self._announcer.local_now().replace(microsecond=0)
         return [
-            await self._save(tx, row, _closed(row, closure, actor.username, now), actor)
+            await self.save(tx, row, _closed(row, closure, actor.username, now), actor)
             for row in [*reversed(below), found.row]
         ]
 
@@ -249,7 +251,7 @@ class StaffChanges:
             raise CannotReactivate(found.row.key)
         line = [*reversed(found.above), found.row, *(found.below if cascade else ())]
         closed = [row for row in line if not row.active and not row.archived]
-        return [await self._save(tx, row, replace(row, active=True, **NO_DETAILS), actor) for row in closed]
+        return [await self.save(tx, row, replace(row, active=True, **NO_DETAILS), actor) for row in closed]
 
     async def _shown(self, tx: Connection, location_id: UUID) -> dict[str, Any]:
         found = await family(tx, location_id)

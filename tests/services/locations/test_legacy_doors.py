@@ -13,7 +13,7 @@ from tests.services.locations.test_staff_doors import ID, Kti, kti
 __all__ = ["kti"]
 
 # Cases of all test modules of this service that the design overrides.
-DEVIATING = {"K01", "S05", "S15", "S16"}
+DEVIATING = {"K01", "K05", "S05", "S15", "S16"}
 
 PLAIN = {
     "prisonId": "KTI",

@@ -280,6 +280,91 @@ async def test_children_are_nested_and_an_inactive_cell_shows_what_it_held(kti: 
     assert cell["capacity"] == {"maxCapacity": 2, "workingCapacity": 0}
 
 
+async def test_p01_a_changed_code_renames_what_is_below_and_announces_it(kti: Kti) -> None:
+    after = await kti.ask("PATCH", "/locations/residential/{C-4}", {"code": "7"})
+    assert after["key"] == "KTI-C-7"
+    assert [child["key"] for child in after["childLocations"]] == ["KTI-C-7-010", "KTI-C-7-011"]
+    assert await kti.events() == [
+        ("amended", "KTI-C-7"),
+        ("amended", "KTI-C-7-010"),
+        ("amended", "KTI-C-7-011"),
+    ]
+    taken = await kti.ask("PATCH", "/locations/residential/{C-4-010}", {"code": "011"}, 409)
+    assert taken["errorCode"] == 103
+
+
+async def test_p02_a_changed_parent_moves_the_capacity(kti: Kti) -> None:
+    after = await kti.ask("PATCH", "/locations/residential/{C-4}", {"parentId": str(ID["D"])})
+    assert (after["key"], after["capacity"]) == ("KTI-D-4", {"maxCapacity": 4, "workingCapacity": 4})
+    assert [key for _, key in await kti.events()] == [
+        "KTI-D-4",
+        "KTI-D-4-010",
+        "KTI-D-4-011",
+        "KTI-D",
+        "KTI-C",
+    ]
+    assert (await kti.ask("GET", "/locations/{C}"))["capacity"] == {"maxCapacity": 0, "workingCapacity": 0}
+    assert (await kti.ask("GET", "/locations/{D}"))["capacity"] == {"maxCapacity": 6, "workingCapacity": 4}
+
+
+async def test_a_location_does_not_move_below_itself_or_into_another_kind(kti: Kti) -> None:
+    for parent in ("C", "C-4-010"):
+        told = await kti.ask("PATCH", "/locations/residential/{C}", {"parentId": str(ID[parent])}, 400)
+        assert "parentId" in told["developerMessage"]
+    await kti.ask("PATCH", "/locations/residential/{C-VIS}", {"code": "X"}, 404)
+    await kti.ask("PATCH", "/locations/non-residential/{C}", {"code": "X"}, 404)
+
+
+async def test_p04_a_room_gets_another_code_and_other_uses(kti: Kti) -> None:
+    uses = [{"usageType": "APPOINTMENT", "capacity": 20, "sequence": 1}]
+    after = await kti.ask("PATCH", "/locations/non-residential/{C-VIS}", {"code": "CLIN", "usage": uses})
+    assert (after["key"], after["usage"]) == ("KTI-C-CLIN", uses)
+    history = (await kti.ask("GET", "/locations/{C-VIS}?includeHistory=true"))["changeHistory"]
+    changes = {(each["attribute"], each.get("oldValue"), each.get("newValue")) for each in history}
+    assert {
+        ("Usage", "Visit", None),
+        ("Usage", None, "Appointment"),
+        ("Non residential capacity", None, "20"),
+    } <= changes
+
+
+async def test_k04_specialist_types(kti: Kti) -> None:
+    after = await kti.ask("PUT", "/locations/{C-4-010}/specialist-cell-types", ["BIOHAZARD_DIRTY_PROTEST"])
+    assert after["specialistCellTypes"] == ["BIOHAZARD_DIRTY_PROTEST"]
+    assert await kti.events() == [("amended", "KTI-C-4-010")]
+    await kti.ask("PUT", "/locations/{C-4-010}/capacity", {"maxCapacity": 2, "workingCapacity": 0})
+    refused = await kti.ask("PUT", "/locations/{C-4-010}/specialist-cell-types", [], 400)
+    assert refused["errorCode"] == 106
+    assert (await kti.ask("PUT", "/locations/{C}/specialist-cell-types", ["DRY"], 404))["errorCode"] == 101
+
+
+async def test_k05_used_for_on_a_wing(kti: Kti) -> None:
+    await kti.ask("PUT", "/locations/{C}/used-for-type", ["FIRST_NIGHT_CENTRE", "PERSONALITY_DISORDER"])
+    cell = await kti.ask("GET", "/locations/{C-4-010}")
+    assert cell["usedFor"] == ["FIRST_NIGHT_CENTRE", "PERSONALITY_DISORDER"]
+    assert set(await kti.events()) == {("amended", "KTI-C-4-010"), ("amended", "KTI-C-4-011")}
+    await kti.ask("PUT", "/locations/{C}/used-for-type", ["TANNING"], 400)
+
+
+async def test_a_permanent_closure_empties_the_cells_and_takes_no_change_after_it(kti: Kti) -> None:
+    closed = await kti.ask("PUT", "/locations/{C-4}/deactivate/permanent", {"reason": "Collapsed roof"})
+    assert (closed["permanentlyInactive"], closed["permanentlyInactiveReason"]) == (True, "Collapsed roof")
+    assert (closed["status"], closed["childLocations"]) == ("INACTIVE", [])
+    assert await kti.events() == [
+        ("deactivated", "KTI-C-4"),
+        ("amended", "KTI-C-4-010"),
+        ("amended", "KTI-C-4-011"),
+        ("amended", "KTI-C"),
+    ]
+    wing = await kti.ask("GET", "/locations/{C}")
+    assert wing["capacity"] == {"maxCapacity": 0, "workingCapacity": 0}
+    again = await kti.ask("PUT", "/locations/{C-4}/deactivate/permanent", {"reason": "x"}, 409)
+    assert again["errorCode"] == 107
+    back = await kti.ask("PUT", "/locations/bulk/reactivate", {"locations": {str(ID["C-4-010"]): {}}}, 400)
+    assert back["errorCode"] == 104
+    assert [each["key"] for each in await kti.ask("GET", "/locations/prison/KTI")][:2] == ["KTI-C", "KTI-C-VIS"]
+
+
 async def test_r01_a_page_of_all_locations(kti: Kti) -> None:
     page = await kti.ask("GET", "/locations?size=7&sort=pathHierarchy,asc")
     assert [each["pathHierarchy"] for each in page["content"]] == sorted(ROWS)[:7]

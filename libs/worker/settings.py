@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from libs.messaging.aws import AwsSettings
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.topology import Topology
+from libs.settling.outcome import Us, WalkLimits
 from libs.web.auth import AuthSettings
 from libs.web.outgoing import OutgoingSettings
 
@@ -72,3 +73,13 @@ class WorkerSettings(BaseSettings):
             idle_pause_seconds=self.queue_idle_pause_seconds,
             drain_seconds=self.drain_seconds,
         )
+
+
+class WalkerSettings(WorkerSettings):
+    """What a worker that runs the merge walk decides besides."""
+
+    # Whether this NOMIS takes `If-Match`; the real one does not, the stand-in does.
+    nomis_conditional_writes: bool = False
+    nomis_api_user: str = Us().nomis_api_user
+    sync_user: str = Us().sync_user
+    walk: WalkLimits = WalkLimits()

@@ -2,16 +2,10 @@
 
 from pydantic import NonNegativeInt
 
-from libs.settling.outcome import Us, WalkLimits
-from libs.worker.settings import WorkerSettings
+from libs.worker.settings import WalkerSettings
 
 
-class Settings(WorkerSettings):
+class Settings(WalkerSettings):
     """Read once, at start."""
 
     http_port: NonNegativeInt = 8085
-    # Whether this NOMIS takes `If-Match`; the real one does not, the stand-in does.
-    nomis_conditional_writes: bool = False
-    nomis_api_user: str = Us().nomis_api_user
-    sync_user: str = Us().sync_user
-    walk: WalkLimits = WalkLimits()

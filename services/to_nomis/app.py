@@ -6,21 +6,16 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from libs.clients.locations import LocationsClient
-from libs.clients.mapping import MappingClient
-from libs.clients.nomis import NomisClient
 from libs.domain.events import SETTLE
 from libs.messaging import aws
 from libs.messaging.consumer import Consumer
 from libs.messaging.endings import Handler
-from libs.settling.outcome import Us
-from libs.settling.settler import Settler
 from libs.telemetry import logging
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
-from libs.web.outgoing import api_session
 from libs.worker.handling import guarded
 from libs.worker.running import beside
+from libs.worker.walking import open_walker
 from services.to_nomis.api import PROBLEMS, RepairDoors, routes
 from services.to_nomis.publish import OPERATION, RETRY_CREATE_MAPPING, Publisher
 from services.to_nomis.settings import Settings
@@ -32,26 +27,15 @@ QUEUE = "to-nomis-locations"
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
     """Wire it; the consumer works for as long as the application is open."""
     async with AsyncExitStack() as stack:
-        locations = LocationsClient(
-            await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
-        )
-        mappings = MappingClient(
-            await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
-        )
-        nomis = NomisClient(
-            await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis))),
-            conditional_writes=settings.nomis_conditional_writes,
-        )
-        us = Us(sync_user=settings.sync_user, nomis_api_user=settings.nomis_api_user)
-        settler = Settler(locations, nomis, mappings, limits=settings.walk, us=us)
+        walker = await stack.enter_async_context(open_walker(settings))
         broker = await stack.enter_async_context(aws.connect(settings.aws))
         consumer = Consumer(
-            broker.queue(QUEUE), handlers(Publisher(settler)), settings.limits(QUEUE), now=_now, unknown="dlq"
+            broker.queue(QUEUE), handlers(Publisher(walker.settler)), settings.limits(QUEUE), now=_now, unknown="dlq"
         )
         await stack.enter_async_context(beside("consumer", consumer.run))
         yield application(
             service="to-nomis",
-            routes=routes(RepairDoors(settler, locations, settings.repair_max)),
+            routes=routes(RepairDoors(walker.settler, walker.locations, settings.repair_max)),
             problems=PROBLEMS,
             auth=settings.auth,
             health=Health({}),

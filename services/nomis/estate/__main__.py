@@ -1,4 +1,4 @@
-"""Loads a generated estate: `python -m services.nomis.estate --seed 7 --prisons LEI,MDI --scale lean`."""
+"""Loads a generated estate: `python -m services.nomis.estate --seed 7 --prisons LEI,MDI --preset lean`."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.nomis.estate", description="Load a generated estate.")
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same rows")
     parser.add_argument("--prisons", help="ids with commas between; all agencies when left out")
-    parser.add_argument("--scale", choices=sorted(PRESETS), default="national")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="national")
     parser.add_argument("--dsn", help="NOMIS's database; DATABASE_URL when left out")
     return parser.parse_args()
 
@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
 async def run(chosen: argparse.Namespace) -> None:
     """Load what was asked for and say how much it was."""
     try:
-        estate = Estate(chosen.seed, chosen.scale, chosen.prisons.split(",") if chosen.prisons else None)
+        estate = Estate(chosen.seed, chosen.preset, chosen.prisons.split(",") if chosen.prisons else None)
     except PrisonUnknown as unknown:
         raise SystemExit(str(unknown)) from None
     dsn = chosen.dsn or LoadSettings().database_url.get_secret_value()
@@ -41,7 +41,7 @@ async def run(chosen: argparse.Namespace) -> None:
         loaded = await load(connection, estate)
     finally:
         await connection.close()
-    structlog.get_logger().info("estate-loaded", seed=chosen.seed, scale=chosen.scale, **asdict(loaded))
+    structlog.get_logger().info("estate-loaded", seed=chosen.seed, preset=chosen.preset, **asdict(loaded))
 
 
 if __name__ == "__main__":

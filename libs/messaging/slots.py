@@ -24,16 +24,20 @@ class Slots:
 
     async def take(self, at_most: int, gather_seconds: float) -> int:
         """Wait for at least one, and a moment longer for all of them, so that receives stay full; 0 once closed."""
-        await self._until(1)
-        if self._free < min(at_most, self.count) and gather_seconds and not self._closed:
-            try:
-                async with asyncio.timeout(gather_seconds):
-                    await self._until(min(at_most, self.count))
-            except TimeoutError:
-                pass
-        taken = 0 if self._closed else min(at_most, self._free)
-        self._free -= taken
-        return taken
+        while not self._closed:
+            await self._until(1)
+            if self._free < min(at_most, self.count) and gather_seconds and not self._closed:
+                try:
+                    async with asyncio.timeout(gather_seconds):
+                        await self._until(min(at_most, self.count))
+                except TimeoutError:
+                    pass
+            # Another poller may have taken them while this one waited: 0 would say that the end has begun.
+            if self._free and not self._closed:
+                taken = min(at_most, self._free)
+                self._free -= taken
+                return taken
+        return 0
 
     def give(self, count: int) -> None:
         """Give back."""

@@ -8,12 +8,16 @@ from aiohttp import web
 
 from libs.domain.events import SETTLE, OffenderEventType
 from libs.messaging import aws
+from libs.messaging.admin import AdminLimits
 from libs.messaging.consumer import Consumer
 from libs.messaging.endings import Handler
+from libs.messaging.redrives import Redrives
+from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
 from libs.worker.handling import guarded
+from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.running import beside
 from libs.worker.walking import open_walker
 from services.from_nomis.api import PROBLEMS, RepairDoors, routes
@@ -33,12 +37,16 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             broker.queue(QUEUE), handlers(Synchroniser(walker.settler)), settings.limits(QUEUE), now=_now, unknown="dlq"
         )
         await stack.enter_async_context(beside("consumer", consumer.run))
+        line = line_of(broker.queue(QUEUE), broker.queue(QUEUE + DEAD_LETTER))
+        redrives = Redrives(AdminLimits())
+        stack.push_async_callback(redrives.close)
+        doors = QueueDoors([line], redrives, AdminLimits())
         yield application(
             service="from-nomis",
-            routes=routes(RepairDoors(walker.settler)),
-            problems=PROBLEMS,
+            routes=(*routes(RepairDoors(walker.settler)), *queue_routes(doors)),
+            problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({}),
+            health=Health({f"{QUEUE}-health": queue_check(line)}),
         )
 
 

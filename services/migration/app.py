@@ -15,14 +15,18 @@ from libs.clients.nomis import NomisClient
 from libs.db import schema
 from libs.db.pool import connect
 from libs.messaging import aws
+from libs.messaging.admin import AdminLimits
 from libs.messaging.consumer import Consumer
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, QueueGone
+from libs.messaging.redrives import Redrives
+from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
 from libs.worker.handling import guarded
+from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.running import beside
 from services.migration.api import PROBLEMS, Counts, MigrationApi, routes
 from services.migration.settings import Settings
@@ -46,6 +50,10 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         stages = await _stages(stack, settings, store, queue)
         consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
         await stack.enter_async_context(beside("consumer", consumer.run))
+        line = line_of(broker.queue(QUEUE), broker.queue(QUEUE + DEAD_LETTER))
+        redrives = Redrives(AdminLimits())
+        stack.push_async_callback(redrives.close)
+        doors = QueueDoors([line], redrives, AdminLimits())
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
         api = MigrationApi(
             stages,
@@ -56,10 +64,10 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         )
         yield application(
             service="migration",
-            routes=routes(api),
-            problems=PROBLEMS,
+            routes=(*routes(api), *queue_routes(doors)),
+            problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({"db": database_check(database)}),
+            health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),
         )
 
 

@@ -13,6 +13,7 @@ import pytest
 from infra.local.demo.desk import NotSeen, seen
 from infra.local.demo.scenario import STEPS, Scenario, a_cell
 from libs.domain.nomis import NomisLocationId
+from libs.messaging.queue import Parcel
 from libs.web.outgoing import RemoteFailure
 from tests.journeys.conftest import House
 
@@ -109,3 +110,29 @@ async def edited_by_staff(house: House, dps_id: object, maximum: int) -> None:
         else:
             return
     raise NotSeen(f"an answer for {dps_id}")
+
+
+async def test_a_message_nobody_can_read_is_found_in_the_dead_letter_queue_with_its_reason(house: House) -> None:
+    name = "to-nomis-locations"
+    body = '{"eventType": "x", "additionalInformation": {"id": "no uuid"}}'
+    attributes = {"eventType": "location.inside.prison.amended"}
+    assert await house.desk.broker.queue(name).send([Parcel(body, attributes)]) == [None]
+
+    async def buried() -> dict[str, Any] | None:
+        answer = await house.desk.publisher.request("GET", f"/queue-admin/get-dlq-messages/{name}-dlq")
+        found: dict[str, Any] = answer.json()
+        return found if found["messages"] else None
+
+    found = await seen(buried, "the message in the dead-letter queue")
+    [letter] = found["messages"]
+    assert "additionalInformation" in letter["failureReason"]
+    assert "no uuid" not in letter["failureReason"]
+    health = (await house.desk.publisher.request("GET", "/health")).json()["components"][f"{name}-health"]
+    assert (health["status"], health["details"]["messagesOnDlq"]) == ("UP", "1")
+    retried = await house.desk.publisher.request("PUT", f"/queue-admin/retry-dlq/{name}-dlq?rate=50")
+    assert retried.json()["messagesFoundCount"] == 1
+    await seen(buried, "the message back in the dead-letter queue")
+    await house.desk.publisher.request("PUT", f"/queue-admin/purge-queue/{name}-dlq")
+    assert (await house.desk.depths())[f"{name}-dlq"] == 0
+    unknown = await house.desk.publisher.request("PUT", "/queue-admin/retry-dlq/nope", ok=(404,))
+    assert "nope" in unknown.json()["developerMessage"]

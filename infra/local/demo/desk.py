@@ -44,6 +44,7 @@ class Desk:
 
     operator: ApiSession
     staff: ApiSession
+    publisher: ApiSession
     locations: LocationsClient
     mappings: MappingClient
     nomis: NomisClient
@@ -163,6 +164,7 @@ async def open_desk(estate: Estate) -> AsyncIterator[Desk]:
         yield Desk(
             operator=await session("migration", "operator"),
             staff=await session("locations", "operator"),
+            publisher=await session("to_nomis", "operator"),
             locations=LocationsClient(await session("locations", "from-nomis")),
             mappings=MappingClient(await session("mapping", "from-nomis")),
             nomis=NomisClient(await session("nomis", "from-nomis")),

@@ -1,0 +1,170 @@
+"""Queue admin over HTTP in the shapes operators' tools know (`reference/messaging.md` §3): retry, purge, peek."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from libs.messaging import admin
+from libs.messaging.admin import AdminLimits
+from libs.messaging.queue import BrokerUnavailable, PurgeInProgress, Queue, QueueGone
+from libs.messaging.redrives import Redrive, RedriveRunning, Redrives
+from libs.messaging.sqs import DEAD_LETTER
+from libs.web.health import Check, HealthDetail
+from libs.web.problems import Problem
+from libs.web.routing import Needs, Route
+
+ADMIN = Needs.role("ROLE_QUEUE_ADMIN")
+PEEK_MAX = 100
+log = structlog.get_logger()
+
+
+class QueueUnknown(Exception):
+    """This worker has no queue of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} not found")
+
+
+QUEUE_PROBLEMS = MappingProxyType(
+    {
+        QueueUnknown: Problem(404, "Queue not found"),
+        RedriveRunning: Problem(409, "Redrive running"),
+        PurgeInProgress: Problem(429, "Purge in progress"),
+        BrokerUnavailable: Problem(503, "Broker unavailable"),
+        QueueGone: Problem(503, "Queue gone"),
+    }
+)
+
+
+class RateQuery(BaseModel):
+    """How fast dead letters go back, in messages a second."""
+
+    rate: Annotated[float, Field(gt=0, le=500)] | None = None
+
+
+class PeekQuery(BaseModel):
+    """How many to look at."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+    max_messages: Annotated[int, Field(ge=1, le=PEEK_MAX)] = PEEK_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A queue and its dead-letter queue."""
+
+    queue: Queue
+    dead: Queue
+
+
+class QueueDoors:
+    """The handlers, for the queues of one worker."""
+
+    def __init__(self, lines: Sequence[Line], redrives: Redrives, limits: AdminLimits) -> None:
+        self._lines = tuple(lines)
+        self._redrives = redrives
+        self._limits = limits
+
+    async def retry(self, dlq_name: str, query: RateQuery) -> dict[str, Any]:
+        """Send dead letters back to their queue."""
+        line = self._line(dlq_name)
+        return _told(await self._redrives.start(line.dead, line.queue, query.rate))
+
+    async def retry_all(self, query: RateQuery) -> list[dict[str, Any]]:
+        """Send all dead letters back; a queue that is being retried already is left to it."""
+        told = []
+        for line in self._lines:
+            running = self._redrives.latest(line.dead.name)
+            busy = running is not None and running.status == "RUNNING"
+            redrive = running if busy else await self._redrives.start(line.dead, line.queue, query.rate)
+            assert redrive is not None
+            told.append(_told(redrive))
+        return told
+
+    async def redrive(self, dlq_name: str) -> dict[str, Any]:
+        """Show the running or the last redrive."""
+        redrive = self._redrives.latest(self._line(dlq_name).dead.name)
+        return _told(redrive) if redrive else {"messagesFoundCount": 0, "status": "NONE"}
+
+    async def cancel(self, dlq_name: str) -> dict[str, bool]:
+        """Stop a redrive; what was moved stays moved."""
+        return {"cancelled": await self._redrives.cancel(self._line(dlq_name).dead.name)}
+
+    async def purge(self, queue_name: str) -> dict[str, int]:
+        """Delete everything on a queue or dead-letter queue."""
+        for line in self._lines:
+            for queue in (line.queue, line.dead):
+                if queue.name == queue_name:
+                    return {"messagesFoundCount": await admin.purge(queue)}
+        raise QueueUnknown(queue_name)
+
+    async def peek(self, dlq_name: str, query: PeekQuery) -> dict[str, Any]:
+        """Show dead letters, each once, and why they are there."""
+        peeked = await admin.peek(self._line(dlq_name).dead, self._limits, query.max_messages)
+        return {
+            "messagesFoundCount": peeked.found,
+            "messagesReturnedCount": len(peeked.messages),
+            "messages": [
+                {
+                    "body": letter.body,
+                    "messageId": letter.message_id,
+                    "attributeNames": list(letter.attribute_names),
+                    "receiveCount": letter.receive_count,
+                    "firstSeen": letter.sent_at.isoformat(),
+                    "failureReason": letter.failure_reason,
+                    "failureAt": letter.failure_at,
+                }
+                for letter in peeked.messages
+            ],
+        }
+
+    def _line(self, dlq_name: str) -> Line:
+        for line in self._lines:
+            if line.dead.name == dlq_name:
+                return line
+        raise QueueUnknown(dlq_name)
+
+
+def _told(redrive: Redrive) -> dict[str, Any]:
+    return {
+        "messagesFoundCount": redrive.found,
+        "messagesMovedCount": redrive.moved,
+        "maxPerSecond": redrive.rate,
+        "status": redrive.status,
+    }
+
+
+def queue_check(line: Line) -> Check:
+    """Return the queue's component of `/health`."""
+
+    async def check() -> HealthDetail:
+        health = await admin.health(line.queue, line.dead)
+        return HealthDetail(up=health.up, details=health.details)
+
+    return check
+
+
+def line_of(queue: Queue, dead: Queue) -> Line:
+    """Pair a queue with its dead-letter queue. Their ids differ by the suffix the topology gives."""
+    assert dead.name == queue.name + DEAD_LETTER
+    return Line(queue, dead)
+
+
+def queue_routes(doors: QueueDoors) -> Sequence[Route]:
+    """List the doors."""
+    base = "/queue-admin"
+    common = (QueueUnknown, BrokerUnavailable, QueueGone)
+    return (
+        Route("PUT", f"{base}/retry-dlq/{{dlqName}}", doors.retry, ADMIN, problems=(*common, RedriveRunning)),
+        Route("PUT", f"{base}/retry-all-dlqs", doors.retry_all, ADMIN, problems=common),
+        Route("GET", f"{base}/redrives/{{dlqName}}", doors.redrive, ADMIN, problems=common),
+        Route("DELETE", f"{base}/redrives/{{dlqName}}", doors.cancel, ADMIN, problems=common),
+        Route("PUT", f"{base}/purge-queue/{{queueName}}", doors.purge, ADMIN, problems=(*common, PurgeInProgress)),
+        Route("GET", f"{base}/get-dlq-messages/{{dlqName}}", doors.peek, ADMIN, problems=common),
+    )

@@ -169,7 +169,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
 )
 
 
-async def migrate(desk: Desk) -> dict[str, Any]:
+async def migrate(desk: Desk, seconds: float = MIGRATION_SECONDS) -> dict[str, Any]:
     """Start a run over the whole estate and wait for its end; its accounts must add up."""
     started = (await desk.operator.request("POST", "/migrate/locations", json={}, ok=(202,))).json()
     path = f"/migrate/locations/history/{started['migrationId']}"
@@ -178,7 +178,7 @@ async def migrate(desk: Desk) -> dict[str, Any]:
         run: dict[str, Any] = (await desk.operator.request("GET", path)).json()
         return run if run["status"] == "COMPLETED" else None
 
-    run = await seen(over, "the end of the migration", MIGRATION_SECONDS)
+    run = await seen(over, "the end of the migration", seconds)
     if run["recordsListed"] != run["recordsMigrated"] + run["recordsSkipped"] + run["recordsFailed"]:
         raise NotSeen("listed = migrated + skipped + failed")
     run["reasons"] = (await desk.operator.request("GET", f"{path}/failures")).json()

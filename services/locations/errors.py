@@ -112,3 +112,10 @@ class NotInCaseload(Exception):
 
     def __init__(self, prison_id: str) -> None:
         super().__init__(f"{prison_id} is not in your caseload")
+
+
+class LocationBusy(Exception):
+    """Others changed the same locations for longer than we wait; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("The location is being changed by others; nothing was changed, try again")

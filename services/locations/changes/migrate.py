@@ -21,6 +21,7 @@ from services.locations.errors import FieldNotAllowed
 from services.locations.records import HistoryRow, LocationRow
 from services.locations.rules import synced
 from services.locations.store import bulk
+from services.locations.store.writing import writing
 
 Path = tuple[str, str]
 
@@ -42,29 +43,42 @@ class MigrateChanges:
 
     async def create(self, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
         """Create what is new. One that the database refuses is found by trying one by one."""
+        async with writing(self._db) as tx:
+            return await self._tried(tx, wishes)
+
+    async def rehearse(self, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
+        """Return what `create` would answer, by doing it and undoing it: nothing stays.
+
+        A parent that is not in DPS yet must be in the page, as the rehearsal of an earlier page left nothing.
+        """
+        async with writing(self._db, rehearsal=True) as tx:
+            return await self._tried(tx, wishes)
+
+    async def _tried(self, tx: Connection, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
         try:
-            return await self._page(wishes)
+            async with tx.transaction():
+                return await self._page(tx, wishes)
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as refused:
             if len(wishes) == 1:
                 return [_outcome(wishes[0], MigrateResult.FAILED, _why(refused))]
-        return [outcome for wish in _parents_first(wishes) for outcome in await self.create([wish])]
+        alone = {wish.id: await self._tried(tx, [wish]) for wish in _parents_first(wishes)}
+        return [outcome for wish in wishes for outcome in alone[wish.id]]
 
-    async def _page(self, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
-        async with self._db.transaction() as tx:
-            known = await self._known(tx, wishes)
-            outcomes: dict[UUID, MigrateOutcome] = {}
-            fresh: dict[UUID, tuple[MigrateLocation, LocationRow]] = {}
-            placed = dict(known.parents)
-            for wish in _parents_first(wishes):
-                made = self._made(wish, known, placed)
-                if isinstance(made, MigrateOutcome):
-                    outcomes[wish.id] = made
-                else:
-                    fresh[wish.id] = (wish, made)
-                    placed[wish.id] = (made.prison_id, made.path_hierarchy)
-            outcomes |= await self._without_taken_paths(tx, fresh)
-            await self._store(tx, [*fresh.values()])
-            await self._import_history(tx, wishes, known)
+    async def _page(self, tx: Connection, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
+        known = await self._known(tx, wishes)
+        outcomes: dict[UUID, MigrateOutcome] = {}
+        fresh: dict[UUID, tuple[MigrateLocation, LocationRow]] = {}
+        placed = dict(known.parents)
+        for wish in _parents_first(wishes):
+            made = self._made(wish, known, placed)
+            if isinstance(made, MigrateOutcome):
+                outcomes[wish.id] = made
+            else:
+                fresh[wish.id] = (wish, made)
+                placed[wish.id] = (made.prison_id, made.path_hierarchy)
+        outcomes |= await self._without_taken_paths(tx, fresh)
+        await self._store(tx, [*fresh.values()])
+        await self._import_history(tx, wishes, known)
         outcomes |= {location_id: _outcome(wish, MigrateResult.CREATED) for location_id, (wish, _) in fresh.items()}
         return [outcomes[wish.id] for wish in wishes]
 

@@ -5,11 +5,15 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from libs.domain.bulk import Mirrors
 from libs.domain.sync import LocationMirror, MigrateOutcome, SyncWrite
 from libs.settling.ports import HasChildren, KeyTaken, NotAccepted, RefusedByDps, Stale, Tombstoned
 from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 
 ALREADY_EXISTS = 103
+_MIRRORS = msgspec.json.Decoder(Mirrors)
 _ANSWERS = (
     HTTPStatus.OK,
     HTTPStatus.CREATED,
@@ -69,6 +73,22 @@ class LocationsClient:
         """Create up to 500 locations in one call; an outcome for each, in order."""
         answer = await self._api.request("POST", "/migrate/locations/batch", json={"locations": list(locations)})
         return [MigrateOutcome.model_validate(outcome) for outcome in answer.json()["outcomes"]]
+
+    async def mirrors_page(
+        self, after: str | None, size: int, *, prison_id: str | None = None, with_base: bool = False
+    ) -> Mirrors:
+        """Return up to 1,000 locations that follow an id, in the order of ids; of one prison or of all."""
+        params: dict[str, str | int] = {"size": size, "withBase": str(with_base).lower()}
+        if after is not None:
+            params["after"] = after
+        if prison_id is not None:
+            params["prisonId"] = prison_id
+        return _MIRRORS.decode((await self._api.request("GET", "/sync/locations", params=params)).body)
+
+    async def mirrors(self, ids: Sequence[str], *, with_base: bool = False) -> Mirrors:
+        """Return up to 1,000 locations by id, and which of the others were deleted."""
+        body = {"ids": ids, "withBase": with_base}
+        return _MIRRORS.decode((await self._api.request("POST", "/sync/locations/find", json=body)).body)
 
     async def _put(self, location_id: UUID, write: SyncWrite, headers: Mapping[str, str]) -> LocationMirror:
         body = write.model_dump(mode="json", by_alias=True, exclude_unset=True)

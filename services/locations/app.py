@@ -19,7 +19,7 @@ from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
 from libs.web.routing import Route
-from services.locations.api import cell_doors, legacy_doors, migrate_doors, reads, staff_doors, sync_doors
+from services.locations.api import bulk_doors, cell_doors, legacy_doors, migrate_doors, reads, staff_doors, sync_doors
 from services.locations.api.problems import PROBLEMS, style
 from services.locations.changes.announce import TOPIC, Announcer
 from services.locations.changes.cells import CellChanges
@@ -30,6 +30,7 @@ from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
 from services.locations.ports import Occupancy
 from services.locations.settings import Settings
+from services.locations.store.mirrors import MirrorStore
 
 
 @asynccontextmanager
@@ -60,6 +61,7 @@ def _routes(settings: Settings, database: Database, occupancy: Occupancy) -> Seq
     staff = StaffChanges(database, announcer, occupancy)
     upserts = LegacyChanges(database, announcer, sync)
     return (
+        *bulk_doors.routes(bulk_doors.BulkDoors(MirrorStore(database))),
         *sync_doors.routes(sync_doors.SyncDoors(sync)),
         # Before the reads: `/locations/sync/…` is not a location called "sync".
         *legacy_doors.routes(legacy_doors.LegacyDoors(upserts, sync, reading)),

@@ -1,0 +1,59 @@
+"""The bulk reads of own states with what sync remembers: by page after an id, or by ids.
+
+Reconciliation and the verification of a migration read whole estates here; `GET /sync/locations/{id}` shows one.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from libs.domain.bulk import MIRRORS_MAX, FindMirrors, Mirrors
+from libs.domain.prisons import PRISON_ID
+from libs.domain.wire import Wire
+from libs.web.problems import BodyInvalid
+from libs.web.routing import Needs, Route
+from services.locations.store.mirrors import MirrorStore
+
+SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")
+BEFORE_ALL = UUID(int=0)
+
+
+class MirrorsQuery(Wire):
+    """Which locations: those after an id, of one prison or of all; with base and published or without."""
+
+    after: UUID = BEFORE_ALL
+    size: Annotated[int, Field(ge=1, le=MIRRORS_MAX)] = 500
+    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")] | None = None
+    with_base: bool = False
+
+
+class BulkDoors:
+    """The handlers."""
+
+    def __init__(self, mirrors: MirrorStore) -> None:
+        self._mirrors = mirrors
+
+    async def page(self, query: MirrorsQuery) -> Mirrors:
+        """List own states in the order of ids; the next page is after the last id of this one."""
+        content = await self._mirrors.page(query.after, query.size, query.prison_id, with_base=query.with_base)
+        return Mirrors(content=content, last=len(content) < query.size)
+
+    async def find(self, body: FindMirrors) -> Mirrors:
+        """Show the locations with these ids, and which of the others were deleted; unknown ones are absent."""
+        try:
+            ids = [UUID(each) for each in body.ids]
+        except ValueError as wrong:
+            raise BodyInvalid("ids: each is a UUID") from wrong
+        content = await self._mirrors.found(ids, with_base=body.with_base)
+        missing = set(ids) - {UUID(each.location.id) for each in content}
+        return Mirrors(content=content, buried=await self._mirrors.buried([*missing]) if missing else [])
+
+
+def routes(doors: BulkDoors) -> Sequence[Route]:
+    """List the doors."""
+    return (
+        Route("GET", "/sync/locations", doors.page, SYNC_OR_VIEW),
+        Route("POST", "/sync/locations/find", doors.find, SYNC_OR_VIEW),
+    )

@@ -9,9 +9,12 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
 from libs.web.binding import holds_struct
+from libs.web.preconditions import coded, if_none_match, opaque
 from libs.web.routing import JsonBytes, Reply
 
 JSON = "application/json"
+# What a 304 repeats of the answer it stands for (RFC 9110 §15.4.5).
+REPEATED = ("Cache-Control", "Content-Location")
 Encode = Callable[[Any], bytes]
 OPTIONS = orjson.OPT_NON_STR_KEYS
 
@@ -68,3 +71,17 @@ def respond(value: object, status: int, encode: Encode) -> web.StreamResponse:
     headers.setdefault("Content-Type", JSON)
     body = value if isinstance(value, JsonBytes) else encode(value)
     return web.Response(body=body, status=status, headers=headers)
+
+
+def unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Answer 304 instead, if the request names the version that the response carries."""
+    known = request.headers.get("If-None-Match")
+    if known is None or response.status != 200 or request.method not in {"GET", "HEAD"}:  # noqa: PLR2004 - HTTP's own
+        return response
+    tag = response.headers.get("ETag")
+    known_tags = if_none_match(known) if tag is not None else None
+    if tag is None or known_tags is None or not known_tags.names(opaque(tag)):
+        return response
+    headers = {name: response.headers[name] for name in REPEATED if name in response.headers}
+    tagged = coded(tag) if coded(tag) in known else tag
+    return web.Response(status=304, headers={**headers, "ETag": tagged, "Vary": "Accept-Encoding"})

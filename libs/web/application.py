@@ -13,12 +13,14 @@ from aiohttp.typedefs import Handler as AiohttpHandler
 from pydantic import BaseModel, PositiveFloat, PositiveInt
 
 from libs.web import binding
-from libs.web.answering import encoder, respond
+from libs.web.answering import encoder, respond, unless_known
 from libs.web.auth import AuthSettings, Caller, NotSignedIn, Verifier, verifier
+from libs.web.compression import compress
+from libs.web.events import Streams, StreamSettings
 from libs.web.health import Health
 from libs.web.openapi import document
 from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, hmpps
-from libs.web.routing import OPEN, Reply, Route
+from libs.web.routing import OPEN, Events, Reply, Route
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
 ROUTES = web.AppKey("routes", tuple[Route, ...])
@@ -45,17 +47,18 @@ def application(
     info: Mapping[str, object] = NO_INFO,
     style: ProblemStyle = hmpps,
     body_bytes_max: int = BODY_BYTES_MAX,
+    streams: StreamSettings = StreamSettings(),  # noqa: B008 - frozen
 ) -> web.Application:
     """Build the application; a handler whose signature is unclear fails here and not at its first request."""
-    edge = Edge(ProblemWriter(problems, style))
+    edge = Edge(ProblemWriter(problems, style), Streams.open(streams))
     app = web.Application(middlewares=[edge.strangers], client_max_size=body_bytes_max)
     described = document(service, routes, edge.writer)
     everything = (*routes, *_open_routes(service, health, info, described))
     for route in everything:
         handler = edge.handler(route)
-        app.router.add_route(route.method, route.path, handler)
-        if route.method == "GET":
-            app.router.add_route("HEAD", route.path, handler)
+        for path in (route.path, f"{route.path}/") if route.slash else (route.path,):
+            for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+                app.router.add_route(method, path, handler)
     app[ROUTES] = everything
     app[HEALTH] = health
 
@@ -65,14 +68,16 @@ def application(
             yield
 
     app.cleanup_ctx.append(with_verifier)
+    app.on_shutdown.append(edge.streams.close)
     return app
 
 
 class Edge:
     """Where every request comes in and every exception stops."""
 
-    def __init__(self, writer: ProblemWriter) -> None:
+    def __init__(self, writer: ProblemWriter, streams: Streams) -> None:
         self.writer = writer
+        self.streams = streams
         self.verifier: Verifier | None = None
 
     def handler(self, route: Route) -> AiohttpHandler:
@@ -85,7 +90,12 @@ class Edge:
         async def answer(request: web.Request, caller: Caller | None) -> web.StreamResponse:
             if caller is not None:
                 caller.require(needs)
-            return respond(await call(request, caller), status, encode)
+            value = await call(request, caller)
+            if isinstance(value, Events):
+                return await self.streams.send(request, value)
+            response = unless_known(request, respond(value, status, encode))
+            await compress(request, response)
+            return response
 
         async def handle(request: web.Request) -> web.StreamResponse:
             return await self._guarded(request, template, answer, is_open=is_open)

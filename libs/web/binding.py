@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from libs.web.auth import Caller
+from libs.web.preconditions import Conditions
 from libs.web.problems import BodyInvalid, BodyUnreadable, MediaTypeUnsupported, ParameterInvalid, TooLarge, TooSlow
 from libs.web.routing import Handler, Route
 
@@ -72,7 +73,7 @@ def signature_of(route: Route) -> Signature:
     read = inspect.signature(route.handler, eval_str=True)
     in_path = {snake(name): name for name in PATH_NAME.findall(route.path)}
     parameters = read.parameters
-    unknown = set(parameters) - set(in_path) - {"body", "query", "caller", "request"}
+    unknown = set(parameters) - set(in_path) - {"body", "query", "caller", "conditions", "request"}
     unread = set(in_path) - set(parameters)
     if unknown or (unread and "request" not in parameters):
         raise SignatureUnclear(f"{route.method} {route.path}: {sorted(unknown | unread)}")
@@ -123,6 +124,8 @@ def _getter(name: str, signature: Signature) -> Getter:
             return lambda request, _: request
         case "caller":
             return lambda _, caller: caller
+        case "conditions":
+            return lambda request, _: Conditions.of(request.headers)
         case "query":
             assert signature.query is not None
             return _query_getter(signature.query)

@@ -22,7 +22,7 @@ from libs.web.problems import (
     ProblemWriter,
     TooLarge,
 )
-from libs.web.routing import JsonBytes, Route
+from libs.web.routing import Events, JsonBytes, Route
 
 MODEL_REF = "#/components/schemas/{model}"
 STRUCT_REF = "#/components/schemas/{name}"
@@ -94,7 +94,7 @@ def _promised(route: Route, signature: binding.Signature) -> Any:
     """Give the annotation of the answer, or None when there is no body or it cannot be known."""
     promised = route.answers if route.answers is not None else answered(signature.answer)
     parts = (promised, *get_args(promised))
-    unknowable = (web.StreamResponse, JsonBytes)
+    unknowable = (web.StreamResponse, JsonBytes, Events)
     if promised is inspect.Signature.empty or any(
         isinstance(part, type) and issubclass(part, unknowable) for part in parts
     ):

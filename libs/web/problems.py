@@ -85,6 +85,10 @@ class PreconditionFailed(Refusal):
     """`If-Match` names another version than the present one."""
 
 
+class TooManyStreams(Refusal):
+    """As many event streams are open as this process keeps; come again later, or ask without a stream."""
+
+
 class AccessDenied(Refusal):
     """The token is good but lacks the role or the scope."""
 
@@ -105,6 +109,7 @@ KIT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         MethodUnknown: Problem(405, "Method not allowed"),
         PreconditionFailed: Problem(412, "Precondition failed"),
         AccessDenied: Problem(403, "Forbidden"),
+        TooManyStreams: Problem(503, "Too many streams"),
         SignInUnreachable: Problem(503, "Sign-in unavailable"),
     },
 )

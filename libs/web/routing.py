@@ -1,8 +1,10 @@
 """What a service says about its doors: path, handler, who may enter, and what can go wrong."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
+
+import orjson
 
 Answer = TypeVar("Answer")
 Handler = Callable[..., Awaitable[object]]
@@ -43,6 +45,10 @@ class Route:
     tags: Sequence[str] = field(default=(), kw_only=True)
     deprecated: bool = field(default=False, kw_only=True)
     omit_none: bool = field(default=True, kw_only=True)
+    # Answers under its path with a slash at the end too; clients of the original send both.
+    slash: bool = field(default=False, kw_only=True)
+    # The answer carries an `ETag`; for the document, as the kit compares whatever tag an answer has.
+    tagged: bool = field(default=False, kw_only=True)
     # Shown in the document only; for handlers that answer `Reply` or `JsonBytes`.
     answers: Any = field(default=None, kw_only=True)
 
@@ -60,3 +66,24 @@ class JsonBytes(bytes):
     """JSON that is serialised already and goes out as it is."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event; `id` is what the browser says it saw last (`Last-Event-ID`) when it comes again."""
+
+    text: str
+    name: str | None = None
+    id: str | None = None
+
+    @classmethod
+    def json(cls, value: object, *, name: str | None = None, id: str | None = None) -> Self:  # noqa: A002 - SSE's word
+        """Make an event of what can be written as JSON."""
+        return cls(orjson.dumps(value, default=str).decode(), name, id)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """An answer that is a stream; the generator is closed when the caller goes, the time is up or the process stops."""
+
+    source: AsyncGenerator[Event, None]

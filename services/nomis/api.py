@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import orjson
 import structlog
-from aiohttp import web
 from pydantic import Field
 
-from libs.web.preconditions import IfMatch, entity_tag, if_match
+from libs.web.preconditions import Conditions, IfMatch, entity_tag
 from libs.web.problems import (
     AccessDenied,
     BodyInvalid,
@@ -94,37 +93,37 @@ class LocationsApi:
         log.info("location-created", locationId=location_id)
         return Created(location_id=location_id)
 
-    async def update(self, location_id: LocationId, body: Update, request: web.Request) -> Reply[None]:
+    async def update(self, location_id: LocationId, body: Update, conditions: Conditions) -> Reply[None]:
         """Overwrite a location; what is absent is cleared, lists are replaced."""
-        moved = await self._writing.update(location_id, body, self._expected(request))
+        moved = await self._writing.update(location_id, body, self._expected(conditions))
         log.info("location-updated", locationId=location_id)
         return self._done(moved)
 
-    async def deactivate(self, location_id: LocationId, body: Deactivation, request: web.Request) -> Reply[None]:
+    async def deactivate(self, location_id: LocationId, body: Deactivation, conditions: Conditions) -> Reply[None]:
         """Take a location out of use."""
-        moved = await self._writing.deactivate(location_id, body, self._expected(request))
+        moved = await self._writing.deactivate(location_id, body, self._expected(conditions))
         log.info("location-deactivated", locationId=location_id)
         return self._done(moved)
 
-    async def reactivate(self, location_id: LocationId, request: web.Request) -> Reply[None]:
+    async def reactivate(self, location_id: LocationId, conditions: Conditions) -> Reply[None]:
         """Take a location into use again."""
-        moved = await self._writing.reactivate(location_id, self._expected(request))
+        moved = await self._writing.reactivate(location_id, self._expected(conditions))
         log.info("location-reactivated", locationId=location_id)
         return self._done(moved)
 
     async def capacity(
-        self, location_id: LocationId, body: Capacity, query: CapacityQuery, request: web.Request
+        self, location_id: LocationId, body: Capacity, query: CapacityQuery, conditions: Conditions
     ) -> Reply[None]:
         """Overwrite the capacities."""
         ignore = query.ignore_operational_capacity
-        expected = self._expected(request)
+        expected = self._expected(conditions)
         moved = await self._writing.capacity(location_id, body, ignore_operational=ignore, expected=expected)
         log.info("location-capacity-changed", locationId=location_id, ignoreOperationalCapacity=ignore)
         return self._done(moved)
 
-    async def certification(self, location_id: LocationId, body: Certification, request: web.Request) -> Reply[None]:
+    async def certification(self, location_id: LocationId, body: Certification, conditions: Conditions) -> Reply[None]:
         """Overwrite certification; what is absent becomes zero and false."""
-        moved = await self._writing.certification(location_id, body, self._expected(request))
+        moved = await self._writing.certification(location_id, body, self._expected(conditions))
         log.info("location-certification-changed", locationId=location_id)
         return self._done(moved)
 
@@ -149,8 +148,8 @@ class LocationsApi:
         """Read up to 500 locations in one answer; those that do not exist are absent. NOMIS does not have this door."""
         return JsonBytes(orjson.dumps(await self._reading.details(body.location_ids)))
 
-    def _expected(self, request: web.Request) -> IfMatch | None:
-        return if_match(request.headers.get("If-Match")) if self._settings.conditional_writes else None
+    def _expected(self, conditions: Conditions) -> IfMatch | None:
+        return conditions.if_match if self._settings.conditional_writes else None
 
     def _done(self, moved: str) -> Reply[None]:
         return Reply(None, headers={"ETag": entity_tag(moved)} if self._settings.conditional_writes else {})

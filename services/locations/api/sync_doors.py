@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from aiohttp import web
 from pydantic import Field
 
 from libs.domain.sync import LocationMirror, SyncWrite
 from libs.domain.wire import Wire
 from libs.web.auth import Caller
-from libs.web.preconditions import entity_tag, if_match
+from libs.web.preconditions import Conditions, entity_tag
 from libs.web.problems import ParameterInvalid
 from libs.web.routing import Needs, Reply, Route
 from services.locations.changes.sync import SyncChanges, Wanted
@@ -49,14 +48,14 @@ class SyncDoors:
         """Show a location's own state and what sync remembers of it."""
         return _with_tag(await self._changes.mirror(location_id))
 
-    async def put(self, location_id: UUID, body: SyncWrite, request: web.Request) -> Reply[LocationMirror]:
+    async def put(self, location_id: UUID, body: SyncWrite, conditions: Conditions) -> Reply[LocationMirror]:
         """Create or update one location; `If-Match` or `If-None-Match: *` makes it conditional."""
-        mirror, was_created = await self._changes.put(location_id, body, _wanted(request))
+        mirror, was_created = await self._changes.put(location_id, body, _wanted(conditions))
         return _with_tag(mirror, 201 if was_created else 200)
 
-    async def delete(self, location_id: UUID, caller: Caller, request: web.Request) -> None:
+    async def delete(self, location_id: UUID, caller: Caller, conditions: Conditions) -> None:
         """Delete one location without children; already gone is done."""
-        await self._changes.delete(location_id, caller.username, _wanted(request))
+        await self._changes.delete(location_id, caller.username, _wanted(conditions))
 
     async def conflicts(self, query: ConflictQuery) -> list[dict[str, Any]]:
         """List fields that both sides changed, what won and what was refused."""
@@ -67,10 +66,10 @@ def _with_tag(mirror: LocationMirror, status: int = 200) -> Reply[LocationMirror
     return Reply(mirror, status=status, headers={"ETag": entity_tag(mirror.sync.etag)})
 
 
-def _wanted(request: web.Request) -> Wanted:
-    if request.headers.get("If-None-Match") == "*":
+def _wanted(conditions: Conditions) -> Wanted:
+    if conditions.if_none_match is not None and conditions.if_none_match.any:
         return Wanted(absent=True)
-    match = if_match(request.headers.get("If-Match"))
+    match = conditions.if_match
     if match is None or match.any:
         return Wanted()
     if len(match.tags) != 1:
@@ -85,8 +84,8 @@ def routes(doors: SyncDoors) -> Sequence[Route]:
     unknown = (LocationNotFound, LocationGone)
     refusals = (SyncRefused, SyncOff, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, VersionStale)
     return (
-        Route("GET", path, doors.mirror, SYNC_OR_VIEW, problems=unknown, answers=LocationMirror),
-        Route("PUT", path, doors.put, SYNC, problems=(*unknown, *refusals), answers=LocationMirror),
+        Route("GET", path, doors.mirror, SYNC_OR_VIEW, problems=unknown, answers=LocationMirror, tagged=True),
+        Route("PUT", path, doors.put, SYNC, problems=(*unknown, *refusals), answers=LocationMirror, tagged=True),
         Route("DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale)),
         Route("GET", "/sync/conflicts", doors.conflicts, SYNC_OR_VIEW),
     )

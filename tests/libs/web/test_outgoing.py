@@ -49,6 +49,9 @@ class Remote:
     async def refuse(self, _: web.Request) -> web.Response:
         return web.json_response({"errorCode": 103, "userMessage": "taken"}, status=409)
 
+    async def encoding(self, request: web.Request) -> web.Response:
+        return web.Response(text=request.headers["Accept-Encoding"])
+
     async def hang(self, _: web.Request) -> web.Response:
         await self.release.wait()
         return web.Response()
@@ -69,6 +72,7 @@ async def base_url(remote: Remote) -> AsyncIterator[str]:
     app.router.add_route("*", "/thing", remote.thing)
     app.router.add_get("/refuse", remote.refuse)
     app.router.add_get("/hang", remote.hang)
+    app.router.add_get("/encoding", remote.encoding)
     app.router.add_get("/away", remote.away)
     async with TestServer(app) as server:
         yield str(server.make_url("")).rstrip("/")
@@ -103,6 +107,14 @@ async def test_a_model_goes_out_as_camel_case_and_the_answer_comes_back_as_json(
     wish = Wish(location_id=UUID(int=1))
     answer = await session.request("POST", "/thing", json=[wish], params={"page": 1})
     assert answer.json() == {"heard": [{"locationId": str(UUID(int=1))}], "page": "1"}
+
+
+@pytest.mark.parametrize(("compressed", "asked"), [(False, b"identity"), (True, b"gzip")])
+async def test_answers_are_asked_for_plain_unless_set(
+    settings: OutgoingSettings, compressed: bool, asked: bytes
+) -> None:
+    async with api_session(settings.model_copy(update={"compressed": compressed})) as session:
+        assert (await session.request("GET", "/encoding")).body == asked
 
 
 async def test_many_at_once_share_one_token(session: ApiSession, remote: Remote) -> None:

@@ -12,8 +12,8 @@ from libs.web.problems import Problem
 from libs.web.routing import Needs, Route
 from services.migration.errors import MigrationActive, MigrationNotFound, WipeNotAllowed
 from services.migration.records import LOCATIONS, Failures, InProgress, MigrationContext, MigrationFilter, MigrationRun
-from services.migration.stages import Stages
-from services.migration.store import Store
+from services.migration.stages.work import Stages
+from services.migration.store.runs import RunStore
 
 MIGRATE = Needs.role("ROLE_MIGRATE_LOCATIONS")
 ADMIN = Needs.role("ROLE_MIGRATION_ADMIN")
@@ -48,9 +48,9 @@ class HistoryQuery(Wire):
 class MigrationApi:
     """The handlers."""
 
-    def __init__(self, stages: Stages, store: Store, counts: Counts, *, sample: int, allow_wipe: bool) -> None:
+    def __init__(self, stages: Stages, runs: RunStore, counts: Counts, *, sample: int, allow_wipe: bool) -> None:
         self._stages = stages
-        self._store = store
+        self._runs = runs
         self._counts = counts
         self._sample = sample
         self._allow_wipe = allow_wipe
@@ -63,7 +63,7 @@ class MigrationApi:
         """List runs, newest first."""
         if query.migration_types and LOCATIONS not in query.migration_types:
             return []
-        return await self._store.runs(
+        return await self._runs.runs(
             query.from_date_time,
             query.to_date_time,
             only_failures=query.include_only_failures,
@@ -72,12 +72,12 @@ class MigrationApi:
 
     async def run(self, migration_id: str) -> MigrationRun:
         """Show one run."""
-        return await self._store.run(migration_id)
+        return await self._runs.run(migration_id)
 
     async def failures(self, migration_id: str) -> list[Failures]:
         """Show why locations of a run were skipped or failed, grouped."""
-        await self._store.run(migration_id)
-        return await self._store.failures(migration_id, self._sample)
+        await self._runs.run(migration_id)
+        return await self._runs.failures(migration_id, self._sample)
 
     async def cancel(self, migration_id: str) -> None:
         """Ask a run to stop."""
@@ -86,14 +86,14 @@ class MigrationApi:
     async def active(self) -> InProgress:
         """Show the newest run as the dashboard reads it, with the counts of the queue."""
         waiting, in_flight = await self._counts()
-        latest = await self._store.latest() or InProgress()
+        latest = await self._runs.latest() or InProgress()
         return latest.model_copy(update={"to_be_processed_count": waiting, "being_processed_count": in_flight})
 
     async def wipe(self) -> None:
         """Delete the history of ended runs."""
         if not self._allow_wipe:
             raise WipeNotAllowed
-        await self._store.wipe()
+        await self._runs.wipe()
 
 
 def routes(api: MigrationApi) -> Sequence[Route]:

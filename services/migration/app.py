@@ -30,8 +30,9 @@ from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_c
 from libs.worker.running import beside
 from services.migration.api import PROBLEMS, Counts, MigrationApi, routes
 from services.migration.settings import Settings
-from services.migration.stages import LIST, PAGE, Call, Stages
-from services.migration.store import Store
+from services.migration.stages.work import LIST, PAGE, Call, Stages
+from services.migration.store.pages import PageStore
+from services.migration.store.runs import RunStore
 
 QUEUE = "migration-locations"
 log = structlog.get_logger()
@@ -44,10 +45,10 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         database = await stack.enter_async_context(connect(settings.database))
         async with database.connection() as connection:
             await schema.apply(connection, files("services.migration") / "schema")
-        store = Store(database)
+        runs, pages = RunStore(database), PageStore(database)
         broker = await stack.enter_async_context(aws.connect(settings.aws))
         queue = broker.queue(QUEUE)
-        stages = await _stages(stack, settings, store, queue)
+        stages = await _stages(stack, settings, runs, pages, queue)
         consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
         await stack.enter_async_context(beside("consumer", consumer.run))
         line = line_of(broker.queue(QUEUE), broker.queue(QUEUE + DEAD_LETTER))
@@ -57,7 +58,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
         api = MigrationApi(
             stages,
-            store,
+            runs,
             _counts(queue),
             sample=settings.stages.failures_sample,
             allow_wipe=settings.allow_wipe,
@@ -71,12 +72,13 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         )
 
 
-async def _stages(stack: AsyncExitStack, settings: Settings, store: Store, queue: Queue) -> Stages:
+async def _stages(stack: AsyncExitStack, settings: Settings, runs: RunStore, pages: PageStore, queue: Queue) -> Stages:
     nomis = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis)))
     mapping = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
     locations = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
     return Stages(
-        store,
+        runs,
+        pages,
         NomisClient(nomis),
         MappingClient(mapping),
         LocationsClient(locations),

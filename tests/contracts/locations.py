@@ -17,7 +17,7 @@ from libs.domain.sync import Conflict, LocationMirror, MigrateResult, Side, Sync
 from libs.domain.writing import dps_create_fields
 from libs.settling.ports import HasChildren, KeyTaken, Locations, NotAccepted, RefusedByDps, Stale, Tombstoned
 from services.migration.ports import Locations as Migrates
-from services.migration.rules import history_of
+from services.migration.rules.page import history_of
 from tests.libs.domain.rows import nomis_cell
 
 N1, N2 = NomisLocationId(771204), NomisLocationId(771205)

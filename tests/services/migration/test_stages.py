@@ -15,10 +15,11 @@ from libs.domain.nomis import Amendment, NomisLocation, NomisLocationId
 from libs.messaging.message import Message
 from services.migration.errors import MigrationActive, MigrationNotFound
 from services.migration.records import MigrationFilter, Status
-from services.migration.rules import history_of
+from services.migration.rules.page import history_of
 from services.migration.settings import StageLimits
-from services.migration.stages import LIST, PAGE, Call, Stages
-from services.migration.store import Store
+from services.migration.stages.work import LIST, PAGE, Call, Stages
+from services.migration.store.pages import PageStore
+from services.migration.store.runs import RunStore
 from tests.conftest import MakeDatabase
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
@@ -58,12 +59,13 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.nomis, self.mappings, self.locations = FakeNomis(), FakeMappings(), FakeLocations()
-        self.store = Store(database)
+        self.runs, self.pages = RunStore(database), PageStore(database)
         self.time = datetime(2026, 7, 1, 8, 5, 30, tzinfo=UTC)
         self.queue: list[Call] = []
         self.dies_in = [0]
         self.stages = Stages(
-            self.store,
+            self.runs,
+            self.pages,
             Mortal(self.nomis, self.dies_in),
             Mortal(self.mappings, self.dies_in),
             Mortal(self.locations, self.dies_in),
@@ -108,7 +110,7 @@ class Office:
             self.time += timedelta(minutes=5)
             await self.stages.sweep()
             await self.work()
-            if await self.store.active_id() is None:
+            if await self.runs.active_id() is None:
                 return
         raise AssertionError(f"{migration_id} never ends")
 
@@ -133,7 +135,7 @@ async def test_every_location_is_copied_linked_and_counted(office: Office) -> No
     two_wings(office)
     started = await office.stages.start(MigrationFilter(), "BOSS")
     await office.work()
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert (run.status, run.records_listed, run.records_migrated) == (Status.COMPLETED, 14, 14)
     assert (run.records_skipped, run.records_failed, run.records_pending) == (0, 0, 0)
     assert run.when_ended is not None
@@ -150,7 +152,7 @@ async def test_parents_with_higher_ids_than_their_children_come_first_all_the_sa
     office.nomis.rows[child] = office.nomis.rows[child].model_copy(update={"parent_location_id": wing})
     started = await office.stages.start(MigrationFilter(), "BOSS")
     await office.work()
-    assert (await office.store.run(started.migration_id)).records_migrated == 2
+    assert (await office.runs.run(started.migration_id)).records_migrated == 2
     assert office.locations.locations[dps_id_for(child)].parent_id == dps_id_for(wing)
 
 
@@ -168,9 +170,9 @@ async def test_what_is_not_migrated_is_counted_with_its_reason(office: Office) -
     office.nomis.rows[twin] = office.nomis.rows[twin].model_copy(update={"location_code": "D"})
     started = await office.stages.start(MigrationFilter(), "BOSS")
     await office.work()
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert run.records_listed == run.records_migrated + run.records_skipped + run.records_failed == 6
-    reasons = {f.reason: (f.state.value, f.count) for f in await office.store.failures(run.migration_id, 5)}
+    reasons = {f.reason: (f.state.value, f.count) for f in await office.runs.failures(run.migration_id, 5)}
     assert reasons == {
         "mapped already": ("skipped", 1),
         "ignored agency ZZGHI": ("skipped", 1),
@@ -185,7 +187,7 @@ async def test_an_unlinked_dps_location_under_the_same_key_is_adopted(office: Of
     nomis_id = office.add("K")
     started = await office.stages.start(MigrationFilter(), "BOSS")
     await office.work()
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert (run.records_migrated, run.records_skipped) == (0, 1)
     assert office.mappings.by_nomis[nomis_id].dps_location_id == own.id
     assert office.locations.locations[own.id].comments == "ours"
@@ -197,7 +199,7 @@ async def test_a_run_of_chosen_prisons_leaves_the_others(office: Office) -> None
     started = await office.stages.start(MigrationFilter(prison_ids=("LEI",)), "BOSS")
     await office.work()
     assert {own.prison_id for own in office.locations.locations.values()} == {"LEI"}
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert (run.records_listed, run.records_migrated, run.records_skipped) == (2, 1, 1)
 
 
@@ -218,11 +220,11 @@ async def test_a_cancelled_run_stops_and_still_adds_up(office: Office) -> None:
     await office.deliver(office.queue.pop())
     await office.stages.cancel(started.migration_id)
     await office.work()
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert run.status is Status.CANCELLED
     assert (run.records_migrated, run.records_skipped, run.records_pending) == (2, 12, 0)
     await office.stages.cancel(started.migration_id)
-    assert (await office.store.run(started.migration_id)).status is Status.CANCELLED
+    assert (await office.runs.run(started.migration_id)).status is Status.CANCELLED
     with pytest.raises(MigrationNotFound, match="nope"):
         await office.stages.cancel("nope")
 
@@ -237,7 +239,7 @@ async def test_a_new_run_takes_up_where_a_cancelled_one_stopped(office: Office) 
     office.time += timedelta(seconds=1)
     second = await office.stages.start(MigrationFilter(), "BOSS")
     await office.work()
-    run = await office.store.run(second.migration_id)
+    run = await office.runs.run(second.migration_id)
     assert (run.records_migrated, run.records_skipped) == (12, 2)
     assert len(office.locations.locations) == 14
 
@@ -250,7 +252,7 @@ async def test_lost_and_repeated_messages_change_nothing(office: Office) -> None
     for page in range(4):
         await office.deliver(Call(type=PAGE, migration_id=started.migration_id, page=page))
     await office.deliver(Call(type=LIST, migration_id=started.migration_id))
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert (run.status, run.records_migrated) == (Status.COMPLETED, 14)
 
 
@@ -264,9 +266,9 @@ async def test_a_death_at_any_call_repeats_a_page_and_changes_nothing(office: Of
     except Died:
         office.queue.clear()
     office.dies_in[0] = 0
-    if await office.store.active_id() is not None:
+    if await office.runs.active_id() is not None:
         await office.finish(started.migration_id)
-    run = await office.store.run(started.migration_id)
+    run = await office.runs.run(started.migration_id)
     assert (run.status, run.records_listed, run.records_migrated) == (Status.COMPLETED, 14, 14)
     assert len(office.locations.locations) == len(office.mappings.by_nomis) == 14
 

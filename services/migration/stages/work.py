@@ -16,9 +16,10 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from services.migration.ports import Locations, Mappings, NomisEstate
 from services.migration.records import Item, MigrationContext, MigrationFilter, Status, Verdict
-from services.migration.rules import judged, link_of, plan
+from services.migration.rules.page import judged, link_of, plan
 from services.migration.settings import StageLimits
-from services.migration.store import Store
+from services.migration.store.pages import PageStore
+from services.migration.store.runs import RunStore
 
 LONDON = ZoneInfo("Europe/London")
 LIST = "MIGRATE_LIST"
@@ -39,7 +40,8 @@ class Stages:
 
     def __init__(
         self,
-        store: Store,
+        runs: RunStore,
+        pages: PageStore,
         nomis: NomisEstate,
         mappings: Mappings,
         locations: Locations,
@@ -48,7 +50,8 @@ class Stages:
         now: Callable[[], datetime],
         limits: StageLimits,
     ) -> None:
-        self._store = store
+        self._runs = runs
+        self._pages = pages
         self._nomis = nomis
         self._mappings = mappings
         self._locations = locations
@@ -62,26 +65,26 @@ class Stages:
         now = self._now()
         migration_id = now.astimezone(LONDON).replace(tzinfo=None).isoformat(timespec="seconds")
         filter_json = wish.model_dump_json(by_alias=True, exclude_defaults=True)
-        await self._store.start(now, migration_id, by, filter_json, wish.prison_ids, estimated)
+        await self._runs.start(now, migration_id, by, filter_json, wish.prison_ids, estimated)
         await self._wake([Call(type=LIST, migration_id=migration_id)])
         return MigrationContext(migration_id=migration_id, estimated_count=estimated, body=wish)
 
     async def cancel(self, migration_id: str) -> None:
         """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
-        if await self._store.request_cancel(migration_id):
-            await self._store.advance(migration_id, self._limits.page, self._now())
+        if await self._runs.request_cancel(migration_id):
+            await self._pages.advance(migration_id, self._limits.page, self._now())
 
     async def list_ids(self, message: Message) -> Outcome:
         """List every id of NOMIS, page by page, and open the first wave."""
         call = _call(message)
-        status, page, complete = await self._store.listing(call.migration_id)
+        status, page, complete = await self._pages.listing(call.migration_id)
         while status is Status.STARTED and not complete:
             rows, _ = await self._nomis.ids_page(page, self._limits.ids_page)
             if not rows:
-                await self._store.finish_listing(call.migration_id)
+                await self._pages.finish_listing(call.migration_id)
             else:
-                await self._store.add_listed(call.migration_id, page, rows)
-            status, page, complete = await self._store.listing(call.migration_id)
+                await self._pages.add_listed(call.migration_id, page, rows)
+            status, page, complete = await self._pages.listing(call.migration_id)
         await self._go_on(call.migration_id)
         return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": status.value})
 
@@ -90,7 +93,7 @@ class Stages:
         call = _call(message)
         facts = {"migrationId": call.migration_id, "page": str(call.page)}
         lease = timedelta(seconds=self._limits.lease_seconds)
-        items = await self._store.lease(call.migration_id, call.page, self._now(), lease)
+        items = await self._pages.lease(call.migration_id, call.page, self._now(), lease)
         if items is None:
             await self._go_on(call.migration_id)
             return Ignored("page is done, taken, or not wanted any more", facts)
@@ -98,22 +101,22 @@ class Stages:
             verdicts = await self._migrate(call.migration_id, items)
         except BaseException:
             # The next delivery need not wait for the lease to run out.
-            await self._store.release(call.migration_id, call.page)
+            await self._pages.release(call.migration_id, call.page)
             raise
-        await self._store.mark(call.migration_id, call.page, verdicts, self._now())
+        await self._pages.mark(call.migration_id, call.page, verdicts, self._now())
         await self._go_on(call.migration_id)
         return Done("locations-migration-page-migrated", facts | {"items": str(len(items))})
 
     async def sweep(self) -> None:
         """Wake again what a crash or a lost message let sleep."""
-        if (active := await self._store.active_id()) is None:
+        if (active := await self._runs.active_id()) is None:
             return
-        status, _, complete = await self._store.listing(active)
+        status, _, complete = await self._pages.listing(active)
         if status is Status.STARTED and not complete:
             await self._wake([Call(type=LIST, migration_id=active)])
             return
         await self._go_on(active)
-        waiting = await self._store.waiting_pages(active, self._now(), self._limits.swept_pages)
+        waiting = await self._pages.waiting_pages(active, self._now(), self._limits.swept_pages)
         await self._wake([Call(type=PAGE, migration_id=active, page=page) for page in waiting])
 
     async def _migrate(self, migration_id: str, items: Sequence[Item]) -> list[Verdict]:
@@ -122,7 +125,7 @@ class Stages:
         rows = {row.location_id: row for row in await self._nomis.details(ids)} if ids else {}
         parents = {row.parent_location_id for row in rows.values() if row.parent_location_id is not None}
         links = await self._mappings.for_nomis([*{*ids, *parents}])
-        sorted_page = plan(items, rows, links, await self._store.prisons(migration_id), migration_id)
+        sorted_page = plan(items, rows, links, await self._pages.prisons(migration_id), migration_id)
         outcomes = await self._locations.migrate(sorted_page.to_create) if sorted_page.to_create else []
         wanted: dict[NomisLocationId, LocationMapping] = {
             outcome.nomis_location_id: link for outcome in outcomes if (link := link_of(outcome, migration_id))
@@ -136,7 +139,7 @@ class Stages:
 
     async def _go_on(self, migration_id: str) -> None:
         """End the run, or open its next wave and wake whoever takes the pages."""
-        _, opened = await self._store.advance(migration_id, self._limits.page, self._now())
+        _, opened = await self._pages.advance(migration_id, self._limits.page, self._now())
         await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in opened])
 
 

@@ -61,6 +61,7 @@ CLIENTS = (
         "staff-ui", frozenset(), redirects=("http://127.0.0.1/sign-in/callback", "http://localhost/sign-in/callback")
     ),
     Client("operator", OPERATOR_ROLES),
+    Client("prometheus", frozenset({"METRICS"}), scopes=("read",)),
 )
 USERS = (
     User("LEI_STAFF", "Lee Staff", STAFF_ROLES, frozenset({"LEI"})),

@@ -10,18 +10,23 @@ from typing import Any
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, PositiveFloat, PositiveInt
 
+from libs.telemetry.loop_lag import watched_loop
+from libs.telemetry.metrics import CONTENT_TYPE, exposition, process_registry
 from libs.web import binding
 from libs.web.answering import encoder, respond, unless_known
 from libs.web.auth import AuthSettings, Caller, NotSignedIn, Verifier, verifier
 from libs.web.compression import compress
 from libs.web.events import Streams, StreamSettings
 from libs.web.health import Health
+from libs.web.metrics import UNKNOWN_ROUTE, HttpMetrics, Observe
 from libs.web.openapi import document
 from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, hmpps
-from libs.web.routing import OPEN, Events, Reply, Route
+from libs.web.routing import OPEN, Events, Needs, Reply, Route
 
+METRICS = Needs.role("ROLE_METRICS")
 BODY_BYTES_MAX = 10 * 1024 * 1024
 ROUTES = web.AppKey("routes", tuple[Route, ...])
 HEALTH = web.AppKey("health", Health)
@@ -48,12 +53,17 @@ def application(
     style: ProblemStyle = hmpps,
     body_bytes_max: int = BODY_BYTES_MAX,
     streams: StreamSettings = StreamSettings(),  # noqa: B008 - frozen
+    registry: CollectorRegistry | None = None,
 ) -> web.Application:
-    """Build the application; a handler whose signature is unclear fails here and not at its first request."""
-    edge = Edge(ProblemWriter(problems, style), Streams.open(streams))
+    """Build the application; a handler whose signature is unclear fails here and not at its first request.
+
+    `registry` has the numbers that `/metrics` shows; those of the doors and of the event loop are added here.
+    """
+    registry = registry or process_registry()
+    edge = Edge(ProblemWriter(problems, style), Streams.open(streams), HttpMetrics(registry))
     app = web.Application(middlewares=[edge.strangers], client_max_size=body_bytes_max)
     described = document(service, routes, edge.writer)
-    everything = (*routes, *_open_routes(service, health, info, described))
+    everything = (*routes, _scrape(registry), *_open_routes(service, health, info, described))
     for route in everything:
         handler = edge.handler(route)
         for path in (route.path, f"{route.path}/") if route.slash else (route.path,):
@@ -65,7 +75,8 @@ def application(
     async def with_verifier(_: web.Application) -> AsyncIterator[None]:
         async with verifier(auth) as opened:
             edge.verifier = opened
-            yield
+            async with watched_loop(registry):
+                yield
 
     app.cleanup_ctx.append(with_verifier)
     app.on_shutdown.append(edge.streams.close)
@@ -75,9 +86,11 @@ def application(
 class Edge:
     """Where every request comes in and every exception stops."""
 
-    def __init__(self, writer: ProblemWriter, streams: Streams) -> None:
+    def __init__(self, writer: ProblemWriter, streams: Streams, metrics: HttpMetrics) -> None:
         self.writer = writer
         self.streams = streams
+        self.metrics = metrics
+        self._observe_stranger = metrics.route(UNKNOWN_ROUTE)
         self.verifier: Verifier | None = None
 
     def handler(self, route: Route) -> AiohttpHandler:
@@ -86,6 +99,7 @@ class Edge:
         call = binding.bound(route.handler, signature)
         encode = encoder(signature.answer, omit_none=route.omit_none)
         needs, status, template, is_open = route.needs, route.status, route.path, route.needs.is_open
+        observe = self.metrics.route(template)
 
         async def answer(request: web.Request, caller: Caller | None) -> web.StreamResponse:
             if caller is not None:
@@ -98,7 +112,7 @@ class Edge:
             return response
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._guarded(request, template, answer, is_open=is_open)
+            return await self._guarded(request, template, answer, observe, is_open=is_open)
 
         return handle
 
@@ -115,18 +129,20 @@ class Edge:
                 raise MethodUnknown(f"{request.method} is not allowed here; {allowed} is", {"Allow": allowed})
             raise RouteUnknown(f"no resource at {request.path}")
 
-        return await self._guarded(request, "-", refuse, is_open=False)
+        return await self._guarded(request, "-", refuse, self._observe_stranger, is_open=False)
 
     async def _guarded(
         self,
         request: web.Request,
         template: str,
         answer: Callable[[web.Request, Caller | None], Awaitable[web.StreamResponse]],
+        observe: Observe,
         *,
         is_open: bool,
     ) -> web.StreamResponse:
         started = time.perf_counter()
         caller: Caller | None = None
+        self.metrics.active += 1
         try:
             if not is_open:
                 caller = await self._caller(request)
@@ -135,13 +151,17 @@ class Edge:
             response = web.Response(status=401, headers={"WWW-Authenticate": refused.challenge})
         except Exception as error:  # noqa: BLE001 - the web kit's edge: everything becomes a problem body
             response = self._problem(error, request, template)
+        finally:
+            self.metrics.active -= 1
+        took = time.perf_counter() - started
+        observe(request.method, response.status, took)
         if not is_open:
             log.info(
                 "request",
                 method=request.method,
                 route=template,
                 status=response.status,
-                ms=round((time.perf_counter() - started) * 1000, 2),
+                ms=round(took * 1000, 2),
                 client=caller and caller.client_id,
             )
         return response
@@ -157,6 +177,13 @@ class Edge:
         if self.writer.problem(type(error)) is None:
             log.error("request-failed", method=request.method, route=template, exc_info=error)
         return self.writer.response(error, request.path)
+
+
+def _scrape(registry: CollectorRegistry) -> Route:
+    async def metrics() -> web.StreamResponse:
+        return web.Response(body=exposition(registry), headers={"Content-Type": CONTENT_TYPE})
+
+    return Route("GET", "/metrics", metrics, METRICS)
 
 
 def _open_routes(

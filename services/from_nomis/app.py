@@ -14,6 +14,7 @@ from libs.messaging.endings import Handler
 from libs.messaging.redrives import Redrives
 from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
+from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
 from libs.worker.handling import guarded
@@ -30,6 +31,7 @@ QUEUE = "from-nomis-locations"
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
     """Wire it; the consumer works for as long as the application is open."""
+    registry = process_registry()
     async with AsyncExitStack() as stack:
         walker = await stack.enter_async_context(open_walker(settings))
         broker = await stack.enter_async_context(aws.connect(settings.aws))
@@ -47,6 +49,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
             health=Health({f"{QUEUE}-health": queue_check(line)}),
+            registry=registry,
         )
 
 

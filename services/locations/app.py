@@ -10,11 +10,13 @@ from aiohttp import web
 
 from libs.clients.prisoner_search import PrisonerSearchClient
 from libs.db import schema
+from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
 from libs.messaging.outbox import Outbox
 from libs.messaging.relay import Relay
 from libs.telemetry import logging
+from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
@@ -38,6 +40,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     """Wire it; the schema is brought up to date first, and the relay runs beside."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect(settings.database))
+        registry = process_registry()
+        watch_pool(registry, database)
         async with database.connection() as connection:
             await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.locations") / "schema")
@@ -52,6 +56,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             health=Health({"db": database_check(database)}),
             style=style,
             body_bytes_max=settings.body_bytes_max,
+            registry=registry,
         )
 
 

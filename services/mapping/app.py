@@ -7,8 +7,10 @@ from importlib.resources import files
 from aiohttp import web
 
 from libs.db import schema
+from libs.db.metrics import watch_pool
 from libs.db.pool import connect
 from libs.telemetry import logging
+from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from services.mapping.api import PROBLEMS, MappingApi, routes, style
@@ -20,6 +22,8 @@ from services.mapping.store import Store
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
     """Wire it; the schema is brought up to date first."""
     async with connect(settings.database) as database:
+        registry = process_registry()
+        watch_pool(registry, database)
         async with database.connection() as connection:
             await schema.apply(connection, files("services.mapping") / "schema")
         yield application(
@@ -29,6 +33,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             auth=settings.auth,
             health=Health({"db": database_check(database)}),
             style=style,
+            registry=registry,
         )
 
 

@@ -13,6 +13,7 @@ from libs.clients.locations import LocationsClient
 from libs.clients.mapping import MappingClient
 from libs.clients.nomis import NomisClient
 from libs.db import schema
+from libs.db.metrics import watch_pool
 from libs.db.pool import connect
 from libs.messaging import aws
 from libs.messaging.admin import AdminLimits
@@ -22,6 +23,7 @@ from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, Qu
 from libs.messaging.redrives import Redrives
 from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
+from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
@@ -43,6 +45,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     """Wire it; consumer and sweeper work for as long as the application is open."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect(settings.database))
+        registry = process_registry()
+        watch_pool(registry, database)
         async with database.connection() as connection:
             await schema.apply(connection, files("services.migration") / "schema")
         runs, pages = RunStore(database), PageStore(database)
@@ -69,6 +73,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
             health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),
+            registry=registry,
         )
 
 

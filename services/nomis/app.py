@@ -8,9 +8,11 @@ from importlib.resources import files
 from aiohttp import web
 
 from libs.db import schema
+from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
 from libs.telemetry import logging
+from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from services.nomis.api import PROBLEMS, LocationsApi, SideDoors, routes, style
@@ -37,6 +39,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
 
 
 def _application(settings: Settings, database: Database) -> web.Application:
+    registry = process_registry()
+    watch_pool(registry, database)
     writing = Writing(Session(database, settings.api_user, settings.lock_milliseconds))
     xtag = Xtag(database)
     api = LocationsApi(Reading(database), writing, settings)
@@ -48,6 +52,7 @@ def _application(settings: Settings, database: Database) -> web.Application:
         auth=settings.auth,
         health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(xtag)}),
         style=style,
+        registry=registry,
     )
 
 

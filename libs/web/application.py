@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler as AiohttpHandler
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, PositiveFloat, PositiveInt
 
-from libs.telemetry.loop_lag import watched_loop
+from libs.telemetry.loop_lag import loop_lag, watched_loop
 from libs.telemetry.metrics import CONTENT_TYPE, exposition, process_registry
 from libs.web import binding
 from libs.web.answering import encoder, respond, unless_known
@@ -60,6 +60,7 @@ def application(
     `registry` has the numbers that `/metrics` shows; those of the doors and of the event loop are added here.
     """
     registry = registry or process_registry()
+    lag = loop_lag(registry)
     edge = Edge(ProblemWriter(problems, style), Streams.open(streams), HttpMetrics(registry))
     app = web.Application(middlewares=[edge.strangers], client_max_size=body_bytes_max)
     described = document(service, routes, edge.writer)
@@ -75,7 +76,7 @@ def application(
     async def with_verifier(_: web.Application) -> AsyncIterator[None]:
         async with verifier(auth) as opened:
             edge.verifier = opened
-            async with watched_loop(registry):
+            async with watched_loop(lag.observe):
                 yield
 
     app.cleanup_ctx.append(with_verifier)

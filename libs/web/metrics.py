@@ -1,4 +1,4 @@
-"""What the doors count: requests and seconds by route template and status, under the name boards know (Micrometer's)."""
+"""What the doors count: requests and seconds by route template and status, named as Micrometer does."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once up containers purge check format test test-long lock venv
+.PHONY: help bench demo demo-once up containers purge check format test test-long lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -44,6 +44,9 @@ test: check ## Check, and every test that is not long
 
 test-long: $(SYNCED) ## The tests that need minutes
 	$(BIN)/pytest -m long --timeout 1800
+
+bench: $(SYNCED) ## How fast it is, beside the alternatives; ONLY=migration SEED=7 ROUNDS=3 choose
+	$(BIN)/python -m tests.benchmarks $(ONLY) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),3)
 
 lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

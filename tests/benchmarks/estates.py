@@ -1,0 +1,122 @@
+"""Estates to measure in: NOMIS generated once for a run, and copied as files for each contestant of each round.
+
+So every contestant starts from the same rows in a cluster of its own, with PostgreSQL as in production: fsync on.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from pydantic import SecretStr
+
+from infra.local.demo.desk import Desk, open_desk
+from infra.local.ports import free_port
+from infra.local.postgres import Postgres, PostgresPlan
+from infra.local.settings import EstateSettings
+from infra.local.supervisor import Estate
+from libs.db import schema
+from libs.db.pool import Connection, Database, DatabaseSettings, connect
+from services.nomis.estate.estate import Estate as NomisEstate
+from services.nomis.estate.load import load
+from services.nomis.estate.prisons import register
+
+PRESET = "national"
+SERVICE_SCHEMAS: Mapping[str, tuple[str, ...]] = {
+    "nomis": ("services.nomis",),
+    "locations": ("libs.messaging", "services.locations"),
+    "mapping": ("services.mapping",),
+}
+
+
+def prisons_with(rows: int | None, seed: int) -> list[str] | None:
+    """Choose prisons, in the order of the register, that have at least so many locations; None for all there are."""
+    if rows is None:
+        return None
+    found, chosen = 0, []
+    for prison in register():
+        chosen.append(prison.id)
+        found += len(NomisEstate(seed, PRESET, [prison.id]).rows(prison).locations)
+        if found >= rows:
+            break
+    return chosen
+
+
+async def prepare_nomis(place: Path, rows: int | None, seed: int) -> None:
+    """Make a cluster at `place` that holds NOMIS's database with at least so many locations (all when None)."""
+    postgres = Postgres(PostgresPlan(directory=place / "postgres", port=free_port()))
+    await postgres.start()
+    try:
+        dsn = await postgres.create_database("nomis")
+        async with database(dsn) as nomis, nomis.connection() as connection:
+            await schema.apply(connection, files("services.nomis") / "schema")
+            await load(connection, NomisEstate(seed, PRESET, prisons_with(rows, seed)))
+            await connection.execute("VACUUM (ANALYZE)")
+    finally:
+        await postgres.stop()
+
+
+async def copied(prepared: Path, place: Path) -> None:
+    """Copy a prepared cluster, owners and modes too."""
+    copy = await asyncio.create_subprocess_exec("cp", "-a", str(prepared / "postgres"), str(place / "postgres"))
+    if await copy.wait():
+        raise OSError(f"could not copy {prepared}")
+
+
+@contextlib.asynccontextmanager
+async def running_estate(place: Path, **settings: Any) -> AsyncIterator[tuple[Estate, Desk]]:
+    """Run the whole estate, every service a process, on the cluster at `place`; on free ports."""
+    estate = Estate(EstateSettings.on_free_ports(place, log_bytes_max=200_000_000, **settings))
+    try:
+        await estate.start()
+        async with open_desk(estate) as desk:
+            yield estate, desk
+    finally:
+        await estate.stop()
+
+
+@contextlib.asynccontextmanager
+async def bare_databases(place: Path, *names: str) -> AsyncIterator[tuple[Postgres, dict[str, str]]]:
+    """Run PostgreSQL alone, with these services' tables; give the server and the DSN of each database."""
+    postgres = Postgres(PostgresPlan(directory=place / "postgres", port=free_port()))
+    await postgres.start()
+    try:
+        dsns = {name: await postgres.create_database(name) for name in names}
+        for name, dsn in dsns.items():
+            async with database(dsn) as opened, opened.connection() as connection:
+                for package in SERVICE_SCHEMAS[name]:
+                    await schema.apply(connection, files(package) / "schema")
+        yield postgres, dsns
+    finally:
+        await postgres.stop()
+
+
+@contextlib.asynccontextmanager
+async def database(dsn: str, **more: Any) -> AsyncIterator[Database]:
+    """Open a database with limits that suit a bulk job."""
+    async with connect(DatabaseSettings(dsn=SecretStr(dsn), statement_seconds=600, **more)) as opened:
+        yield opened
+
+
+async def digest(connection: Connection, what: str) -> list[int | str]:
+    """Count the rows of a query and digest them, in whatever order they come."""
+    row = await connection.fetchrow(
+        f"SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text FROM ({what}) AS t"
+    )
+    assert row is not None
+    return [row[0], row[1]]
+
+
+async def digests(dsns: Mapping[str, str], contents: Mapping[str, tuple[str, str]]) -> dict[str, list[int | str]]:
+    """Digest several queries, each of them (database, SQL) under a name of its own."""
+    found = {}
+    for name, (where, what) in contents.items():
+        connection = await asyncpg.connect(dsns[where])
+        try:
+            found[name] = await digest(connection, what)
+        finally:
+            await connection.close()
+    return found

@@ -1,0 +1,170 @@
+"""How fast the estate is migrated, beside one script that copies tables, and beside one location a message.
+
+Each contestant starts from a copy of the same generated NOMIS. What it wrote is compared, row by row, with what the
+script wrote: location, history, sync state and link; the accounts must add up. Otherwise the run does not count.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from infra.local.demo.desk import Desk
+from infra.local.supervisor import Estate
+from tests.benchmarks import floor
+from tests.benchmarks.estates import bare_databases, copied, database, digests, prepare_nomis, running_estate
+from tests.benchmarks.measuring import Benchmark, Contestant, DoesNotCount, Figures, Goal, Options, Ratio, Round
+from tests.benchmarks.processes import Watch, watched
+
+# At least so many locations; None is the whole estate of the generator, 227 thousand with seed 7.
+SIZES: Mapping[str, int | None] = {"all": None, "some": 20_000, "few": 1_500}
+QUICK_SIZES: Mapping[str, int | None] = {"all": 6_000, "some": 3_000, "few": 1_000}
+RATE = "locations/s"
+LOOK_SECONDS = 0.5
+PATIENCE_SECONDS = 600.0
+OURS = ("nomis", "mapping", "locations", "migration", "to_nomis", "from_nomis")
+CONTENTS = {
+    "location": ("locations", "SELECT * FROM location"),
+    "sync state": ("locations", "SELECT * FROM sync_state"),
+    "history": (
+        "locations",
+        "SELECT location_id, attribute_name, old_value, new_value, amended_by, amended_date FROM location_history",
+    ),
+    "mapping": ("mapping", "SELECT dps_location_id, nomis_location_id, mapping_type FROM location_mapping"),
+}
+
+
+async def prepare(directory: Path, options: Options) -> None:
+    """Generate each size once, and let the script say what must come out of it."""
+    for size, rows in (QUICK_SIZES if options.quick else SIZES).items():
+        await prepare_nomis(directory / size, rows, options.seed)
+        (directory / "first").mkdir()
+        _, written = await scripted(directory / size, directory / "first")
+        shutil.rmtree(directory / "first")
+        (directory / f"{size}.json").write_bytes(orjson.dumps(written))
+
+
+async def scripted(prepared: Path, place: Path) -> tuple[Figures, dict[str, Any]]:
+    """Run the script on a copy; return its figures and what it wrote."""
+    await copied(prepared, place)
+    async with AsyncExitStack() as stack:
+        postgres, dsns = await stack.enter_async_context(bare_databases(place, "nomis", "locations", "mapping"))
+        opened = [await stack.enter_async_context(database(dsn)) for dsn in dsns.values()]
+        async with watched({"postgres": postgres.pid}) as watch:
+            done = await floor.migrate(*opened)
+        written = await digests(dsns, CONTENTS) | {"left out": done.left_out}
+    return {
+        "locations": done.locations,
+        RATE: done.locations / done.seconds,
+        "seconds": done.seconds,
+        "share of reading": done.read_seconds / done.seconds,
+        "share of translating": done.translate_seconds / done.seconds,
+        "share of loading": done.load_seconds / done.seconds,
+        "postgres CPU µs/location": watch.cpu["postgres"] / done.locations * 1e6,
+    }, written
+
+
+def script(size: str) -> Contestant:
+    """Make the contestant that copies tables."""
+
+    async def run(this: Round) -> Figures:
+        figures, written = await scripted(this.directory.parent / size, this.directory)
+        check(this, size, written)
+        return figures
+
+    return run
+
+
+def services(size: str, **environment: str) -> Contestant:
+    """Make the contestant that runs the whole estate, every service a process."""
+
+    async def run(this: Round) -> Figures:
+        await copied(this.directory.parent / size, this.directory)
+        async with running_estate(this.directory, service_env={"migration": environment}) as (estate, desk):
+            async with watched(pids(estate)) as watch:
+                run = await migrated(desk)
+            dsns = {name: each["dsn"] for name, each in estate.endpoints["databases"].items()}
+            written = await digests(dsns, CONTENTS)
+        check(this, size, written | {"left out": run["recordsSkipped"] + run["recordsFailed"]})
+        return figures_of(run, watch)
+
+    return run
+
+
+async def migrated(desk: Desk) -> dict[str, Any]:
+    """Start a run as an operator does, and look now and then until it is over."""
+    started = (await desk.operator.request("POST", "/migrate/locations", json={}, ok=(202,))).json()
+    path = f"/migrate/locations/history/{started['migrationId']}"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            run: dict[str, Any] = (await desk.operator.request("GET", path)).json()
+            if run["status"] == "COMPLETED":
+                run["reasons"] = (await desk.operator.request("GET", f"{path}/failures")).json()
+                return run
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def pids(estate: Estate) -> dict[str, int]:
+    """Return who is watched."""
+    found = estate.endpoints
+    ours = {name: found["services"][name]["pid"] for name in OURS}
+    return ours | {"postgres": found["postgres"]["pid"], "broker": found["broker"]["pid"]}
+
+
+def figures_of(run: Mapping[str, Any], watch: Watch) -> Figures:
+    """Return rates by the service's own clock, CPU for each location, and memory."""
+    times = (datetime.fromisoformat(run[name]) for name in ("whenStarted", "whenEnded"))
+    began, ended = times
+    seconds, migrated_count = (ended - began).total_seconds(), run["recordsMigrated"]
+    cpu = {f"{name} CPU µs/location": spent / migrated_count * 1e6 for name, spent in watch.cpu.items()}
+    return {
+        "locations": migrated_count,
+        RATE: migrated_count / seconds,
+        "seconds": seconds,
+        "all CPU µs/location": sum(cpu.values()),
+        **cpu,
+        **{f"{name} MB": watch.most(name) for name in OURS},
+        "largest MB": max(watch.most(name) for name in OURS),
+        "growth MB": max(watch.growth(name) for name in OURS),
+    }
+
+
+def check(this: Round, size: str, found: Mapping[str, Any]) -> None:
+    """Raise DoesNotCount unless everything written is what was expected."""
+    expected = orjson.loads((this.directory.parent / f"{size}.json").read_bytes())
+    if wrong := [f"{name}: {found[name]}, not {expected[name]}" for name in expected if expected[name] != found[name]]:
+        raise DoesNotCount("; ".join(wrong))
+
+
+BENCHMARK = Benchmark(
+    title="Migration",
+    setting=(
+        "the whole estate as processes on one machine, broker (ministack) included, PostgreSQL with fsync; "
+        "authentication, rules, history, accounts and logs on; contents compared row by row after each run"
+    ),
+    contestants={
+        "script": script("all"),
+        "services": services("all"),
+        "services, 20,000": services("some"),
+        "one location a message": services("few", STAGES='{"page": 1}'),
+    },
+    ratios=(
+        Ratio("services ÷ script", ("services", RATE), ("script", RATE)),
+        Ratio("services ÷ services, 20,000", ("services", RATE), ("services, 20,000", RATE)),
+        Ratio("services ÷ one location a message", ("services", RATE), ("one location a message", RATE)),
+    ),
+    goals=(
+        Goal("", "services ÷ script", "at least", 0.5),
+        Goal("", "services ÷ services, 20,000", "at least", 0.9),
+        Goal("", "services ÷ one location a message", "at least", 20),
+        Goal("services", "largest MB", "at most", 150),
+        Goal("services", "growth MB", "at most", 40),
+        Goal("services", "seconds", "at most", 35, absolute=True),
+    ),
+    prepare=prepare,
+)

@@ -116,6 +116,15 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
     await running.stop()
 
 
+@pytest.fixture(scope="session")
+async def fauxqs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrokerAddress]:
+    """One fauxqs for the session: a second opinion on what SQS and SNS do, and long polls that answer at once."""
+    running = Broker(BrokerPlan(tmp_path_factory.mktemp("fauxqs"), free_port(), kind="fauxqs"))
+    await running.start()
+    yield BrokerAddress(running.endpoint, running.plan.region, ACCESS_KEY, SECRET_KEY)
+    await running.stop()
+
+
 def clock() -> datetime:
     """The wall clock: tokens are checked against it by the real verifier."""
     return datetime.now(UTC)  # noqa: TID251 - a composition root of the tests

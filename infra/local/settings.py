@@ -7,6 +7,8 @@ from typing import Any, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.local.broker import BrokerKind
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,6 +23,7 @@ class EstateSettings(BaseSettings):
     postgres_fsync: bool = Field(
         True, description="false is faster and still survives killed processes, not a power cut"
     )
+    broker: BrokerKind = Field("ministack", description="which broker to start; fauxqs needs Node, and is faster")
     broker_endpoint: str | None = Field(None, description="an SQS/SNS endpoint to use instead of starting a broker")
     aws_region: str = Field("eu-west-2", description="region of queues and topics")
     log_level: str = Field("INFO", description="how much the services say")

@@ -8,8 +8,9 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from libs.messaging.queue import FIFO
 from libs.messaging.sns import SnsTopic
-from libs.messaging.sqs import DEAD_LETTER, SqsQueue
+from libs.messaging.sqs import DEAD_LETTER, SqsQueue, dead_letter_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_sns import SNSClient
@@ -47,7 +48,7 @@ class Aws:
 
     def queue(self, name: str) -> SqsQueue:
         """Give the queue of this id."""
-        dead = name if name.endswith(DEAD_LETTER) else name + DEAD_LETTER
+        dead = name if name.removesuffix(FIFO).endswith(DEAD_LETTER) else dead_letter_of(name)
         return SqsQueue(self.polling, self.control, name, self.real_name(name), self.real_name(dead))
 
     def topic(self, name: str) -> SnsTopic:

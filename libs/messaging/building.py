@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from libs.messaging.aws import Aws
 from libs.messaging.faults import translated
-from libs.messaging.queue import QueueGone
+from libs.messaging.queue import QueueGone, is_fifo
 from libs.messaging.sns import GENERATION
-from libs.messaging.sqs import DEAD_LETTER
+from libs.messaging.sqs import dead_letter_of
 from libs.messaging.topology import QueuePlan, SubscriptionPlan, Topology
 
 Generation = Callable[[], str]
@@ -47,15 +47,17 @@ async def _create_topic(aws: Aws, name: str) -> bool:
             await aws.sns.get_topic_attributes(TopicArn=aws.topic_arn(name))
     except QueueGone:
         with translated(name):
-            await aws.sns.create_topic(Name=aws.real_name(name))
+            attributes = {"FifoTopic": "true"} if is_fifo(name) else {}
+            await aws.sns.create_topic(Name=aws.real_name(name), Attributes=attributes)
         return True
     return False
 
 
 async def _create_queue(topology: Topology, aws: Aws, name: str, plan: QueuePlan) -> None:
-    dead = name + DEAD_LETTER
-    await _ensure_queue(aws, dead, {"MessageRetentionPeriod": str(plan.dead_letter.retention_seconds)})
-    wanted = {
+    dead = dead_letter_of(name)
+    retention = {"MessageRetentionPeriod": str(plan.dead_letter.retention_seconds)}
+    await _ensure_queue(aws, dead, fifo_queue(name) | retention)
+    wanted = fifo_queue(name) | {
         "VisibilityTimeout": str(plan.visibility_seconds),
         "MessageRetentionPeriod": str(plan.retention_seconds),
         "RedrivePolicy": json.dumps(
@@ -88,6 +90,11 @@ async def _subscribe(aws: Aws, queue: str, plan: SubscriptionPlan) -> None:
         attributes["FilterPolicy"] = json.dumps(dict(plan.filter))
     with translated(plan.topic):
         await aws.sns.subscribe(TopicArn=aws.topic_arn(plan.topic), Protocol="sqs", Endpoint=arn, Attributes=attributes)
+
+
+def fifo_queue(name: str) -> dict[str, str]:
+    """Return what makes a queue a FIFO one; a standard one has no such attribute, not even as false."""
+    return {"FifoQueue": "true"} if is_fifo(name) else {}
 
 
 def access_policy(queue: str, topics: list[str]) -> dict[str, Any]:

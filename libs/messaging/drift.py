@@ -9,7 +9,7 @@ from libs.messaging.aws import Aws
 from libs.messaging.building import queue_arn, queue_url, subscription_arn
 from libs.messaging.faults import translated
 from libs.messaging.queue import BrokerUnavailable, QueueGone
-from libs.messaging.sqs import DEAD_LETTER
+from libs.messaging.sqs import dead_letter_of
 from libs.messaging.topology import QueuePlan, SubscriptionPlan, Topology
 
 MISSING = "missing"
@@ -53,7 +53,7 @@ async def _verify_topic(aws: Aws, name: str) -> list[Drift]:
 
 
 async def _verify_queue(aws: Aws, name: str, plan: QueuePlan) -> list[Drift]:
-    dead = name + DEAD_LETTER
+    dead = dead_letter_of(name)
     try:
         source, letters = await _attributes(aws, name), await _attributes(aws, dead)
     except QueueGone as gone:

@@ -11,9 +11,9 @@ from random import Random
 from typing import Any, Protocol
 from uuid import UUID
 
+from libs.messaging.checking import deduplication_id, fault_of
 from libs.messaging.filtering import matches
 from libs.messaging.queue import (
-    ATTRIBUTES_MAX,
     BATCH_MAX,
     MESSAGE_BYTES_MAX,
     PUBLISH_BYTES_MAX,
@@ -24,13 +24,14 @@ from libs.messaging.queue import (
     PurgeInProgress,
     QueueGone,
     Refusal,
-    size_of,
+    is_fifo,
 )
-from libs.messaging.sqs import DEAD_LETTER
+from libs.messaging.sqs import dead_letter_of
 from libs.messaging.topology import SubscriptionPlan, Topology
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PURGE_SECONDS = 60
+DEDUPLICATION_SECONDS = 300
 
 
 class Faults(Protocol):
@@ -105,6 +106,7 @@ class Stored:
     sent_at: float
     visible_at: float
     receives: int = 0
+    sequence: int = 0
 
     @property
     def receipt(self) -> str:
@@ -124,7 +126,7 @@ class MemoryBroker:
         self._ids = count(1)
         self._queues: dict[str, MemoryQueue] = {}
         for name, plan in topology.queues.items():
-            dead = MemoryQueue(self, name + DEAD_LETTER, None, None)
+            dead = MemoryQueue(self, dead_letter_of(name), None, None)
             self._queues |= {dead.name: dead, name: MemoryQueue(self, name, dead, plan.max_receive_count)}
         self._topics = {name: MemoryTopic(self, name) for name in topology.topics}
         for name, plan in topology.queues.items():
@@ -178,6 +180,10 @@ class MemoryQueue:
         self._max_receives = max_receives
         self._messages: dict[str, Stored] = {}
         self._purged_at: float | None = None
+        self._fifo = is_fifo(name)
+        self._sequences = count(1)
+        # When a FIFO queue last took something under a deduplication id.
+        self._taken_at: dict[str, float] = {}
         self.changed = asyncio.Event()
 
     @property
@@ -214,7 +220,7 @@ class MemoryQueue:
     async def send_dead(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
         """See `Queue`."""
         if self._dead is None:
-            raise QueueGone(self._name + DEAD_LETTER)
+            raise QueueGone(dead_letter_of(self._name))
         return await self._each("send dead", parcels, self._dead.put)
 
     async def depth(self) -> Depth:
@@ -241,31 +247,47 @@ class MemoryQueue:
 
     def put(self, parcel: Parcel) -> Refusal | None:
         """Store a message, as a call or a subscription does."""
-        if not parcel.body or len(parcel.attributes) > ATTRIBUTES_MAX or not all(parcel.attributes.values()):
-            return Refusal("InvalidParameterValue", ours=True)
-        if size_of(parcel.body, parcel.attributes) > MESSAGE_BYTES_MAX:
-            return Refusal("InvalidParameterValue", ours=True)
+        if fault := fault_of(parcel, MESSAGE_BYTES_MAX, fifo=self._fifo):
+            return fault
         now = self._broker.now()
+        if self._fifo and self._repeated(deduplication_id(parcel), now):
+            return None
         self._store(Stored(self._broker.new_id(), parcel, now, now + parcel.delay_seconds))
         return None
 
+    def _repeated(self, deduplication: str, now: float) -> bool:
+        """Tell whether a FIFO queue was sent this before; the later one is answered with success and dropped."""
+        known = self._taken_at.get(deduplication)
+        if known is not None and now - known < DEDUPLICATION_SECONDS:
+            return True
+        self._taken_at[deduplication] = now
+        return False
+
     def _store(self, stored: Stored) -> None:
+        stored.sequence = next(self._sequences)
         self._messages[stored.message_id] = stored
         self.changed.set()
 
     def _take(self, count: int, visibility_seconds: int) -> list[Delivery]:
         now = self._broker.now()
         taken: list[Delivery] = []
+        blocked = self._groups_in_flight(now)
         for stored in list(self._messages.values()):
-            if stored.visible_at > now or len(taken) == count:
+            if stored.visible_at > now or len(taken) == count or stored.parcel.group in blocked:
                 continue
             if self._max_receives is not None and stored.receives >= self._max_receives:
                 self._bury(stored, now)
                 continue
             stored.receives += 1
             stored.visible_at = now + visibility_seconds
-            taken.append(_delivery(stored))
+            taken.append(_delivery(stored, self._name))
         return taken
+
+    def _groups_in_flight(self, now: float) -> frozenset[str | None]:
+        """Return the groups of which a FIFO queue gives out nothing more for now."""
+        if not self._fifo:
+            return frozenset()
+        return frozenset(each.parcel.group for each in self._messages.values() if each.visible_at > now)
 
     def _bury(self, stored: Stored, now: float) -> None:
         del self._messages[stored.message_id]
@@ -273,10 +295,15 @@ class MemoryQueue:
         self._dead._store(Stored(stored.message_id, stored.parcel, stored.sent_at, now, stored.receives))  # noqa: SLF001 - its twin
 
     def _delete(self, receipt: str) -> Refusal | None:
-        stored = self._messages.get(receipt.partition(":")[0])
+        message_id, colon, _ = receipt.partition(":")
+        if not colon:
+            return Refusal("ReceiptHandleIsInvalid", ours=True)
+        stored = self._messages.get(message_id)
         # A receipt of an earlier receive is answered with success and deletes nothing, as AWS may.
         if stored is not None and stored.receipt == receipt and not self._broker.faults.twice():
             del self._messages[stored.message_id]
+            # Its group may go on.
+            self.changed.set()
         return None
 
     def _hide(self, entry: tuple[str, int]) -> Refusal | None:
@@ -333,8 +360,6 @@ class MemoryTopic:
         """See `Topic`."""
         assert 1 <= len(parcels) <= BATCH_MAX, "the broker refuses other batches"
         self._broker.call("publish")
-        if sum(size_of(parcel.body, parcel.attributes) for parcel in parcels) > PUBLISH_BYTES_MAX:
-            return [Refusal("InvalidParameter", ours=True)] * len(parcels)
         refused = Refusal("InternalError", ours=False)
         outcomes = [refused if self._broker.faults.refused("publish") else self._fan_out(each) for each in parcels]
         self._broker.answer("publish")
@@ -346,8 +371,8 @@ class MemoryTopic:
         return self.made
 
     def _fan_out(self, parcel: Parcel) -> Refusal | None:
-        if not parcel.body or not all(parcel.attributes.values()):
-            return Refusal("InvalidParameter", ours=True)
+        if fault := fault_of(parcel, PUBLISH_BYTES_MAX, fifo=is_fifo(self._name)):
+            return fault
         self.published.append(parcel)
         message_id = self._broker.new_id()
         for plan, queue in self._subscriptions:
@@ -367,10 +392,10 @@ class MemoryTopic:
         if parcel.attributes:
             given: Mapping[str, str] = parcel.attributes
             envelope["MessageAttributes"] = {name: {"Type": "String", "Value": value} for name, value in given.items()}
-        return Parcel(json.dumps(envelope), group=parcel.group)
+        return Parcel(json.dumps(envelope), group=parcel.group, deduplication=deduplication_id(parcel))
 
 
-def _delivery(stored: Stored) -> Delivery:
+def _delivery(stored: Stored, queue: str) -> Delivery:
     return Delivery(
         receipt=stored.receipt,
         message_id=stored.message_id,
@@ -379,4 +404,5 @@ def _delivery(stored: Stored) -> Delivery:
         receive_count=stored.receives,
         sent_at=EPOCH + timedelta(seconds=stored.sent_at),
         group=stored.parcel.group,
+        sequence=str(stored.sequence) if is_fifo(queue) else None,
     )

@@ -11,6 +11,9 @@ BATCH_MAX = 10
 PUBLISH_BYTES_MAX = 262_144
 MESSAGE_BYTES_MAX = 1_048_576
 ATTRIBUTES_MAX = 10
+GROUP_CHARACTERS_MAX = 128
+# As AWS has it, a FIFO queue or topic is one whose name ends so.
+FIFO = ".fifo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +27,22 @@ class Delivery:
     receive_count: int
     sent_at: datetime
     group: str | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Something to send; `delay_seconds` up to 900, standard queues only."""
+    """Something to send; `delay_seconds` up to 900, standard queues only.
+
+    `group` keeps order on FIFO queues (required there) and spreads load fairly on standard ones; `deduplication` is
+    what a FIFO queue knows a repetition by for five minutes (none: our `eventId`, else the body's digest).
+    """
 
     body: str = field(repr=False)
     attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
     group: str | None = None
     delay_seconds: int = 0
+    deduplication: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,11 @@ class Depth:
     visible: int
     in_flight: int
     delayed: int
+
+
+def is_fifo(name: str) -> bool:
+    """Tell a FIFO queue or topic by its id."""
+    return name.endswith(FIFO)
 
 
 def size_of(body: str, attributes: Mapping[str, str]) -> int:
@@ -72,7 +86,7 @@ class PurgeInProgress(Exception):
 
 
 class Queue(Protocol):
-    """A standard queue: at least once, no order promised.
+    """A standard queue (at least once, no order promised), or a FIFO one (order within a group).
 
     Batch calls take at most ten entries and answer for each, in order: None where it went well. HTTP success says
     nothing about entries. Every call may raise QueueGone or BrokerUnavailable.
@@ -111,7 +125,7 @@ class Queue(Protocol):
 
 
 class Topic(Protocol):
-    """A standard topic: every subscription whose filter matches gets a copy, at least once."""
+    """A topic: every subscription whose filter matches gets a copy, at least once."""
 
     @property
     def name(self) -> str:

@@ -1,11 +1,12 @@
 """The `Topic` port over SNS."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from libs.messaging.checking import deduplication_id
 from libs.messaging.faults import translated
-from libs.messaging.queue import Parcel, Refusal
-from libs.messaging.sqs import refusals, wire_attributes
+from libs.messaging.queue import PUBLISH_BYTES_MAX, Parcel, Refusal, is_fifo
+from libs.messaging.sqs import in_calls, wire_attributes
 
 if TYPE_CHECKING:
     from types_aiobotocore_sns import SNSClient
@@ -29,10 +30,14 @@ class SnsTopic:
 
     async def publish(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
         """See `Topic`."""
-        entries: list[Any] = [_entry(place, parcel) for place, parcel in enumerate(parcels)]
-        with translated(self._name):
-            answer = await self._client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=entries)
-        return refusals(len(parcels), answer)
+        fifo = is_fifo(self._name)
+
+        async def call(places: Sequence[int]) -> Mapping[str, Any]:
+            entries: list[Any] = [_entry(place, parcels[place], fifo=fifo) for place in places]
+            with translated(self._name):
+                return await self._client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=entries)
+
+        return await in_calls(parcels, call, bytes_max=PUBLISH_BYTES_MAX, fifo=fifo)
 
     async def generation(self) -> str | None:
         """See `Topic`."""
@@ -41,12 +46,14 @@ class SnsTopic:
         return next((tag["Value"] for tag in answer.get("Tags", []) if tag["Key"] == GENERATION), None)
 
 
-def _entry(place: int, parcel: Parcel) -> dict[str, Any]:
+def _entry(place: int, parcel: Parcel, *, fifo: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "Id": str(place),
         "Message": parcel.body,
         "MessageAttributes": wire_attributes(parcel.attributes),
     }
+    if fifo:
+        entry["MessageDeduplicationId"] = deduplication_id(parcel)
     if parcel.group:
         entry["MessageGroupId"] = parcel.group
     return entry

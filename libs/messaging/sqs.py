@@ -1,17 +1,31 @@
 """The `Queue` port over SQS: two clients, so that long polls never hold up deletes and heartbeats."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from libs.messaging.batching import packed
+from libs.messaging.checking import deduplication_id, fault_of
 from libs.messaging.faults import translated
-from libs.messaging.queue import Delivery, Depth, Parcel, Refusal
+from libs.messaging.queue import FIFO, MESSAGE_BYTES_MAX, Delivery, Depth, Parcel, Refusal, is_fifo, size_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
+    from types_aiobotocore_sqs.literals import MessageSystemAttributeNameType
 
 DEAD_LETTER = "-dlq"
+ASKED: "tuple[MessageSystemAttributeNameType, ...]" = (
+    "ApproximateReceiveCount",
+    "SentTimestamp",
+    "MessageGroupId",
+    "SequenceNumber",
+)
+
+
+def dead_letter_of(name: str) -> str:
+    """Name the dead-letter queue of a queue; that of a FIFO queue is one too."""
+    return name.removesuffix(FIFO) + DEAD_LETTER + FIFO if is_fifo(name) else name + DEAD_LETTER
 
 
 class SqsQueue:
@@ -40,7 +54,7 @@ class SqsQueue:
                 WaitTimeSeconds=int(wait_seconds),
                 VisibilityTimeout=visibility_seconds,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
+                MessageSystemAttributeNames=list(ASKED),
             )
         return [_delivery(message) for message in answer.get("Messages", [])]
 
@@ -96,11 +110,14 @@ class SqsQueue:
             await self._control.purge_queue(QueueUrl=url)
 
     async def _send(self, real_name: str, parcels: Sequence[Parcel]) -> list[Refusal | None]:
-        url = await self._url(real_name)
-        entries: list[Any] = [_entry(place, parcel) for place, parcel in enumerate(parcels)]
-        with translated(self._name):
-            answer = await self._control.send_message_batch(QueueUrl=url, Entries=entries)
-        return refusals(len(parcels), answer)
+        url, fifo = await self._url(real_name), is_fifo(self._name)
+
+        async def call(places: Sequence[int]) -> Mapping[str, Any]:
+            entries: list[Any] = [_entry(place, parcels[place], fifo=fifo) for place in places]
+            with translated(self._name):
+                return await self._control.send_message_batch(QueueUrl=url, Entries=entries)
+
+        return await in_calls(parcels, call, bytes_max=MESSAGE_BYTES_MAX, fifo=fifo)
 
     async def _attributes(self) -> Mapping[str, str]:
         url = await self._url(self._real_name)
@@ -130,8 +147,28 @@ def refusals(count: int, answer: Mapping[str, Any]) -> list[Refusal | None]:
     return outcomes
 
 
-def _entry(place: int, parcel: Parcel) -> dict[str, Any]:
+async def in_calls(
+    parcels: Sequence[Parcel],
+    call: Callable[[Sequence[int]], Awaitable[Mapping[str, Any]]],
+    *,
+    bytes_max: int,
+    fifo: bool,
+) -> list[Refusal | None]:
+    """Send what a broker could take, in calls that it could take, by places; the rest is refused here."""
+    outcomes = [fault_of(parcel, bytes_max, fifo=fifo) for parcel in parcels]
+    good = [place for place, fault in enumerate(outcomes) if fault is None]
+    sizes = [size_of(parcel.body, parcel.attributes) for parcel in parcels]
+    for batch in packed(good, size=sizes.__getitem__, size_max=bytes_max):
+        answered = refusals(len(parcels), await call(batch))
+        for place in batch:
+            outcomes[place] = answered[place]
+    return outcomes
+
+
+def _entry(place: int, parcel: Parcel, *, fifo: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"Id": str(place), "MessageBody": parcel.body}
+    if fifo:
+        entry["MessageDeduplicationId"] = deduplication_id(parcel)
     if parcel.attributes:
         entry["MessageAttributes"] = wire_attributes(parcel.attributes)
     if parcel.group:
@@ -155,4 +192,5 @@ def _delivery(message: Mapping[str, Any]) -> Delivery:
         receive_count=int(system.get("ApproximateReceiveCount", "1")),
         sent_at=datetime.fromtimestamp(int(system.get("SentTimestamp", "0")) / 1000, UTC),
         group=system.get("MessageGroupId"),
+        sequence=system.get("SequenceNumber"),
     )

@@ -7,6 +7,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from libs.messaging.queue import is_fifo
+
 # A released message was received too, so the count must leave room for that beside the planned tries.
 SPARE_RECEIVES = 2
 
@@ -20,7 +22,7 @@ class _Part(BaseModel):
 
 
 class TopicPlan(_Part):
-    """A standard topic."""
+    """A topic: standard, or FIFO when its id ends in `.fifo`."""
 
 
 class SubscriptionPlan(_Part):
@@ -38,7 +40,7 @@ class DeadLetterPlan(_Part):
 
 
 class QueuePlan(_Part):
-    """A standard queue, its dead-letter queue (`<id>-dlq`), its retries and what it is subscribed to."""
+    """A queue (FIFO when its id ends in `.fifo`) with its dead-letter queue, its retries and its subscriptions."""
 
     visibility_seconds: PositiveInt = Field(le=43_200)
     retention_seconds: PositiveInt = Field(ge=60, le=1_209_600)
@@ -68,6 +70,8 @@ class Topology(_Part):
             for subscription in queue.subscriptions:
                 if subscription.topic not in self.topics:
                     raise ValueError(f"queues.{name}: unknown topic {subscription.topic}")
+                if is_fifo(name) and not is_fifo(subscription.topic):
+                    raise ValueError(f"queues.{name}: a FIFO queue takes from a FIFO topic, not {subscription.topic}")
         return self
 
     @classmethod

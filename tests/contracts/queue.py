@@ -9,13 +9,21 @@ from typing import Protocol
 import pytest
 
 from libs.messaging.envelope import opened
-from libs.messaging.queue import Delivery, Parcel, Queue, QueueGone, Topic
+from libs.messaging.queue import (
+    MESSAGE_BYTES_MAX,
+    PUBLISH_BYTES_MAX,
+    Delivery,
+    Parcel,
+    Queue,
+    QueueGone,
+    Topic,
+)
 from libs.messaging.topology import Topology
 
 TOPOLOGY = Topology.model_validate_json(
     json.dumps(
         {
-            "topics": {"events": {}},
+            "topics": {"events": {}, "ordered-events.fifo": {}},
             "queues": {
                 name: {
                     "visibilitySeconds": 30,
@@ -23,16 +31,18 @@ TOPOLOGY = Topology.model_validate_json(
                     "backoffSeconds": [1],
                     "maxReceiveCount": 3,
                     "deadLetter": {"retentionSeconds": 7200},
-                    "subscriptions": [{"topic": "events", "raw": raw, "filter": rules}],
+                    "subscriptions": [{"topic": topic, "raw": raw, "filter": rules}],
                 }
-                for name, raw, rules in (
-                    ("work", False, {"eventType": ["made", "gone"]}),
+                for name, topic, raw, rules in (
+                    ("work", "events", False, {"eventType": ["made", "gone"]}),
                     (
                         "strict",
+                        "events",
                         False,
                         {"eventType": ["made"], "source": [{"anything-but": ["NOMIS"]}, {"exists": False}]},
                     ),
-                    ("raw", True, {"eventType": [{"prefix": "ma"}]}),
+                    ("raw", "events", True, {"eventType": [{"prefix": "ma"}]}),
+                    ("ordered.fifo", "ordered-events.fifo", False, {}),
                 )
             },
         }
@@ -197,6 +207,79 @@ class QueueContract:
         first = await messaging.topic("events").generation()
         assert first is not None
         assert await messaging.topic("events").generation() == first
+
+    async def test_what_no_broker_should_take_is_refused_and_the_rest_of_the_batch_goes_out(self, queue: Queue) -> None:
+        wrong = [
+            Parcel(""),
+            Parcel("two\x01"),
+            Parcel("three", {"a": ""}),
+            Parcel("four", {f"a{n}": "x" for n in range(11)}),
+            Parcel("x" * (MESSAGE_BYTES_MAX + 1)),
+        ]
+        outcomes = await queue.send([*wrong, Parcel("good")])
+        assert [bool(refusal and refusal.ours) for refusal in outcomes] == [True] * len(wrong) + [False]
+        assert (await only(queue)).body == "good"
+
+    async def test_a_batch_larger_than_a_call_goes_out_in_several(self, queue: Queue) -> None:
+        assert await queue.send([Parcel("x" * 600_000), Parcel("y" * 600_000)]) == [None, None]
+        assert len(await received(queue, 2)) == 2
+
+    async def test_an_event_larger_than_a_topic_takes_is_refused(self, messaging: Broker) -> None:
+        parcels = [Parcel("x" * (PUBLISH_BYTES_MAX + 1), {"eventType": "made"}), Parcel("{}", {"eventType": "made"})]
+        first, second = await messaging.topic("events").publish(parcels)
+        assert first is not None
+        assert first.ours
+        assert second is None
+
+    async def test_a_group_comes_in_order_and_waits_while_one_of_it_is_in_flight(self, messaging: Broker) -> None:
+        queue = messaging.queue("ordered.fifo")
+        assert await queue.send([Parcel(f"{group}{n}", group=group) for n in range(3) for group in "AB"]) == [None] * 6
+        seen: list[str] = []
+        while len(seen) < 6:
+            got = await queue.receive(10, wait_seconds=2, visibility_seconds=30)
+            # Whatever of a group is not in this receive stays away until it is deleted.
+            assert await queue.receive(10, wait_seconds=0, visibility_seconds=30) == []
+            seen += [each.body for each in got]
+            assert all(each.sequence for each in got)
+            await queue.delete([each.receipt for each in got])
+        assert [body for body in seen if body[0] == "A"] == ["A0", "A1", "A2"]
+        assert [body for body in seen if body[0] == "B"] == ["B0", "B1", "B2"]
+
+    async def test_a_group_is_in_order_after_a_message_was_given_back(self, messaging: Broker) -> None:
+        queue = messaging.queue("ordered.fifo")
+        await queue.send([Parcel(f"{n}", group="A") for n in range(3)])
+        first = await queue.receive(10, wait_seconds=2, visibility_seconds=30)
+        await queue.change_visibility([(each.receipt, 0) for each in reversed(first)])
+        seen: list[str] = []
+        while len(seen) < 3:
+            got = await queue.receive(10, wait_seconds=2, visibility_seconds=30)
+            seen += [each.body for each in got]
+            await queue.delete([each.receipt for each in got])
+        assert seen == ["0", "1", "2"]
+
+    async def test_a_fifo_queue_takes_a_repetition_once(self, messaging: Broker) -> None:
+        queue = messaging.queue("ordered.fifo")
+        same = [Parcel("one", {"eventId": "e-1"}, group="A"), Parcel("again", {"eventId": "e-1"}, group="A")]
+        assert await queue.send(same) == [None, None]
+        assert await queue.send([Parcel("third", group="A", deduplication="e-1")]) == [None]
+        assert [each.body for each in await received(queue, 2, wait=1)] == ["one"]
+
+    async def test_a_fifo_queue_takes_nothing_without_a_group_and_no_delay(self, messaging: Broker) -> None:
+        refusals = await messaging.queue("ordered.fifo").send(
+            [Parcel("one"), Parcel("two", group="A", delay_seconds=1)]
+        )
+        assert all(refusal is not None and refusal.ours for refusal in refusals)
+
+    async def test_a_fifo_topic_hands_order_and_group_on(self, messaging: Broker) -> None:
+        parcels = [Parcel(f'{{"n": {n}}}', {"eventType": "made", "eventId": f"e-{n}"}, group="K") for n in range(3)]
+        assert await messaging.topic("ordered-events.fifo").publish(parcels) == [None] * 3
+        queue, seen = messaging.queue("ordered.fifo"), list[Delivery]()
+        while len(seen) < 3:
+            got = await queue.receive(10, wait_seconds=2, visibility_seconds=30)
+            seen += got
+            await queue.delete([each.receipt for each in got])
+        assert [opened(each, "q").id for each in seen] == ["e-0", "e-1", "e-2"]
+        assert {each.group for each in seen} == {"K"}
 
     async def numbers(self, queue: Queue, count: int) -> set[int]:
         deliveries = await received(queue, count)

@@ -28,6 +28,7 @@ LOCAL_ONLY = {"PYTHONUNBUFFERED", "SERVICE"}
 def told_on_one_machine(spec: ServiceSpec) -> dict[str, str]:
     settings = EstateSettings()
     surroundings = Surroundings(
+        broker="ministack",
         urls={known.name: f"http://127.0.0.1:{getattr(settings, known.port_setting)}" for known in roster()},
         aws_endpoint=f"http://127.0.0.1:{settings.broker_port}",
         aws_region=settings.aws_region,

@@ -23,6 +23,23 @@ async def clients(broker: BrokerAddress) -> AsyncIterator[Aws]:
 @pytest.fixture
 async def aws(clients: Aws) -> Aws:
     """The contract's topology under names of this test's own."""
+    return await namespaced(clients)
+
+
+@pytest.fixture(scope="session")
+async def fauxqs_clients(fauxqs: BrokerAddress) -> AsyncIterator[Aws]:
+    """The same for the second broker."""
+    async with connect(aws_settings(fauxqs)) as aws:
+        yield aws
+
+
+@pytest.fixture
+async def fauxqs_aws(fauxqs_clients: Aws) -> Aws:
+    """The contract's topology on the second broker."""
+    return await namespaced(fauxqs_clients)
+
+
+async def namespaced(clients: Aws) -> Aws:
     settings = clients.settings.model_copy(update={"prefix": f"t{next(NAMESPACES)}-"})
     aws = Aws(settings, clients.polling, clients.control, clients.sns)
     await create(TOPOLOGY, aws)

@@ -96,7 +96,8 @@ async def test_what_is_missing_is_told(clients: Aws) -> None:
     drifts = await verify(TOPOLOGY, Aws(settings, clients.polling, clients.control, clients.sns))
     assert {(drift.resource, drift.actual) for drift in drifts} == {
         ("events", "missing"),
-        ("work", "missing"), ("strict", "missing"), ("raw", "missing"),
+        ("work", "missing"), ("strict", "missing"), ("raw", "missing"), ("ordered.fifo", "missing"),
+        ("ordered-events.fifo", "missing"), ("ordered-events.fifo → ordered.fifo", "missing"),
         ("events → work", "missing"), ("events → strict", "missing"), ("events → raw", "missing"),
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from libs.domain.nomis import CreateNomisLocation, NomisLocation, NomisLocationId
+from libs.domain.nomis import CreateNomisLocation, ListedLocation, NomisLocation, NomisLocationId
 from libs.domain.wire import Wire
 from libs.domain.writing import NomisWrites, with_other_as_oth
 from libs.settling.ports import NomisKeyTaken, NomisRow, NotAccepted, Stale
@@ -63,11 +63,14 @@ class NomisClient:
         if writes.reactivate:
             await self._put(f"{path}/reactivate", None, etag, already_fine=True)
 
-    async def ids_page(self, page: int, size: int) -> tuple[list[tuple[NomisLocationId, NomisLocationId | None]], int]:
-        """Return (id, parent id) of one page of all locations, and the total."""
+    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
+        """Return one page of all locations, and the total."""
         answer = await self._api.request("GET", "/locations/ids", params={"page": page, "size": size})
         found = answer.json()
-        rows = [(row["locationId"], row.get("parentLocationId")) for row in found["content"]]
+        rows = [
+            ListedLocation(row["locationId"], row.get("parentLocationId"), row.get("prisonId"))
+            for row in found["content"]
+        ]
         return rows, found["totalElements"]
 
     async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:

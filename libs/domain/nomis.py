@@ -1,11 +1,19 @@
 """The NOMIS Prisoner API's locations in models: what it answers and what it takes (`reference/nomis.md` §2)."""
 
 from datetime import date, datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from libs.domain.wire import Wire
 
 NomisLocationId = NewType("NomisLocationId", int)
+
+
+class ListedLocation(NamedTuple):
+    """One row of the list of all ids; NOMIS as published tells neither parent nor prison."""
+
+    id: NomisLocationId
+    parent_id: NomisLocationId | None = None
+    prison_id: str | None = None
 
 
 class Profile(Wire):

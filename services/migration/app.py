@@ -30,9 +30,15 @@ from libs.web.outgoing import api_session
 from libs.worker.handling import guarded
 from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.running import beside
-from services.migration.api import PROBLEMS, Counts, MigrationApi, routes
+from services.migration.api import failures as failure_doors
+from services.migration.api import runs as run_doors
+from services.migration.api.failures import FailureDoors
+from services.migration.api.problems import PROBLEMS
+from services.migration.api.runs import Counts, RunDoors
 from services.migration.settings import Settings
+from services.migration.stages.control import Control
 from services.migration.stages.work import LIST, PAGE, Call, Stages
+from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
 from services.migration.store.runs import RunStore
 
@@ -49,10 +55,13 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         watch_pool(registry, database)
         async with database.connection() as connection:
             await schema.apply(connection, files("services.migration") / "schema")
-        runs, pages = RunStore(database), PageStore(database)
+        runs, failures = RunStore(database), FailureStore(database)
         broker = await stack.enter_async_context(aws.connect(settings.aws))
         queue = broker.queue(QUEUE)
-        stages = await _stages(stack, settings, runs, pages, queue)
+        remotes = await _remotes(stack, settings)
+        wake = _Waker(queue).wake
+        stages = Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages)
+        control = Control(runs, failures, stages, remotes[0], wake=wake, now=_now)
         consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
         await stack.enter_async_context(beside("consumer", consumer.run))
         line = line_of(broker.queue(QUEUE), broker.queue(QUEUE + DEAD_LETTER))
@@ -60,16 +69,11 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         stack.push_async_callback(redrives.close)
         doors = QueueDoors([line], redrives, AdminLimits())
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
-        api = MigrationApi(
-            stages,
-            runs,
-            _counts(queue),
-            sample=settings.stages.failures_sample,
-            allow_wipe=settings.allow_wipe,
-        )
+        migrations = RunDoors(control, runs, _counts(queue), allow_wipe=settings.allow_wipe)
+        failed = FailureDoors(control, runs, failures, sample=settings.stages.failures_sample)
         yield application(
             service="migration",
-            routes=(*routes(api), *queue_routes(doors)),
+            routes=(*run_doors.routes(migrations), *failure_doors.routes(failed), *queue_routes(doors)),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
             health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),
@@ -77,20 +81,11 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         )
 
 
-async def _stages(stack: AsyncExitStack, settings: Settings, runs: RunStore, pages: PageStore, queue: Queue) -> Stages:
+async def _remotes(stack: AsyncExitStack, settings: Settings) -> tuple[NomisClient, MappingClient, LocationsClient]:
     nomis = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis)))
     mapping = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
     locations = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
-    return Stages(
-        runs,
-        pages,
-        NomisClient(nomis),
-        MappingClient(mapping),
-        LocationsClient(locations),
-        wake=_Waker(queue).wake,
-        now=_now,
-        limits=settings.stages,
-    )
+    return NomisClient(nomis), MappingClient(mapping), LocationsClient(locations)
 
 
 class _Waker:

@@ -16,6 +16,17 @@ class MigrationActive(Exception):
         self.migration_id = migration_id
 
 
+class IdTaken(Exception):
+    """An ended run started in the same second, which is what names a run."""
+
+
+class MigrationOver(Exception):
+    """The run has ended in a way that this wish cannot change."""
+
+    def __init__(self, migration_id: str, status: str) -> None:
+        super().__init__(f"Migration {migration_id} is {status}; start a new one")
+
+
 class WipeNotAllowed(Exception):
     """The door that wipes is closed by a setting."""
 

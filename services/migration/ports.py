@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from libs.domain.mapping import LocationMapping
-from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.nomis import ListedLocation, NomisLocation, NomisLocationId
 from libs.domain.sync import MigrateOutcome
 
 
 class NomisEstate(Protocol):
     """Reads NOMIS in bulk."""
 
-    async def ids_page(self, page: int, size: int) -> tuple[list[tuple[NomisLocationId, NomisLocationId | None]], int]:
-        """Return (id, parent id) of one page of all locations, and the total."""
+    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
+        """Return one page of all locations, and the total."""
 
     async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
         """Return the rows of up to 500 ids; ids that are gone are absent."""

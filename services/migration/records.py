@@ -3,14 +3,25 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from libs.domain.nomis import NomisLocationId
 from libs.domain.wire import Wire
 
 LOCATIONS = "LOCATIONS"
+FAILURES_PAGE_MAX = 500
+RETRY_IDS_MAX = 1_000
+
+
+class Kind(StrEnum):
+    """What a run does, as its type on the wire: a migration writes, the other two only read."""
+
+    MIGRATION = LOCATIONS
+    REHEARSAL = "LOCATIONS_REHEARSAL"
+    VERIFICATION = "LOCATIONS_VERIFICATION"
 
 
 class Status(StrEnum):
@@ -34,30 +45,43 @@ class ItemState(StrEnum):
     FAILED = "failed"
 
 
+PrisonId = Annotated[str, StringConstraints(pattern="^[A-Z0-9]{3,6}$")]
+
+
 class MigrationFilter(Wire):
-    """Body of a start. Dates are recorded and never narrow a run, as ever; an empty string is no date."""
+    """Body of a start. Dates are recorded and never narrow a run, as ever; an empty string is no date.
+
+    `prisonIds` limits the run to these prisons and takes them one after another in this order; none means all at once.
+    """
 
     from_date: date | None = None
     to_date: date | None = None
-    prison_ids: tuple[str, ...] = Field(default=(), max_length=250)
+    prison_ids: tuple[PrisonId, ...] = Field(default=(), max_length=250)
 
     @field_validator("from_date", "to_date", mode="before")
     @classmethod
     def _no_date(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("prison_ids")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("each prison once")
+        return value
+
 
 class MigrationContext(Wire):
     """Answer of a start."""
 
-    type: str = LOCATIONS
+    type: Kind = Kind.MIGRATION
     migration_id: str
     estimated_count: int
     body: MigrationFilter
 
 
 class MigrationRun(Wire):
-    """One run in the history; `filter` is JSON in a string. The last three count exactly."""
+    """One run in the history; `filter` is JSON in a string. What is listed is migrated, skipped, failed or pending."""
 
     migration_id: str
     when_started: datetime
@@ -73,6 +97,9 @@ class MigrationRun(Wire):
     records_skipped: int
     records_pending: int
     listing_complete: bool
+    paused: bool
+    started_by: str
+    of_migration_id: str | None = None
 
 
 class InProgress(Wire):
@@ -90,6 +117,7 @@ class InProgress(Wire):
     records_listed: int | None = None
     records_skipped: int | None = None
     records_pending: int | None = None
+    paused: bool | None = None
 
 
 class Failures(Wire):
@@ -99,6 +127,88 @@ class Failures(Wire):
     reason: str
     count: int
     nomis_location_ids: tuple[int, ...]
+
+
+class ItemQuery(Wire):
+    """Which locations of a run: in a state, for a reason, of a prison; after an id, at most so many."""
+
+    state: ItemState | None = None
+    reason: str | None = Field(default=None, max_length=1_000)
+    prison_id: PrisonId | None = None
+    after: int = Field(default=0, ge=0)
+    size: int = Field(default=100, ge=1, le=FAILURES_PAGE_MAX)
+
+
+class ItemRow(Wire):
+    """One location of a run and what became of it; times are London's, key and prison are NOMIS's."""
+
+    nomis_location_id: NomisLocationId
+    key: str | None = None
+    prison_id: str | None = None
+    state: ItemState
+    reason: str | None = None
+    attempts: int
+    first_tried_at: datetime | None = None
+    last_tried_at: datetime | None = None
+    dps_location_id: UUID | None = None
+
+
+class RetryWish(Wire):
+    """Which failed locations to try again: these, all that failed for one reason, or all. Exactly one of the three."""
+
+    nomis_location_ids: tuple[NomisLocationId, ...] = Field(default=(), max_length=RETRY_IDS_MAX)
+    reason: str | None = Field(default=None, min_length=1, max_length=1_000)
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        if sum((bool(self.nomis_location_ids), self.reason is not None, self.all)) != 1:
+            raise ValueError("exactly one of nomisLocationIds, reason and all is expected")
+        return self
+
+
+class Retried(Wire):
+    """How many locations are tried again; those below that failed for want of them included."""
+
+    retried: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunWish:
+    """A run to open; `estimated` is what NOMIS counts now, `of_migration_id` what a verification looks at."""
+
+    kind: Kind
+    filter_json: str
+    prisons: tuple[str, ...]
+    estimated: int
+    of_migration_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How far the listing of a run is, and what it is a run of."""
+
+    status: Status
+    kind: Kind
+    paused: bool
+    pages: int
+    complete: bool
+    prisons: tuple[str, ...]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is to be listed now."""
+        return self.status is Status.STARTED and not self.paused and not self.complete
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A page taken: what is still pending in it, how often it was taken, and what the run does."""
+
+    items: list["Item"]
+    attempt: int
+    kind: Kind
+    prisons: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

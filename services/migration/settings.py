@@ -7,6 +7,17 @@ from libs.domain.sync import MIGRATE_BATCH_MAX
 from libs.worker.settings import WorkerSettings
 
 
+class IsolationLimits(BaseModel, frozen=True):
+    """How patient a page is with others before it looks for the locations that hold it up."""
+
+    # A service that is away is waited for this often before single locations are suspected.
+    attempts_whole: PositiveInt = 3
+    # So many failures without one success between them mean that the service is away after all.
+    failures_in_a_row_max: PositiveInt = 16
+    # Then the few that are left in a small page have failed.
+    attempts_max: PositiveInt = 10
+
+
 class StageLimits(BaseModel, frozen=True):
     """Sizes and deadlines of a run."""
 
@@ -15,6 +26,7 @@ class StageLimits(BaseModel, frozen=True):
     lease_seconds: PositiveFloat = 120
     failures_sample: PositiveInt = 20
     swept_pages: PositiveInt = 8
+    isolation: IsolationLimits = IsolationLimits()
 
 
 class Settings(WorkerSettings):

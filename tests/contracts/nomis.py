@@ -16,6 +16,7 @@ from libs.domain.nomis import (
     CertificationWrite,
     CreateNomisLocation,
     DeactivateWrite,
+    ListedLocation,
     NomisLocation,
     NomisLocationId,
     NomisUsage,
@@ -35,7 +36,7 @@ PROFILES = (
 class Both(Nomis, Protocol):
     """The port of the walk, and the bulk reads."""
 
-    async def ids_page(self, page: int, size: int) -> tuple[list[tuple[NomisLocationId, NomisLocationId | None]], int]:
+    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         """Return (id, parent id) of one page, and the total."""
 
     async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
@@ -206,8 +207,8 @@ class NomisContract:
     async def test_ids_come_in_pages_with_their_parents(self, nomis: Both) -> None:
         above = await nomis.create(wing())
         below = await nomis.create(cell(above))
-        assert await nomis.ids_page(0, 1) == ([(above, None)], 2)
-        assert await nomis.ids_page(1, 1) == ([(below, above)], 2)
+        assert await nomis.ids_page(0, 1) == ([(above, None, "KMI")], 2)
+        assert await nomis.ids_page(1, 1) == ([(below, above, "KMI")], 2)
         assert await nomis.ids_page(2, 1) == ([], 2)
 
     async def test_details_are_the_rows_that_exist(self, nomis: Both) -> None:

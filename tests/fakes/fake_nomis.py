@@ -5,7 +5,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from libs.domain.nomis import Amendment, CreateNomisLocation, NomisLocation, NomisLocationId
+from libs.domain.nomis import Amendment, CreateNomisLocation, ListedLocation, NomisLocation, NomisLocationId
 from libs.domain.writing import NomisWrites
 from libs.settling.ports import NomisKeyTaken, NomisRow, NotAccepted, Stale
 
@@ -34,9 +34,13 @@ class FakeNomis:
         found = [row for row in self.rows.values() if row.description == key]
         return await self.read(found[0].location_id) if found else None
 
-    async def ids_page(self, page: int, size: int) -> tuple[list[tuple[NomisLocationId, NomisLocationId | None]], int]:
+    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         ids = sorted(self.rows)
-        return [(i, self.rows[i].parent_location_id) for i in ids[page * size : (page + 1) * size]], len(ids)
+        return [self._listed(i) for i in ids[page * size : (page + 1) * size]], len(ids)
+
+    def _listed(self, location_id: NomisLocationId) -> ListedLocation:
+        row = self.rows[location_id]
+        return ListedLocation(location_id, row.parent_location_id, row.prison_id)
 
     async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
         return [self.rows[i] for i in ids if i in self.rows]

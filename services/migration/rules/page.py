@@ -15,6 +15,7 @@ from libs.domain.writing import dps_create_fields
 from services.migration.records import Item, ItemState, Verdict
 
 PARENT_MISSING = "parent not in DPS"
+OTHER_PRISON = "prison not in this run"
 CANCELLED = "cancelled"
 ADOPTED = "adopted: DPS had the key already"
 
@@ -60,7 +61,7 @@ def _before_creating(
     if row is None:
         return Verdict(item.nomis_id, ItemState.SKIPPED, "gone from NOMIS")
     if prisons and row.prison_id not in prisons:
-        return _verdict(row, ItemState.SKIPPED, "prison not in this run")
+        return _verdict(row, ItemState.SKIPPED, OTHER_PRISON)
     if is_ignored(row.prison_id):
         return _verdict(row, ItemState.SKIPPED, f"ignored agency {row.prison_id}")
     if link := links.get(row.location_id):

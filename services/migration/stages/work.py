@@ -6,22 +6,22 @@ again finds nothing pending. A run is over when no item is pending: counted, nev
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import partial
 
 from libs.domain.mapping import LocationMapping
-from libs.domain.nomis import NomisLocationId
+from libs.domain.nomis import ListedLocation, NomisLocationId
 from libs.domain.reading import Unreadable, read
 from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from services.migration.ports import Locations, Mappings, NomisEstate
-from services.migration.records import Item, MigrationContext, MigrationFilter, Status, Verdict
+from services.migration.records import Item, Verdict
 from services.migration.rules.page import judged, link_of, plan
 from services.migration.settings import StageLimits
+from services.migration.stages.isolation import isolated, told
 from services.migration.store.pages import PageStore
 from services.migration.store.runs import RunStore
 
-LONDON = ZoneInfo("Europe/London")
 LIST = "MIGRATE_LIST"
 PAGE = "MIGRATE_PAGE"
 Wake = Callable[[Sequence["Call"]], Awaitable[None]]
@@ -36,7 +36,7 @@ class Call(Wire):
 
 
 class Stages:
-    """The handlers of the migration's queue, and what starts and stops a run."""
+    """The handlers of the migration's queue."""
 
     def __init__(
         self,
@@ -59,73 +59,78 @@ class Stages:
         self._now = now
         self._limits = limits
 
-    async def start(self, wish: MigrationFilter, by: str) -> MigrationContext:
-        """Open a run and wake the lister. Raises MigrationActive."""
-        _, estimated = await self._nomis.ids_page(0, 1)
-        now = self._now()
-        migration_id = now.astimezone(LONDON).replace(tzinfo=None).isoformat(timespec="seconds")
-        filter_json = wish.model_dump_json(by_alias=True, exclude_defaults=True)
-        await self._runs.start(now, migration_id, by, filter_json, wish.prison_ids, estimated)
-        await self._wake([Call(type=LIST, migration_id=migration_id)])
-        return MigrationContext(migration_id=migration_id, estimated_count=estimated, body=wish)
-
-    async def cancel(self, migration_id: str) -> None:
-        """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
-        if await self._runs.request_cancel(migration_id):
-            await self._pages.advance(migration_id, self._limits.page, self._now())
-
     async def list_ids(self, message: Message) -> Outcome:
         """List every id of NOMIS, page by page, and open the first wave."""
         call = _call(message)
-        status, page, complete = await self._pages.listing(call.migration_id)
-        while status is Status.STARTED and not complete:
-            rows, _ = await self._nomis.ids_page(page, self._limits.ids_page)
+        listing = await self._pages.listing(call.migration_id)
+        while listing.goes_on:
+            rows, _ = await self._nomis.ids_page(listing.pages, self._limits.ids_page)
             if not rows:
                 await self._pages.finish_listing(call.migration_id)
             else:
-                await self._pages.add_listed(call.migration_id, page, rows)
-            status, page, complete = await self._pages.listing(call.migration_id)
-        await self._go_on(call.migration_id)
-        return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": status.value})
+                rows = await self._with_prisons(rows) if listing.prisons else rows
+                await self._pages.add_listed(call.migration_id, listing.pages, rows)
+            listing = await self._pages.listing(call.migration_id)
+        await self.go_on(call.migration_id)
+        return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": listing.status.value})
 
     async def migrate_page(self, message: Message) -> Outcome:
         """Migrate one page."""
         call = _call(message)
         facts = {"migrationId": call.migration_id, "page": str(call.page)}
-        lease = timedelta(seconds=self._limits.lease_seconds)
-        items = await self._pages.lease(call.migration_id, call.page, self._now(), lease)
-        if items is None:
-            await self._go_on(call.migration_id)
+        seconds = timedelta(seconds=self._limits.lease_seconds)
+        lease = await self._pages.lease(call.migration_id, call.page, self._now(), seconds)
+        if lease is None:
+            await self.go_on(call.migration_id)
             return Ignored("page is done, taken, or not wanted any more", facts)
         try:
-            verdicts = await self._migrate(call.migration_id, items)
-        except BaseException:
+            work = partial(self._migrate, call.migration_id, lease.prisons)
+            verdicts = await isolated(lease.items, work, lease.attempt, self._limits.isolation)
+        except BaseException as failure:
             # The next delivery need not wait for the lease to run out.
-            await self._pages.release(call.migration_id, call.page)
+            await self._pages.release(call.migration_id, call.page, told(failure))
             raise
         await self._pages.mark(call.migration_id, call.page, verdicts, self._now())
-        await self._go_on(call.migration_id)
-        return Done("locations-migration-page-migrated", facts | {"items": str(len(items))})
+        await self.go_on(call.migration_id)
+        return Done("locations-migration-page-migrated", facts | {"items": str(len(lease.items))})
 
     async def sweep(self) -> None:
         """Wake again what a crash or a lost message let sleep."""
         if (active := await self._runs.active_id()) is None:
             return
-        status, _, complete = await self._pages.listing(active)
-        if status is Status.STARTED and not complete:
+        listing = await self._pages.listing(active)
+        if listing.paused:
+            return
+        if listing.goes_on:
             await self._wake([Call(type=LIST, migration_id=active)])
             return
-        await self._go_on(active)
+        await self.go_on(active)
         waiting = await self._pages.waiting_pages(active, self._now(), self._limits.swept_pages)
         await self._wake([Call(type=PAGE, migration_id=active, page=page) for page in waiting])
 
-    async def _migrate(self, migration_id: str, items: Sequence[Item]) -> list[Verdict]:
+    async def go_on(self, migration_id: str) -> None:
+        """End the run, or open its next wave and wake whoever takes the pages."""
+        _, opened = await self._pages.advance(migration_id, self._limits.page, self._now())
+        await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in opened])
+
+    async def _with_prisons(self, rows: Sequence[ListedLocation]) -> list[ListedLocation]:
+        """Ask for prison and parent of each row where the list does not tell them, as NOMIS's own does not."""
+        unknown = [row.id for row in rows if row.prison_id is None]
+        told: dict[NomisLocationId, ListedLocation] = {}
+        for start in range(0, len(unknown), self._limits.page):
+            found = await self._nomis.details(unknown[start : start + self._limits.page])
+            told |= {
+                row.location_id: ListedLocation(row.location_id, row.parent_location_id, row.prison_id) for row in found
+            }
+        return [told.get(row.id, row) for row in rows]
+
+    async def _migrate(self, migration_id: str, prisons: frozenset[str], items: Sequence[Item]) -> list[Verdict]:
         """One call each: details, mappings, create, link."""
         ids = [item.nomis_id for item in items]
         rows = {row.location_id: row for row in await self._nomis.details(ids)} if ids else {}
         parents = {row.parent_location_id for row in rows.values() if row.parent_location_id is not None}
         links = await self._mappings.for_nomis([*{*ids, *parents}])
-        sorted_page = plan(items, rows, links, await self._pages.prisons(migration_id), migration_id)
+        sorted_page = plan(items, rows, links, prisons, migration_id)
         outcomes = await self._locations.migrate(sorted_page.to_create) if sorted_page.to_create else []
         wanted: dict[NomisLocationId, LocationMapping] = {
             outcome.nomis_location_id: link for outcome in outcomes if (link := link_of(outcome, migration_id))
@@ -136,11 +141,6 @@ class Stages:
             judged(outcome, rows[outcome.nomis_location_id], in_the_way.get(outcome.nomis_location_id))
             for outcome in outcomes
         ]
-
-    async def _go_on(self, migration_id: str) -> None:
-        """End the run, or open its next wave and wake whoever takes the pages."""
-        _, opened = await self._pages.advance(migration_id, self._limits.page, self._now())
-        await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in opened])
 
 
 def _call(message: Message) -> Call:

@@ -4,10 +4,33 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from libs.db.pool import Connection, Database
-from libs.domain.nomis import NomisLocationId
+from libs.domain.nomis import ListedLocation
 from services.migration.errors import MigrationNotFound
-from services.migration.records import Item, Status, Verdict
-from services.migration.rules.page import CANCELLED
+from services.migration.records import Item, ItemState, Kind, Lease, Listing, Status, Verdict
+from services.migration.rules.page import CANCELLED, OTHER_PRISON
+
+# Real hierarchies are four deep; a circle is found by this bound and fails for want of a parent.
+DEPTH_MAX = 50
+
+_WAVES = """
+    WITH RECURSIVE depth AS (
+        SELECT i.nomis_id, 0 AS wave FROM migration_item i
+         WHERE i.migration_id = $1
+           AND (i.parent_nomis_id IS NULL OR NOT EXISTS (
+                SELECT FROM migration_item p
+                 WHERE p.migration_id = $1 AND p.nomis_id = i.parent_nomis_id))
+        UNION ALL
+        SELECT i.nomis_id, d.wave + 1 FROM depth d
+          JOIN migration_item i ON i.migration_id = $1 AND i.parent_nomis_id = d.nomis_id
+         WHERE d.wave < $2::integer),
+    placed AS (
+        SELECT d.nomis_id, d.wave + coalesce(array_position(h.prisons, i.prison_id::text) - 1, 0) * ($2 + 1) AS wave
+          FROM depth d
+          JOIN migration_item i ON i.migration_id = $1 AND i.nomis_id = d.nomis_id AND i.state = 'pending'
+          JOIN migration_history h ON h.migration_id = $1)
+    UPDATE migration_item i SET wave = p.wave
+      FROM placed p WHERE i.migration_id = $1 AND i.nomis_id = p.nomis_id AND p.wave > 0
+"""
 
 
 class PageStore:
@@ -16,46 +39,60 @@ class PageStore:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def listing(self, migration_id: str) -> tuple[Status, int, bool]:
-        """Return status, pages listed so far, and whether listing is over. Raises MigrationNotFound."""
+    async def listing(self, migration_id: str) -> Listing:
+        """Return how far the listing of a run is. Raises MigrationNotFound."""
         row = await self._db.fetchrow(
-            "SELECT status, pages_listed, listing_complete FROM migration_history WHERE migration_id = $1",
+            """
+            SELECT status, migration_type, paused, pages_listed, listing_complete, prisons
+              FROM migration_history WHERE migration_id = $1
+            """,
             migration_id,
         )
         if row is None:
             raise MigrationNotFound(migration_id)
-        return Status(row["status"]), row["pages_listed"], row["listing_complete"]
+        return Listing(
+            Status(row["status"]),
+            Kind(row["migration_type"]),
+            row["paused"],
+            row["pages_listed"],
+            row["listing_complete"],
+            tuple(row["prisons"]),
+        )
 
-    async def add_listed(
-        self,
-        migration_id: str,
-        page: int,
-        rows: Sequence[tuple[NomisLocationId, NomisLocationId | None]],
-    ) -> None:
-        """Add one page of ids; a page that was added before changes nothing."""
+    async def add_listed(self, migration_id: str, page: int, rows: Sequence[ListedLocation]) -> None:
+        """Add one page of ids; a page that was added before changes nothing.
+
+        What is known to be of a prison that the run leaves out is skipped at once.
+        """
         async with self._db.transaction() as tx:
-            moved = await tx.fetchval(
+            prisons = await tx.fetchval(
                 """
                 UPDATE migration_history SET pages_listed = $2 + 1
-                 WHERE migration_id = $1 AND pages_listed = $2 AND NOT listing_complete RETURNING true
+                 WHERE migration_id = $1 AND pages_listed = $2 AND NOT listing_complete RETURNING prisons
                 """,
                 migration_id,
                 page,
             )
-            if moved:
+            if prisons is not None:
                 await tx.execute(
                     """
-                    INSERT INTO migration_item (migration_id, nomis_id, parent_nomis_id)
-                    SELECT $1, i.id, i.parent FROM unnest($2::bigint[], $3::bigint[]) AS i (id, parent)
+                    INSERT INTO migration_item (migration_id, nomis_id, parent_nomis_id, prison_id, state, reason)
+                    SELECT $1, i.id, i.parent, i.prison, CASE WHEN left_out THEN 'skipped' ELSE 'pending' END,
+                           CASE WHEN left_out THEN $6 END
+                      FROM (SELECT *, $5::text[] <> '{}' AND prison <> ALL($5) IS TRUE AS left_out
+                              FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS u (id, parent, prison)) i
                     ON CONFLICT DO NOTHING
                     """,
                     migration_id,
-                    [location for location, _ in rows],
-                    [parent for _, parent in rows],
+                    [row.id for row in rows],
+                    [row.parent_id for row in rows],
+                    [row.prison_id for row in rows],
+                    prisons,
+                    OTHER_PRISON,
                 )
 
     async def finish_listing(self, migration_id: str) -> None:
-        """Give each item the wave of its depth, parents first."""
+        """Give each item its wave: prisons in the order of the run, in each the parents first."""
         async with self._db.transaction() as tx:
             last = await tx.fetchval(
                 """
@@ -64,25 +101,8 @@ class PageStore:
                 """,
                 migration_id,
             )
-            if not last:
-                return
-            await tx.execute(
-                """
-                WITH RECURSIVE depth AS (
-                    SELECT i.nomis_id, 0 AS wave FROM migration_item i
-                     WHERE i.migration_id = $1
-                       AND (i.parent_nomis_id IS NULL OR NOT EXISTS (
-                            SELECT FROM migration_item p
-                             WHERE p.migration_id = $1 AND p.nomis_id = i.parent_nomis_id))
-                    UNION ALL
-                    SELECT i.nomis_id, d.wave + 1 FROM depth d
-                      JOIN migration_item i ON i.migration_id = $1 AND i.parent_nomis_id = d.nomis_id
-                     WHERE d.wave < 50)
-                UPDATE migration_item i SET wave = d.wave
-                  FROM depth d WHERE i.migration_id = $1 AND i.nomis_id = d.nomis_id AND d.wave > 0
-                """,
-                migration_id,
-            )
+            if last:
+                await tx.execute(_WAVES, migration_id, DEPTH_MAX)
 
     async def waiting_pages(self, migration_id: str, now: datetime, most: int) -> list[int]:
         """Return some of the pages that nobody works on, the oldest first."""
@@ -97,15 +117,15 @@ class PageStore:
         )
         return [row["page"] for row in rows]
 
-    async def lease(self, migration_id: str, page: int, now: datetime, lease: timedelta) -> list[Item] | None:
+    async def lease(self, migration_id: str, page: int, now: datetime, lease: timedelta) -> Lease | None:
         """Take a page to work on; None when it is done, taken, or the run is not running."""
-        taken = await self._db.fetchval(
+        taken = await self._db.fetchrow(
             """
-            UPDATE migration_page p SET leased_until = $4
+            UPDATE migration_page p SET leased_until = $4, attempts = p.attempts + 1
               FROM migration_history h
              WHERE p.migration_id = $1 AND p.page = $2 AND NOT p.done AND p.leased_until < $3
-               AND h.migration_id = $1 AND h.status = 'STARTED'
-            RETURNING true
+               AND h.migration_id = $1 AND h.status = 'STARTED' AND NOT h.paused
+            RETURNING p.attempts, h.migration_type, h.prisons
             """,
             migration_id,
             page,
@@ -122,22 +142,20 @@ class PageStore:
             migration_id,
             page,
         )
-        return [Item(row["nomis_id"], row["parent_nomis_id"]) for row in rows]
+        items = [Item(row["nomis_id"], row["parent_nomis_id"]) for row in rows]
+        return Lease(items, taken["attempts"], Kind(taken["migration_type"]), frozenset(taken["prisons"]))
 
-    async def release(self, migration_id: str, page: int) -> None:
-        """Give a page back at once."""
+    async def release(self, migration_id: str, page: int, failure: str) -> None:
+        """Give a page back at once, with what was in the way."""
         await self._db.execute(
-            "UPDATE migration_page SET leased_until = '-infinity' WHERE migration_id = $1 AND page = $2 AND NOT done",
+            """
+            UPDATE migration_page SET leased_until = '-infinity', last_failure = $3
+             WHERE migration_id = $1 AND page = $2 AND NOT done
+            """,
             migration_id,
             page,
+            failure,
         )
-
-    async def prisons(self, migration_id: str) -> frozenset[str]:
-        """Return the prisons a run is limited to; none means all."""
-        found: list[str] | None = await self._db.fetchval(
-            "SELECT prisons FROM migration_history WHERE migration_id = $1", migration_id
-        )
-        return frozenset(found or ())
 
     async def mark(self, migration_id: str, page: int, verdicts: Sequence[Verdict], now: datetime) -> None:
         """Record what became of a page's items and close the page, in one transaction."""
@@ -145,8 +163,9 @@ class PageStore:
             await tx.execute(
                 """
                 UPDATE migration_item i
-                   SET state = v.state, reason = v.reason, dps_id = coalesce(v.dps_id, i.dps_id), nomis_key = v.key,
-                       prison_id = v.prison, attempts = i.attempts + 1, last_tried_at = $8,
+                   SET state = v.state, reason = v.reason, dps_id = coalesce(v.dps_id, i.dps_id),
+                       nomis_key = coalesce(v.key, i.nomis_key), prison_id = coalesce(v.prison, i.prison_id),
+                       attempts = i.attempts + 1, last_tried_at = $8,
                        first_tried_at = coalesce(i.first_tried_at, $8)
                   FROM unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
                        AS v (id, state, reason, dps_id, key, prison)
@@ -162,7 +181,14 @@ class PageStore:
                 now,
             )
             await tx.execute(
-                "UPDATE migration_page SET done = true WHERE migration_id = $1 AND page = $2", migration_id, page
+                """
+                UPDATE migration_page SET done = true, done_at = $3, items = $4
+                 WHERE migration_id = $1 AND page = $2 AND NOT done
+                """,
+                migration_id,
+                page,
+                now,
+                sum(v.state is not ItemState.PENDING for v in verdicts),
             )
 
     async def advance(self, migration_id: str, page_size: int, now: datetime) -> tuple[Status, list[int]]:
@@ -172,7 +198,7 @@ class PageStore:
         """
         async with self._db.transaction() as tx:
             run = await tx.fetchrow(
-                "SELECT status, listing_complete, wave FROM migration_history WHERE migration_id = $1 FOR UPDATE",
+                "SELECT status, listing_complete, paused FROM migration_history WHERE migration_id = $1 FOR UPDATE",
                 migration_id,
             )
             if run is None:
@@ -180,7 +206,8 @@ class PageStore:
             status = Status(run["status"])
             if status is Status.CANCELLED_REQUESTED:
                 return await self._cancel(tx, migration_id, now), []
-            if status is not Status.STARTED or not run["listing_complete"] or await self._open(tx, migration_id):
+            resting = run["paused"] or not run["listing_complete"]
+            if status is not Status.STARTED or resting or await self._open(tx, migration_id):
                 return status, []
             if pages := await self._cut(tx, migration_id, page_size):
                 return status, pages

@@ -1,19 +1,20 @@
 """Runs and their history."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from libs.db.pool import Database
-from services.migration.errors import MigrationActive, MigrationNotFound
-from services.migration.records import Failures, InProgress, ItemState, MigrationRun
+from services.migration.errors import IdTaken, MigrationActive, MigrationNotFound, MigrationOver
+from services.migration.records import InProgress, ItemState, MigrationRun, RunWish
 
 _RUN = """
     SELECT h.migration_id, h.when_started AT TIME ZONE 'Europe/London' AS when_started,
            h.when_ended AT TIME ZONE 'Europe/London' AS when_ended, h.estimated_record_count, h.filter,
-           h.migration_type, h.status, h.migration_id AS id, h.listing_complete,
+           h.migration_type, h.status, h.migration_id AS id, h.listing_complete, h.paused, h.started_by,
+           h.of_migration_id,
            c.records_listed, c.records_migrated, c.records_skipped, c.records_failed, c.records_pending
       FROM migration_history h
       CROSS JOIN LATERAL (
@@ -32,32 +33,29 @@ class RunStore:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def start(
-        self,
-        started: datetime,
-        migration_id: str,
-        by: str,
-        filter_json: str,
-        prisons: Sequence[str],
-        estimated: int,
-    ) -> None:
-        """Open a run. Raises MigrationActive."""
+    async def start(self, started: datetime, migration_id: str, by: str, wish: RunWish) -> None:
+        """Open a run. Raises MigrationActive, and IdTaken when an ended run has the id."""
         try:
             await self._db.execute(
                 """
                 INSERT INTO migration_history
-                       (migration_id, when_started, started_by, filter, prisons, estimated_record_count)
-                VALUES ($1, $2, $3, $4, $5, $6)
+                       (migration_id, when_started, started_by, migration_type, filter, prisons, estimated_record_count,
+                        of_migration_id)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                 """,
                 migration_id,
                 started,
                 by,
-                filter_json,
-                list(prisons),
-                estimated,
+                wish.kind.value,
+                wish.filter_json,
+                list(wish.prisons),
+                wish.estimated,
+                wish.of_migration_id,
             )
         except asyncpg.UniqueViolationError as taken:
-            raise MigrationActive(await self.active_id() or migration_id) from taken
+            if active := await self.active_id():
+                raise MigrationActive(active) from taken
+            raise IdTaken(migration_id) from taken
 
     async def active_id(self) -> str | None:
         """Return the id of the run under way."""
@@ -79,9 +77,10 @@ class RunStore:
         until: datetime | None,
         *,
         only_failures: bool,
+        kinds: Collection[str] | None = None,
         filter_contains: str | None = None,
     ) -> list[MigrationRun]:
-        """Return runs that started within both ends (London, inclusive), newest first."""
+        """Return runs of these types that started within both ends (London, inclusive), newest first."""
         rows = await self._db.fetch(
             f"""
             {_RUN}
@@ -89,25 +88,29 @@ class RunStore:
                AND ($2::timestamp IS NULL OR h.when_started AT TIME ZONE 'Europe/London' <= $2)
                AND (NOT $3 OR c.records_failed > 0)
                AND ($4::text IS NULL OR strpos(h.filter, $4) > 0)
+               AND ($5::text[] IS NULL OR h.migration_type = ANY($5))
              ORDER BY h.when_started DESC
             """,
             since,
             until,
             only_failures,
             filter_contains,
+            None if kinds is None else list(kinds),
         )
         return [MigrationRun(**dict(row)) for row in rows]
 
     async def latest(self) -> InProgress | None:
-        """Return the newest run as the dashboard reads it."""
-        row = await self._db.fetchrow(f"{_RUN} ORDER BY h.when_started DESC LIMIT 1")
+        """Return the newest migration as the dashboard reads it."""
+        row = await self._db.fetchrow(
+            f"{_RUN} WHERE h.migration_type = 'LOCATIONS' ORDER BY h.when_started DESC LIMIT 1"
+        )
         return InProgress(**dict(row)) if row else None
 
     async def request_cancel(self, migration_id: str) -> bool:
         """Ask a running one to stop; False when it is not running. Raises MigrationNotFound."""
         done = await self._db.fetchval(
             """
-            UPDATE migration_history SET status = 'CANCELLED_REQUESTED'
+            UPDATE migration_history SET status = 'CANCELLED_REQUESTED', paused = false
              WHERE migration_id = $1 AND status = 'STARTED' RETURNING true
             """,
             migration_id,
@@ -116,19 +119,17 @@ class RunStore:
             await self.run(migration_id)
         return bool(done)
 
-    async def failures(self, migration_id: str, sample: int) -> list[Failures]:
-        """Return the reasons of all that was not migrated, most frequent first."""
-        rows = await self._db.fetch(
+    async def set_paused(self, migration_id: str, *, paused: bool) -> None:
+        """Let a run rest or go on. Raises MigrationNotFound, and MigrationOver when it has ended."""
+        done = await self._db.fetchval(
             """
-            SELECT state, coalesce(reason, '') AS reason, count(*) AS count,
-                   (array_agg(nomis_id ORDER BY nomis_id))[1:$2] AS nomis_location_ids
-              FROM migration_item WHERE migration_id = $1 AND state IN ('skipped', 'failed')
-             GROUP BY state, reason ORDER BY count DESC, reason
+            UPDATE migration_history SET paused = $2 WHERE migration_id = $1 AND status = 'STARTED' RETURNING true
             """,
             migration_id,
-            sample,
+            paused,
         )
-        return [Failures(**dict(row)) for row in rows]
+        if not done:
+            raise MigrationOver(migration_id, (await self.run(migration_id)).status)
 
     async def wipe(self) -> None:
         """Delete the history of ended runs."""

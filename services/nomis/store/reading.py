@@ -43,7 +43,7 @@ FROM agency_internal_locations l
 WHERE l.internal_location_id = ANY($1::bigint[]) ORDER BY l.internal_location_id
 """
 IDS_BY_KEY = "SELECT internal_location_id FROM agency_internal_locations WHERE description = $1 LIMIT 2"
-IDS = "SELECT internal_location_id, parent_internal_location_id FROM agency_internal_locations"
+IDS = "SELECT internal_location_id, parent_internal_location_id, agy_loc_id FROM agency_internal_locations"
 SORTABLE = MappingProxyType(
     {
         "locationId": "internal_location_id",
@@ -92,7 +92,7 @@ class Reading:
         """Find many; what is not there is absent."""
         return [answer(row) for row in await self._database.fetch(BY_IDS, location_ids)]
 
-    async def ids(self, query: IdsQuery, size: int) -> tuple[list[dict[str, int]], int]:
+    async def ids(self, query: IdsQuery, size: int) -> tuple[list[dict[str, int | str]], int]:
         """Give one page of all ids, and how many there are."""
         order = _order(query.sort)
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as tx:
@@ -100,7 +100,7 @@ class Reading:
             rows = await tx.fetch(f"{IDS} ORDER BY {order} LIMIT $1 OFFSET $2", size, query.page * size)
         return [_id(row) for row in rows], total
 
-    async def ids_after(self, location_id: int, size: int) -> list[dict[str, int]]:
+    async def ids_after(self, location_id: int, size: int) -> list[dict[str, int | str]]:
         """Give the ids that follow this one."""
         sql = f"{IDS} WHERE internal_location_id > $1 ORDER BY internal_location_id LIMIT $2"
         return [_id(row) for row in await self._database.fetch(sql, location_id, size)]
@@ -175,8 +175,9 @@ def _shown(named: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _id(row: Row) -> dict[str, int]:
-    return {"locationId": row[0]} if row[1] is None else {"locationId": row[0], "parentLocationId": row[1]}
+def _id(row: Row) -> dict[str, int | str]:
+    above = {} if row[1] is None else {"parentLocationId": row[1]}
+    return {"locationId": row[0], **above, "prisonId": row[2]}
 
 
 def _order(sort: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from services.nomis.records import IdsQuery
 
 
-def page(content: list[dict[str, int]], total: int, query: IdsQuery, size: int) -> dict[str, Any]:
+def page(content: list[dict[str, int | str]], total: int, query: IdsQuery, size: int) -> dict[str, Any]:
     """Count what Spring counts; without a wish it sorts by id."""
     sort = {"empty": False, "sorted": True, "unsorted": False}
     pages = -(-total // size)

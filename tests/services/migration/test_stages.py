@@ -1,139 +1,24 @@
 """A run over a real database: exact accounts, waves for parents; a death at any call repeats and changes nothing."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
-from libs.db.pool import Database, DatabaseSettings, connect
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
-from libs.domain.nomis import Amendment, NomisLocation, NomisLocationId
-from libs.messaging.message import Message
+from libs.domain.nomis import Amendment, NomisLocation
 from services.migration.errors import MigrationActive, MigrationNotFound
 from services.migration.records import MigrationFilter, Status
 from services.migration.rules.page import history_of
-from services.migration.settings import StageLimits
-from services.migration.stages.work import LIST, PAGE, Call, Stages
-from services.migration.store.pages import PageStore
-from services.migration.store.runs import RunStore
-from tests.conftest import MakeDatabase
-from tests.fakes.fake_locations import FakeLocations
-from tests.fakes.fake_mappings import FakeMappings
-from tests.fakes.fake_nomis import FakeNomis
+from services.migration.stages.work import LIST, PAGE, Call
 from tests.libs.domain.rows import dps_cell, nomis_cell
-
-SMALL = StageLimits(ids_page=7, page=4, lease_seconds=60)
-
-
-class Died(BaseException):
-    """The process went away."""
-
-
-class Mortal:
-    """A port that dies at one chosen call, before or after the call took effect."""
-
-    def __init__(self, port: Any, count: list[int]) -> None:
-        self._port = port
-        self._count = count
-
-    def __getattr__(self, name: str) -> Any:
-        async def call(*given: Any) -> Any:
-            self._count[0] -= 1
-            if self._count[0] == 0:
-                raise Died
-            answer = await getattr(self._port, name)(*given)
-            self._count[0] -= 1
-            if self._count[0] == 0:
-                raise Died
-            return answer
-
-        return call
-
-
-class Office:
-    """Fakes, a store, a queue that a test empties, and a clock it moves."""
-
-    def __init__(self, database: Database) -> None:
-        self.nomis, self.mappings, self.locations = FakeNomis(), FakeMappings(), FakeLocations()
-        self.runs, self.pages = RunStore(database), PageStore(database)
-        self.time = datetime(2026, 7, 1, 8, 5, 30, tzinfo=UTC)
-        self.queue: list[Call] = []
-        self.dies_in = [0]
-        self.stages = Stages(
-            self.runs,
-            self.pages,
-            Mortal(self.nomis, self.dies_in),
-            Mortal(self.mappings, self.dies_in),
-            Mortal(self.locations, self.dies_in),
-            wake=self.wake,
-            now=lambda: self.time,
-            limits=SMALL,
-        )
-
-    async def wake(self, calls: Sequence[Call]) -> None:
-        self.queue += calls
-
-    def add(self, code: str, parent: int | None = None, **changed: Any) -> NomisLocationId:
-        """Insert a row below `parent`; its description follows from both."""
-        above = self.nomis.rows[NomisLocationId(parent)] if parent is not None else None
-        prison = changed.get("prison_id", above.prison_id if above else "NWI")
-        key = f"{above.description if above else prison}-{code}"
-        row = nomis_cell(
-            **{"location_code": code, "description": key, "parent_location_id": parent, "prison_id": prison, **changed}
-        )
-        return self.nomis.screen_insert(row).location_id
-
-    async def deliver(self, call: Call) -> None:
-        message = Message(
-            id="m",
-            type=call.type,
-            body=call.model_dump_json(by_alias=True),
-            attributes={},
-            attempt=1,
-            sent_at=self.time,
-            queue="migration-locations",
-        )
-        await {LIST: self.stages.list_ids, PAGE: self.stages.migrate_page}[call.type](message)
-
-    async def work(self) -> None:
-        """Handle messages until none is left, the newest first: order is not promised."""
-        while self.queue:
-            await self.deliver(self.queue.pop())
-
-    async def finish(self, migration_id: str) -> None:
-        """Sweep and work until the run is over."""
-        for _ in range(50):
-            self.time += timedelta(minutes=5)
-            await self.stages.sweep()
-            await self.work()
-            if await self.runs.active_id() is None:
-                return
-        raise AssertionError(f"{migration_id} never ends")
-
-
-@pytest.fixture
-async def office(database: MakeDatabase) -> AsyncIterator[Office]:
-    dsn = await database("services/migration/schema")
-    async with connect(DatabaseSettings(dsn=SecretStr(dsn))) as pool:
-        yield Office(pool)
-
-
-def two_wings(office: Office) -> None:
-    for wing in ("A", "B"):
-        top = office.add(wing, location_type="WING")
-        for landing in ("1", "2"):
-            middle = office.add(landing, top, location_type="LAND")
-            for cell in ("001", "002"):
-                office.add(cell, middle)
+from tests.services.migration.office import Died, Office, two_wings
 
 
 async def test_every_location_is_copied_linked_and_counted(office: Office) -> None:
     two_wings(office)
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     await office.work()
     run = await office.runs.run(started.migration_id)
     assert (run.status, run.records_listed, run.records_migrated) == (Status.COMPLETED, 14, 14)
@@ -150,7 +35,7 @@ async def test_parents_with_higher_ids_than_their_children_come_first_all_the_sa
     child = office.add("001")
     wing = office.add("A", location_type="WING")
     office.nomis.rows[child] = office.nomis.rows[child].model_copy(update={"parent_location_id": wing})
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     await office.work()
     assert (await office.runs.run(started.migration_id)).records_migrated == 2
     assert office.locations.locations[dps_id_for(child)].parent_id == dps_id_for(wing)
@@ -168,11 +53,11 @@ async def test_what_is_not_migrated_is_counted_with_its_reason(office: Office) -
     office.add("D")
     twin = office.add("D2")
     office.nomis.rows[twin] = office.nomis.rows[twin].model_copy(update={"location_code": "D"})
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     await office.work()
     run = await office.runs.run(started.migration_id)
     assert run.records_listed == run.records_migrated + run.records_skipped + run.records_failed == 6
-    reasons = {f.reason: (f.state.value, f.count) for f in await office.runs.failures(run.migration_id, 5)}
+    reasons = {f.reason: (f.state.value, f.count) for f in await office.failures.grouped(run.migration_id, 5)}
     assert reasons == {
         "mapped already": ("skipped", 1),
         "ignored agency ZZGHI": ("skipped", 1),
@@ -185,7 +70,7 @@ async def test_what_is_not_migrated_is_counted_with_its_reason(office: Office) -
 async def test_an_unlinked_dps_location_under_the_same_key_is_adopted(office: Office) -> None:
     own = office.locations.staff_create(dps_cell(code="K", parent_id=None, comments="ours"))
     nomis_id = office.add("K")
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     await office.work()
     run = await office.runs.run(started.migration_id)
     assert (run.records_migrated, run.records_skipped) == (0, 1)
@@ -196,7 +81,7 @@ async def test_an_unlinked_dps_location_under_the_same_key_is_adopted(office: Of
 async def test_a_run_of_chosen_prisons_leaves_the_others(office: Office) -> None:
     office.add("A")
     office.add("B", prison_id="LEI")
-    started = await office.stages.start(MigrationFilter(prison_ids=("LEI",)), "BOSS")
+    started = await office.control.start(MigrationFilter(prison_ids=("LEI",)), "BOSS")
     await office.work()
     assert {own.prison_id for own in office.locations.locations.values()} == {"LEI"}
     run = await office.runs.run(started.migration_id)
@@ -204,40 +89,40 @@ async def test_a_run_of_chosen_prisons_leaves_the_others(office: Office) -> None
 
 
 async def test_a_second_run_at_once_is_refused_and_names_the_first(office: Office) -> None:
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     office.time += timedelta(seconds=5)
     with pytest.raises(MigrationActive, match=started.migration_id):
-        await office.stages.start(MigrationFilter(), "BOSS")
+        await office.control.start(MigrationFilter(), "BOSS")
     await office.work()
     office.time += timedelta(seconds=5)
-    await office.stages.start(MigrationFilter(), "BOSS")
+    await office.control.start(MigrationFilter(), "BOSS")
 
 
 async def test_a_cancelled_run_stops_and_still_adds_up(office: Office) -> None:
     two_wings(office)
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     await office.deliver(office.queue.pop())
     await office.deliver(office.queue.pop())
-    await office.stages.cancel(started.migration_id)
+    await office.control.cancel(started.migration_id)
     await office.work()
     run = await office.runs.run(started.migration_id)
     assert run.status is Status.CANCELLED
     assert (run.records_migrated, run.records_skipped, run.records_pending) == (2, 12, 0)
-    await office.stages.cancel(started.migration_id)
+    await office.control.cancel(started.migration_id)
     assert (await office.runs.run(started.migration_id)).status is Status.CANCELLED
     with pytest.raises(MigrationNotFound, match="nope"):
-        await office.stages.cancel("nope")
+        await office.control.cancel("nope")
 
 
 async def test_a_new_run_takes_up_where_a_cancelled_one_stopped(office: Office) -> None:
     two_wings(office)
-    first = await office.stages.start(MigrationFilter(), "BOSS")
+    first = await office.control.start(MigrationFilter(), "BOSS")
     await office.deliver(office.queue.pop())
     await office.deliver(office.queue.pop())
-    await office.stages.cancel(first.migration_id)
+    await office.control.cancel(first.migration_id)
     office.queue.clear()
     office.time += timedelta(seconds=1)
-    second = await office.stages.start(MigrationFilter(), "BOSS")
+    second = await office.control.start(MigrationFilter(), "BOSS")
     await office.work()
     run = await office.runs.run(second.migration_id)
     assert (run.records_migrated, run.records_skipped) == (12, 2)
@@ -246,7 +131,7 @@ async def test_a_new_run_takes_up_where_a_cancelled_one_stopped(office: Office) 
 
 async def test_lost_and_repeated_messages_change_nothing(office: Office) -> None:
     two_wings(office)
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     office.queue.clear()
     await office.finish(started.migration_id)
     for page in range(4):
@@ -259,7 +144,7 @@ async def test_lost_and_repeated_messages_change_nothing(office: Office) -> None
 @pytest.mark.parametrize("dies_in", range(1, 42))
 async def test_a_death_at_any_call_repeats_a_page_and_changes_nothing(office: Office, dies_in: int) -> None:
     two_wings(office)
-    started = await office.stages.start(MigrationFilter(), "BOSS")
+    started = await office.control.start(MigrationFilter(), "BOSS")
     office.dies_in[0] = dies_in
     try:
         await office.work()

@@ -148,7 +148,7 @@ async def test_n06_ids_come_ten_at_a_time_in_order(client: Client, prison: Priso
     assert (len(ids), ids) == (10, sorted(ids))
     assert (body["size"], body["number"], body["totalElements"], body["totalPages"]) == (10, 0, 24, 3)
     assert (body["first"], body["last"], body["pageable"]["offset"]) == (True, False, 0)
-    assert body["content"][1] == {"locationId": LANDING, "parentLocationId": WING}
+    assert body["content"][1] == {"locationId": LANDING, "parentLocationId": WING, "prisonId": "KMI"}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,11 @@ async def test_ids_after_an_id_walk_all_of_them(client: Client) -> None:
     _, first = await get(client, "/locations/ids?afterId=0&size=3")
     assert [row["locationId"] for row in first["content"]] == [WING, LANDING, CELL]
     _, rest = await get(client, f"/locations/ids?afterId={CELL}&size=3")
-    assert (rest["content"], rest["last"], first["last"]) == ([{"locationId": WORKSHOP}], True, False)
+    assert (rest["content"], rest["last"], first["last"]) == (
+        [{"locationId": WORKSHOP, "prisonId": "KMI"}],
+        True,
+        False,
+    )
 
 
 async def test_details_are_the_single_answers_and_the_unknown_are_absent(client: Client) -> None:

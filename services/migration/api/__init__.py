@@ -1,0 +1,1 @@
+"""The doors: runs and their control, failures, progress, reports."""

@@ -1,0 +1,83 @@
+"""What operators may ask of a run: start it, cancel it, let it rest and go on, try again what failed."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.migration.errors import IdTaken, MigrationActive
+from services.migration.ports import NomisEstate
+from services.migration.records import Kind, MigrationContext, MigrationFilter, RetryWish, RunWish
+from services.migration.stages.work import LIST, Call, Stages, Wake
+from services.migration.store.failures import FailureStore
+from services.migration.store.runs import RunStore
+
+LONDON = ZoneInfo("Europe/London")
+# A run is named by the second it starts in; of several within one second each takes the next.
+SECONDS_AHEAD_MAX = 10
+
+
+class Control:
+    """Each act is a row changed and, where somebody has to work on it, a wake-up."""
+
+    def __init__(
+        self,
+        runs: RunStore,
+        failures: FailureStore,
+        stages: Stages,
+        nomis: NomisEstate,
+        *,
+        wake: Wake,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._runs = runs
+        self._failures = failures
+        self._stages = stages
+        self._nomis = nomis
+        self._wake = wake
+        self._now = now
+
+    async def start(self, wish: MigrationFilter, by: str, kind: Kind = Kind.MIGRATION) -> MigrationContext:
+        """Open a run and wake the lister. Raises MigrationActive: one at a time, of whatever kind."""
+        if active := await self._runs.active_id():
+            raise MigrationActive(active)
+        _, estimated = await self._nomis.ids_page(0, 1)
+        filter_json = wish.model_dump_json(by_alias=True, exclude_defaults=True)
+        migration_id = await self._opened(by, RunWish(kind, filter_json, wish.prison_ids, estimated))
+        await self._wake([Call(type=LIST, migration_id=migration_id)])
+        return MigrationContext(type=kind, migration_id=migration_id, estimated_count=estimated, body=wish)
+
+    async def cancel(self, migration_id: str) -> None:
+        """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
+        if await self._runs.request_cancel(migration_id):
+            await self._stages.go_on(migration_id)
+
+    async def pause(self, migration_id: str) -> None:
+        """Let a run rest; pages under way finish first. Raises MigrationNotFound, MigrationOver."""
+        await self._runs.set_paused(migration_id, paused=True)
+
+    async def resume(self, migration_id: str) -> None:
+        """Let a run go on. Raises MigrationNotFound, MigrationOver."""
+        await self._runs.set_paused(migration_id, paused=False)
+        await self._stages.sweep()
+
+    async def retry(self, migration_id: str, wish: RetryWish) -> int:
+        """Try failed locations again within their run; return how many.
+
+        Raises MigrationNotFound, MigrationOver for a cancelled run, MigrationActive when another one runs.
+        """
+        reopened = await self._failures.reopen(migration_id, wish)
+        if reopened:
+            await self._stages.sweep()
+        return reopened
+
+    async def _opened(self, by: str, wish: RunWish) -> str:
+        now = self._now()
+        for ahead in range(SECONDS_AHEAD_MAX):
+            named_after = now + timedelta(seconds=ahead)
+            migration_id = named_after.astimezone(LONDON).replace(tzinfo=None).isoformat(timespec="seconds")
+            try:
+                await self._runs.start(now, migration_id, by, wish)
+            except IdTaken:
+                continue
+            return migration_id
+        raise AssertionError("more runs than seconds")

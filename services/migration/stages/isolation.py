@@ -1,0 +1,114 @@
+"""Finds the location that holds up its page: the page is halved until what fails stands alone, the rest is done.
+
+A service that is away is no fault of a location. Such a failure sends the whole page back to wait, and only after some
+attempts are single locations suspected; many failures in a row without a success mean that the service is away after
+all. What a service refuses, or answers in a way nobody can read, is looked for at once.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+
+import msgspec
+
+from libs.web.outgoing import RemoteFailure, RemoteRefused
+from services.migration.records import Item, ItemState, Verdict
+from services.migration.settings import IsolationLimits
+
+Work = Callable[[Sequence[Item]], Awaitable[list[Verdict]]]
+
+# What a remote or its answer can do to us; anything else is a bug and stays one.
+FAILURES = (RemoteFailure, ValueError, KeyError, TypeError, msgspec.MsgspecError)
+# Statuses that say nothing about what was sent.
+_UNWELL = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+REASON_MAX = 200
+
+
+async def isolated(items: Sequence[Item], work: Work, attempt: int, limits: IsolationLimits) -> list[Verdict]:
+    """Do the work on a page; of what fails alone, return a verdict that says why.
+
+    `attempt` counts how often the page was taken. Raises what `work` raised when the page has to wait.
+    """
+    try:
+        return await work(items)
+    except FAILURES as failure:
+        if _is_unwell(failure) and attempt < limits.attempts_whole:
+            raise
+        patient = attempt < limits.attempts_max
+        search = _Search(
+            work, limits.failures_in_a_row_max, gives_up=patient or len(items) > limits.failures_in_a_row_max
+        )
+        await search.below(items, failure)
+        await search.look_again()
+        if search.suspects and not search.verdicts and patient:
+            raise
+        return [*search.verdicts, *(_failed(item, why) for item, why in search.suspects.items())]
+
+
+def told(failure: BaseException) -> str:
+    """Say what went wrong without saying what was in it."""
+    if isinstance(failure, RemoteFailure):
+        return str(failure)[:REASON_MAX]
+    return f"unreadable answer: {type(failure).__name__}" if isinstance(failure, FAILURES) else type(failure).__name__
+
+
+def _is_unwell(failure: Exception) -> bool:
+    if isinstance(failure, RemoteRefused):
+        return failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR or failure.status in _UNWELL
+    return isinstance(failure, RemoteFailure)
+
+
+def _failed(item: Item, why: Exception) -> Verdict:
+    return Verdict(item.nomis_id, ItemState.FAILED, told(why))
+
+
+class _Search:
+    """Halves what fails; gives up when it looks as if everything would."""
+
+    def __init__(self, work: Work, in_a_row_max: int, *, gives_up: bool) -> None:
+        self._work = work
+        self._in_a_row_max = in_a_row_max
+        self._in_a_row = 0
+        self._gives_up = gives_up
+        self.verdicts: list[Verdict] = []
+        self.suspects: dict[Item, Exception] = {}
+
+    async def below(self, items: Sequence[Item], failure: Exception) -> None:
+        """Look into items that failed together."""
+        if len(items) == 1:
+            if _is_unwell(failure):
+                self.suspects[items[0]] = failure
+            else:
+                self.verdicts.append(_failed(items[0], failure))
+            return
+        middle = len(items) // 2
+        for part in (items[:middle], items[middle:]):
+            await self._tried(part)
+
+    async def look_again(self) -> None:
+        """Try once more what failed while the service may have been away."""
+        for item in [*self.suspects] if self.verdicts else []:
+            try:
+                self.verdicts += await self._work([item])
+            except FAILURES as failure:
+                self.suspects[item] = failure
+            else:
+                del self.suspects[item]
+
+    async def _tried(self, items: Sequence[Item]) -> None:
+        try:
+            self.verdicts += await self._work(items)
+        except FAILURES as failure:
+            self._in_a_row += 1
+            if _is_unwell(failure) and self._gives_up and self._in_a_row > self._in_a_row_max:
+                raise
+            await self.below(items, failure)
+        else:
+            self._in_a_row = 0

@@ -1,0 +1,172 @@
+"""What fails is a row; it can be tried again; and no location, however poisonous, holds up the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from libs.domain.identity import dps_id_for
+from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.web.outgoing import RemoteRefused, RemoteUnavailable
+from services.migration.errors import MigrationActive, MigrationOver
+from services.migration.records import ItemQuery, ItemState, MigrationFilter, MigrationRun, RetryWish, Status
+from tests.services.migration.office import Office, two_wings
+
+EVERYTHING = MigrationFilter()
+
+
+async def ended(office: Office) -> MigrationRun:
+    started = await office.control.start(EVERYTHING, "BOSS")
+    await office.finish(started.migration_id)
+    return await office.runs.run(started.migration_id)
+
+
+async def test_a_failure_is_a_row_with_reason_attempts_and_times(office: Office) -> None:
+    odd = office.add("O", location_type="CASTLE")
+    below = office.add("001", odd)
+    run = await ended(office)
+    rows = await office.failures.items(run.migration_id, ItemQuery(state=ItemState.FAILED))
+    assert [(r.nomis_location_id, r.key, r.prison_id, r.reason) for r in rows] == [
+        (odd, "NWI-O", "NWI", "location type 'CASTLE' has no counterpart in DPS"),
+        (below, "NWI-O-001", "NWI", "parent not in DPS"),
+    ]
+    castle, cell = rows
+    assert castle.first_tried_at is not None
+    assert (castle.attempts, castle.first_tried_at) == (1, castle.last_tried_at)
+    assert cell.attempts == 1
+    after = await office.failures.items(run.migration_id, ItemQuery(state=ItemState.FAILED, after=odd, size=1))
+    assert [row.nomis_location_id for row in after] == [below]
+    by_reason = await office.failures.items(run.migration_id, ItemQuery(reason="parent not in DPS", prison_id="NWI"))
+    assert [row.nomis_location_id for row in by_reason] == [below]
+
+
+async def test_one_is_tried_again_and_takes_along_what_failed_for_want_of_it(office: Office) -> None:
+    odd = office.add("O", location_type="CASTLE")
+    below = office.add("001", odd)
+    other = office.add("P", location_type="MOAT")
+    run = await ended(office)
+    office.nomis.screen_edit(odd, location_type="WING")
+    office.nomis.screen_edit(other, location_type="WING")
+    assert await office.control.retry(run.migration_id, RetryWish(nomis_location_ids=(odd,))) == 2
+    await office.finish(run.migration_id)
+    again = await office.runs.run(run.migration_id)
+    assert (again.status, again.records_migrated, again.records_failed) == (Status.COMPLETED, 2, 1)
+    assert office.locations.locations[dps_id_for(below)].parent_id == dps_id_for(odd)
+    [row] = await office.failures.items(run.migration_id, ItemQuery(state=ItemState.FAILED))
+    assert (row.nomis_location_id, row.attempts) == (other, 1)
+
+
+async def test_all_of_one_reason_and_all_are_tried_again(office: Office) -> None:
+    odd = [office.add(code, location_type=kind) for code, kind in (("O", "CASTLE"), ("P", "CASTLE"), ("Q", "MOAT"))]
+    run = await ended(office)
+    reason = "location type 'CASTLE' has no counterpart in DPS"
+    assert await office.control.retry(run.migration_id, RetryWish(reason=reason)) == 2
+    await office.finish(run.migration_id)
+    for location in odd:
+        office.nomis.screen_edit(location, location_type="WING")
+    assert await office.control.retry(run.migration_id, RetryWish(all=True)) == 3
+    await office.finish(run.migration_id)
+    again = await office.runs.run(run.migration_id)
+    assert (again.records_migrated, again.records_failed) == (3, 0)
+    rows = await office.failures.items(run.migration_id, ItemQuery())
+    assert [(row.attempts, row.reason) for row in rows] == [(3, None), (3, None), (2, None)]
+    assert await office.control.retry(run.migration_id, RetryWish(all=True)) == 0
+    assert (await office.runs.run(run.migration_id)).status is Status.COMPLETED
+
+
+async def test_nothing_is_tried_again_in_a_cancelled_run_or_beside_another(office: Office) -> None:
+    odd = office.add("O", location_type="CASTLE")
+    run = await ended(office)
+    second = await office.control.start(EVERYTHING, "BOSS")
+    with pytest.raises(MigrationActive, match=second.migration_id):
+        await office.control.retry(run.migration_id, RetryWish(nomis_location_ids=(odd,)))
+    await office.control.cancel(second.migration_id)
+    with pytest.raises(MigrationOver, match="CANCELLED"):
+        await office.control.retry(second.migration_id, RetryWish(all=True))
+
+
+@pytest.mark.parametrize("wish", ["{}", '{"all": true, "reason": "x"}', '{"nomisLocationIds": [1], "all": true}'])
+def test_a_retry_says_one_thing(wish: str) -> None:
+    with pytest.raises(ValueError, match="exactly one of nomisLocationIds, reason and all"):
+        RetryWish.model_validate_json(wish)
+
+
+class Poison:
+    """A NOMIS in which some rows cannot be read, the way `failure` says."""
+
+    def __init__(self, nomis: Any, bad: set[NomisLocationId], failure: Exception) -> None:
+        self._nomis = nomis
+        self._bad = bad
+        self._failure = failure
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._nomis, name)
+
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+        self.calls += 1
+        if self._bad & set(ids):
+            raise self._failure
+        found: list[NomisLocation] = await self._nomis.details(ids)
+        return found
+
+
+UNREADABLE = ValueError("no such row")
+REFUSED = RemoteRefused(400, {}, "POST", "/locations/details")
+BROKEN = RemoteRefused(500, {}, "POST", "/locations/details")
+AWAY = RemoteUnavailable("POST", "/locations/details", "failed: TimeoutError")
+
+
+@pytest.mark.parametrize("failure", [UNREADABLE, REFUSED, BROKEN, AWAY], ids=["unreadable", "400", "500", "no answer"])
+async def test_a_poison_location_fails_alone(office: Office, failure: Exception) -> None:
+    two_wings(office)
+    poison = sorted(office.nomis.rows)[3]
+    office.stages._nomis = Poison(office.nomis, {poison}, failure)
+    run = await ended_despite(office)
+    assert (run.status, run.records_migrated, run.records_failed) == (Status.COMPLETED, 13, 1)
+    [row] = await office.failures.items(run.migration_id, ItemQuery(state=ItemState.FAILED))
+    assert row.nomis_location_id == poison
+    assert row.reason in {"unreadable answer: ValueError", str(failure)}
+
+
+async def ended_despite(office: Office) -> MigrationRun:
+    """Run to the end, handing over again what was given back, as the queue does."""
+    started = await office.control.start(EVERYTHING, "BOSS")
+    await office.finish(started.migration_id)
+    return await office.runs.run(started.migration_id)
+
+
+async def test_a_service_that_is_away_costs_no_location_anything(office: Office) -> None:
+    two_wings(office)
+    everything = set(office.nomis.rows)
+    office.stages._nomis = Poison(office.nomis, everything, AWAY)
+    started = await office.control.start(EVERYTHING, "BOSS")
+    for _ in range(6):
+        await office.round()
+    run = await office.runs.run(started.migration_id)
+    assert (run.status, run.records_pending, run.records_failed) == (Status.STARTED, 14, 0)
+    office.stages._nomis = office.nomis
+    await office.finish(started.migration_id)
+    assert (await office.runs.run(started.migration_id)).records_migrated == 14
+
+
+async def test_a_service_that_never_reads_one_location_does_not_keep_the_run_open_for_ever(office: Office) -> None:
+    only = office.add("A", location_type="WING")
+    office.stages._nomis = Poison(office.nomis, {only}, BROKEN)
+    run = await ended_despite(office)
+    assert (run.status, run.records_failed) == (Status.COMPLETED, 1)
+
+
+async def test_a_service_that_comes_back_in_the_middle_of_the_search_costs_nothing(office: Office) -> None:
+    for number in range(4):
+        office.add(f"A{number}")
+
+    class Waking(Poison):
+        async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+            if self.calls == 6:
+                self._bad = set()
+            return await super().details(ids)
+
+    office.stages._nomis = Waking(office.nomis, set(office.nomis.rows), AWAY)
+    run = await ended_despite(office)
+    assert (run.records_migrated, run.records_failed) == (4, 0)

@@ -1,0 +1,69 @@
+"""A wire between two services that can be cut: connections that go through it end with a reset when told to."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from infra.local.ports import LOOPBACK
+
+CHUNK = 65536
+RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Wire:
+    """Listens on one port and passes on to another."""
+
+    port: int
+    target: int
+    ends: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def cut(self) -> int:
+        """Reset every open connection; say how many ends that were."""
+        cut = len(self.ends)
+        for end in self.ends:
+            if (raw := end.get_extra_info("socket")) is not None:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            end.transport.abort()
+        return cut
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Join a caller to the target until either hangs up."""
+        self.ends.add(writer)
+        try:
+            with contextlib.suppress(OSError):
+                there_reader, there_writer = await asyncio.open_connection(LOOPBACK, self.target)
+                self.ends.add(there_writer)
+                try:
+                    await asyncio.gather(_pour(reader, there_writer), _pour(there_reader, writer))
+                finally:
+                    self.ends.discard(there_writer)
+                    there_writer.close()
+        finally:
+            self.ends.discard(writer)
+            writer.close()
+
+
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await reader.read(CHUNK):
+            writer.write(chunk)
+            await writer.drain()
+    finally:
+        with contextlib.suppress(OSError, RuntimeError):
+            writer.write_eof()
+
+
+@asynccontextmanager
+async def laid(*wires: Wire) -> AsyncIterator[None]:
+    """Keep these wires in place."""
+    async with contextlib.AsyncExitStack() as stack:
+        for wire in wires:
+            server = await asyncio.start_server(wire.carry, LOOPBACK, wire.port)
+            stack.callback(server.close)
+            stack.callback(wire.cut)
+        yield

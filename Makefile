@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help bench demo demo-once up containers purge check format test test-long lock venv
+.PHONY: help bench demo demo-once up containers purge check format test test-long chaos lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -47,6 +47,11 @@ test-long: $(SYNCED) ## The tests that need minutes
 
 bench: $(SYNCED) ## How fast it is, beside the alternatives; ONLY=migration SEED=7 ROUNDS=3 choose
 	$(BIN)/python -m tests.benchmarks $(ONLY) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),3)
+
+SECONDS ?= 60
+SEED ?= 1
+chaos: $(SYNCED) ## Hurt the whole estate while both sides edit: make chaos SECONDS=60 SEED=1
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
 lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -73,9 +73,10 @@ class PairWalk:
             act = Act.NOTHING if merged.settled and act is Act.NOTHING else Act.AMENDED
             try:
                 mirror = await self._write_dps(mirror, row.location, merged, lost)
-                if not _to_write(mirror, row.location, merged):
+                if _to_write(mirror, row.location, merged):
+                    await self._write_nomis(mirror, row, merged, depth)
+                elif not merged.to_dps or await self._is_still(row):
                     return Settled(act, dps_id, nomis_id, mirror.location.key)
-                await self._write_nomis(mirror, row, merged, depth)
             except (Stale, RefusedByDps):
                 continue
             act, sent_over = Act.AMENDED, row
@@ -86,6 +87,14 @@ class PairWalk:
         if row is None:
             raise Gone(str(nomis_id))
         return row
+
+    async def _is_still(self, row: NomisRow) -> bool:
+        """Whether NOMIS holds what was just taken over.
+
+        An edit taken back in between has a walk of its own, which may have found both sides equal and written nothing:
+        then no version told us that what we wrote was old.
+        """
+        return (await self._row(row.location.location_id)).location == row.location
 
     async def _mirror(self, dps_id: UUID) -> LocationMirror:
         mirror = await self.locations.mirror(dps_id)

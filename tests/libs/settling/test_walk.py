@@ -103,6 +103,22 @@ async def test_a_staff_edit_in_the_middle_of_a_walk_is_not_lost(house: House, ed
 
 
 @pytest.mark.parametrize("edit_at", range(1, 9))
+async def test_a_screen_edit_that_is_taken_back_in_the_middle_of_its_walk_ends_taken_back(
+    house: House, edit_at: int
+) -> None:
+    """The walk of the second edit finds both sides as they were and writes nothing, so no version tells the first."""
+    before = house.row.comment
+    house.nomis.screen_edit(CELL_NOMIS, comment="first")
+    walk = Running(lambda: house.stepped.settle_nomis(CELL_NOMIS))
+    for _ in range(edit_at):
+        walk.step()
+    house.nomis.screen_edit(CELL_NOMIS, comment=before)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    walk.finish()
+    assert (house.cell.comments, house.row.comment) == (before, before)
+
+
+@pytest.mark.parametrize("edit_at", range(1, 9))
 async def test_a_screen_edit_in_the_middle_of_a_walk_survives_or_is_recorded(edit_at: int) -> None:
     house = await furnished(conditional_writes=False)
     house.locations.staff_edit(CELL_ID, local_name="Corner")

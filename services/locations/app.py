@@ -26,11 +26,11 @@ from services.locations.api.problems import PROBLEMS, style
 from services.locations.changes.announce import TOPIC, Announcer
 from services.locations.changes.cells import CellChanges
 from services.locations.changes.migrate import MigrateChanges
-from services.locations.changes.reading import Reading
 from services.locations.changes.staff import StaffChanges
 from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
 from services.locations.ports import Occupancy
+from services.locations.reading.locations import Reading
 from services.locations.settings import Settings
 from services.locations.store.mirrors import MirrorStore
 

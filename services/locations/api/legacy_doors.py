@@ -18,7 +18,6 @@ from libs.web.routing import Reply, Route
 from services.locations.api.reads import VIEW, Prison
 from services.locations.api.staff_doors import Code
 from services.locations.api.sync_doors import SYNC
-from services.locations.changes.reading import Reading
 from services.locations.changes.sync import SyncChanges, Wanted
 from services.locations.changes.upsert import LegacyChanges, Snapshot
 from services.locations.errors import (
@@ -30,6 +29,7 @@ from services.locations.errors import (
     ParentNotAllowed,
     SyncRefused,
 )
+from services.locations.reading.locations import Reading
 
 # RFC 9745: the GET aliases exist because the record names them; nobody should begin to use them.
 DEPRECATED = {"Cache-Control": "no-store", "Deprecation": "@1727654400"}.items()

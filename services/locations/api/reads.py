@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
 from libs.domain.wire import Wire
 from libs.web.problems import ParameterInvalid
-from libs.web.routing import Needs, Route
-from services.locations.changes.reading import Reading
+from libs.web.routing import JsonBytes, Needs, Reply, Route
+from services.locations.api.tags import location_tag
 from services.locations.errors import LocationNotFound
+from services.locations.reading.locations import OneLocation, Reading
 
 VIEW = Needs.role("ROLE_VIEW_LOCATIONS")
 KEYS_MAX = 1000
@@ -45,13 +47,17 @@ class ReadDoors:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    async def by_id(self, location_id: UUID, query: DetailQuery) -> dict[str, Any]:
-        """Show a location."""
-        return await self._reading.location(location_id, children=query.include_children, history=query.include_history)
+    async def by_id(self, location_id: UUID, query: DetailQuery) -> Reply[JsonBytes]:
+        """Show a location; its `ETag` goes into `If-None-Match` here and `If-Match` on the doors that change it."""
+        found = await self._reading.location(
+            location_id, children=query.include_children, history=query.include_history
+        )
+        return _tagged(found)
 
-    async def by_key(self, key: str, query: DetailQuery) -> dict[str, Any]:
+    async def by_key(self, key: str, query: DetailQuery) -> Reply[JsonBytes]:
         """Show the location with this key."""
-        return await self._reading.by_key(key, children=query.include_children, history=query.include_history)
+        found = await self._reading.by_key(key, children=query.include_children, history=query.include_history)
+        return _tagged(found)
 
     async def by_keys(self, body: Keys) -> list[dict[str, Any]]:
         """Show the locations with these keys, by key; unknown keys are absent, repeated ones shown once."""
@@ -65,6 +71,11 @@ class ReadDoors:
         """Show one page of all locations, archived ones included."""
         content, total = await self._reading.page(_order(query.sort), query.page, query.size)
         return paged(content, total, query)
+
+
+def _tagged(found: OneLocation) -> Reply[JsonBytes]:
+    shown = JsonBytes(orjson.dumps(found.shown))
+    return Reply(shown, headers={"ETag": location_tag(found.version, shown)})
 
 
 def _order(sort: Sequence[str]) -> list[tuple[str, bool]]:
@@ -107,9 +118,10 @@ def paged(content: Sequence[dict[str, Any]], total: int, query: PageQuery) -> di
 
 def routes(doors: ReadDoors) -> Sequence[Route]:
     """List the doors."""
+    unknown, shown = (LocationNotFound,), dict[str, Any]
     return (
-        Route("GET", "/locations/{locationId}", doors.by_id, VIEW, problems=(LocationNotFound,)),
-        Route("GET", "/locations/key/{key}", doors.by_key, VIEW, problems=(LocationNotFound,)),
+        Route("GET", "/locations/{locationId}", doors.by_id, VIEW, problems=unknown, answers=shown, tagged=True),
+        Route("GET", "/locations/key/{key}", doors.by_key, VIEW, problems=unknown, answers=shown, tagged=True),
         Route("POST", "/locations/keys", doors.by_keys, VIEW),
         Route("GET", "/locations/prison/{prisonId}", doors.of_prison, VIEW),
         Route("GET", "/locations", doors.page, VIEW),

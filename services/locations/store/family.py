@@ -47,45 +47,21 @@ async def ids_at(tx: Connection, paths: Collection[tuple[str, str]]) -> list[UUI
     return [record["id"] for record in records]
 
 
-async def relatives(tx: Connection, ids: Collection[UUID]) -> list[LocationRow]:
-    """Return these locations, all that stands above and all that stands below them, each once, in one statement."""
-    records = await tx.fetch(_RELATIVES, list(ids))
-    return [row_from(record) for record in records]
-
-
-async def of_prison(tx: Connection, prison_id: str) -> list[LocationRow]:
-    """Return every location of a prison, by key."""
-    records = await tx.fetch(
-        f"SELECT {_LIST} FROM location l WHERE l.prison_id = $1 ORDER BY l.path_hierarchy",  # noqa: S608 - constants
-        prison_id,
-    )
-    return [row_from(record) for record in records]
-
-
 async def page(tx: Connection, order: Sequence[tuple[str, bool]], number: int, size: int) -> tuple[list[UUID], int]:
     """Return the ids of one page of all locations, and the total; `order` names columns and if they descend."""
     columns = ", ".join(f"{COLUMNS[COLUMNS.index(name)]}{' DESC' if descends else ''}" for name, descends in order)
-    records = await tx.fetch(
-        f"SELECT id FROM location ORDER BY {columns}, id LIMIT $1 OFFSET $2",  # noqa: S608 - columns of the table only
+    record = await tx.fetchrow(
+        f"""
+        SELECT ARRAY(SELECT id FROM location ORDER BY {columns}, id LIMIT $1 OFFSET $2) AS ids,
+               (SELECT count(*) FROM location) AS total
+        """,  # noqa: S608 - columns of the table only
         size,
         number * size,
     )
-    total: int = await tx.fetchval("SELECT count(*) FROM location")
-    return [record["id"] for record in records], total
+    assert record is not None
+    return record["ids"], record["total"]
 
 
-_RELATIVES = f"""
-    WITH RECURSIVE above AS (
-        SELECT id, parent_id FROM location WHERE id = ANY($1::uuid[])
-        UNION
-        SELECT up.id, up.parent_id FROM location up JOIN above ON up.id = above.parent_id),
-    below AS (
-        SELECT id FROM location WHERE id = ANY($1::uuid[])
-        UNION
-        SELECT down.id FROM location down JOIN below ON down.parent_id = below.id)
-    SELECT {_LIST} FROM location l
-     WHERE l.id IN (SELECT id FROM above UNION SELECT id FROM below) ORDER BY l.path_hierarchy
-"""  # noqa: S608 - constants
 _ABOVE = f"""
     WITH RECURSIVE tree AS (
         SELECT id, parent_id, 0 AS distance FROM location WHERE id = $1

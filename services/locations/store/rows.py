@@ -1,7 +1,6 @@
 """Reads, locks and writes rows of `location`, and what hangs on them."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -146,15 +145,3 @@ async def add_history(tx: Connection, changes: Sequence[HistoryRow]) -> None:
         [change.amended_by for change in changes],
         [change.amended_date for change in changes],
     )
-
-
-async def history(tx: Connection, location_id: UUID) -> list[dict[str, str | datetime | None]]:
-    """Return a location's history, oldest first."""
-    records = await tx.fetch(
-        """
-        SELECT attribute_name, old_value, new_value, amended_by, amended_date
-          FROM location_history WHERE location_id = $1 ORDER BY id
-        """,
-        location_id,
-    )
-    return [dict(record) for record in records]

@@ -1,27 +1,171 @@
-"""The Location that `/locations/**` answers (`reference/locations-api.md` §2.2): derived state and aggregates."""
+"""The Location that `/locations/**` answers (`reference/locations-api.md` §2.2): a row with what is derived for it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
-from libs.domain.codes import AREA_TYPES, STRUCTURAL_TYPES, HistoryAttribute, LocationType
-from services.locations.records import LocationRow
+from libs.domain.codes import (
+    AccommodationType,
+    Described,
+    HistoryAttribute,
+    LocationType,
+    SpecialistCellType,
+    UsageType,
+    UsedForType,
+)
+from services.locations.records import COLUMNS, LocationRow
 from services.locations.rules.naming import capitalised
 from services.locations.rules.status import Standing
+from services.locations.views.derived import NEVER_LEAVES, Fields, Forest, Id, is_active, is_archived
 
-_NEVER_LEAVES = STRUCTURAL_TYPES | AREA_TYPES
+Json = dict[str, Any]
+_OWN_TEXTS = (
+    ("comments", "comments"),
+    ("convertedCellType", "converted_cell_type"),
+    ("otherConvertedCellType", "other_converted_cell_type"),
+    ("permanentlyInactiveReason", "archived_reason"),
+    ("deactivatedBy", "deactivated_by"),
+    ("planetFmReference", "planet_fm_reference"),
+)
+
+
+def location(row: Fields, derived: Fields) -> Json:
+    """Return a location as the public doors show it; absent members are left out, lists are there when empty."""
+    prison_id, path, kind = row["prison_id"], row["path_hierarchy"], shown_type(row)
+    residential, converted = row["residential_housing_type"] is not None, row["converted_cell_type"] is not None
+    shown = {
+        "id": str(row["id"]),
+        "prisonId": prison_id,
+        "code": row["code"],
+        "pathHierarchy": path,
+        "key": f"{prison_id}-{path}",
+        "locationType": kind,
+        "isResidential": residential and not converted,
+        "topLevelId": str(derived["top_id"]),
+        "level": derived["levels"] + 1,
+        "leafLevel": not derived["has_children"] and kind not in NEVER_LEAVES,
+        "lastModifiedBy": row["updated_by"],
+        "lastModifiedDate": local(row["when_updated"]),
+    }
+    if row["parent_id"] is not None:
+        shown["parentId"] = str(row["parent_id"])
+    if row["local_name"] and (name := shown_name(row)):
+        shown["localName"] = name
+    for name, column in _OWN_TEXTS:
+        text = row[column]
+        if text is not None:
+            shown[name] = text
+    _add_state(shown, row, derived)
+    if residential:
+        _add_held(shown, row, derived)
+    else:
+        shown["usage"] = usages(row)
+    return shown
+
+
+def shown_type(row: Fields) -> str:
+    """Return what both views call it: a converted cell is a room."""
+    return "ROOM" if row["converted_cell_type"] is not None else str(row["location_type"])
+
+
+def shown_name(row: Fields) -> str | None:
+    """Return the local name as people read it; a cell, also a converted one, has none."""
+    name = row["local_name"]
+    return capitalised(name) if name and row["location_type"] != "CELL" else None
+
+
+def sort_name(row: Fields) -> str:
+    """Return what lists are sorted by in natural order (§3.8): the local name, else the path."""
+    return shown_name(row) or str(row["path_hierarchy"])
+
+
+def _add_state(shown: Json, row: Fields, derived: Fields) -> None:
+    active = is_active(row, derived)
+    in_use = "ACTIVE" if row["converted_cell_type"] is None else "NON_RESIDENTIAL"
+    shown["status"] = in_use if active else "INACTIVE"
+    shown["active"] = active
+    shown["deactivatedByParent"] = row["active"] and not row["archived"] and not active
+    shown["permanentlyInactive"] = is_archived(row, derived)
+    if not active:
+        shown |= {name: value for name, value in deactivation(row, derived).items() if value is not None}
+
+
+def deactivation(row: Fields, derived: Fields) -> Json:
+    """Return why and until when a location is inactive: by its own row, else by the nearest one above it."""
+    own = row["archived"] or not row["active"]
+    told, up = (row, "") if own else (derived, "up_")
+    proposed = told[f"{up}proposed_reactivation_date"]
+    return {
+        "deactivatedDate": local(told[f"{up}deactivated_date"]),
+        "deactivatedReason": told[f"{up}deactivated_reason"],
+        "deactivationReasonDescription": told[f"{up}deactivation_reason_description"],
+        "proposedReactivationDate": proposed.isoformat() if proposed else None,
+    }
+
+
+def _add_held(shown: Json, row: Fields, derived: Fields) -> None:
+    """Add what a residential location holds: capacity and the sets of the cells at and below it."""
+    shown |= totals(derived)
+    shown["accommodationTypes"] = union(AccommodationType, derived["accommodation_types"])
+    shown["usedFor"] = union(UsedForType, derived["uses"])
+    shown["specialistCellTypes"] = union(SpecialistCellType, derived["specialist_types"])
+    inactive_cell = row["location_type"] == "CELL" and not shown["active"] and not shown["permanentlyInactive"]
+    if inactive_cell and row["working_capacity"] is not None:
+        shown["oldWorkingCapacity"] = row["working_capacity"]
+
+
+def totals(derived: Fields) -> Json:
+    """Return capacity and certification of the cells at and below a location."""
+    return {
+        "capacity": {
+            "maxCapacity": derived["max_total"] or 0,
+            "workingCapacity": derived["working_total"] or 0,
+        },
+        "certification": {
+            "certified": derived["any_certified"] or False,
+            "capacityOfCertifiedCell": derived["certified_total"] or 0,
+        },
+    }
+
+
+def usages(row: Fields) -> list[Json]:
+    """Return the uses of a room in the order of their list."""
+    if not row["usages"]:
+        return []
+    found = sorted(row["usages"], key=lambda usage: UsageType(usage["usageType"]).sequence)
+    return [{name: value for name, value in usage.items() if value is not None} for usage in found]
+
+
+def union(codes: type[Described], joined: Iterable[str] | None) -> Sequence[str]:
+    """Return the distinct codes of comma-joined lists, in the order of their own list."""
+    return _union(codes, frozenset(joined)) if joined else []
+
+
+@lru_cache(maxsize=4096)
+def _union(codes: type[Described], joined: frozenset[str]) -> tuple[str, ...]:
+    found = {codes(code) for text in joined for code in text.split(",")}
+    return tuple(code.value for code in sorted(found, key=lambda code: (code.sequence, code.value)))
+
+
+def nested(forest: Forest, location_id: Id, decorate: Callable[[Json, Id], None] | None = None) -> Json:
+    """Return a location with all below it that is not archived under `childLocations`, by path."""
+    row = forest.rows[location_id]
+    shown = location(row, forest.derived[location_id])
+    if decorate is not None:
+        decorate(shown, location_id)
+    kept = [child for child in forest.children.get(location_id, []) if not child["archived"]]
+    kept.sort(key=lambda child: child["path_hierarchy"])
+    shown["childLocations"] = [nested(forest, child["id"], decorate) for child in kept]
+    return shown
 
 
 class Shower:
-    """Shows locations; `rows` must hold all that stands above and below those that are shown."""
+    """Shows locations that a change holds in its hands; `rows` must hold all that stands above and below them."""
 
     def __init__(self, rows: Iterable[LocationRow]) -> None:
         self._by_id = {row.id: row for row in rows}
-        self._children: dict[UUID, list[LocationRow]] = {}
-        for row in self._by_id.values():
-            if row.parent_id is not None:
-                self._children.setdefault(row.parent_id, []).append(row)
+        self.forest = Forest(dict(zip(COLUMNS, row.columns(), strict=True)) for row in self._by_id.values())
 
     def standing(self, row: LocationRow) -> Standing:
         """Return a row with its ancestors."""
@@ -34,107 +178,26 @@ class Shower:
 
     def below(self, row: LocationRow) -> list[LocationRow]:
         """Return everything below a row."""
-        found: list[LocationRow] = []
-        level = self._children.get(row.id, [])
-        while level:
-            found += level
-            level = [child for parent in level for child in self._children.get(parent.id, [])]
-        return found
+        return [self._by_id[child["id"]] for child in self.forest.below(row.id)]
 
-    def shown(self, row: LocationRow, *, children: bool = False, parent: bool = False) -> dict[str, Any]:
+    def shown(self, row: LocationRow, *, children: bool = False, parent: bool = False) -> Json:
         """Return a location; `children` nests what is below and not archived, `parent` what is above."""
-        standing = self.standing(row)
-        top = standing.above[-1] if standing.above else row
-        location = _identity(row) | _state(standing) | self.held(row, standing) | _hierarchy(row, standing, top)
-        location["leafLevel"] = row.id not in self._children and row.shown_type not in _NEVER_LEAVES
         if children:
-            kept = [child for child in self._children.get(row.id, []) if not child.archived]
-            location["childLocations"] = [self.shown(child, children=True) for child in kept]
-        if parent and standing.above:
-            location["parentLocation"] = self.shown(standing.above[0], parent=True)
-        return {name: value for name, value in location.items() if value is not None}
-
-    def held(self, row: LocationRow, standing: Standing | None = None) -> dict[str, Any]:
-        """Return what the kind of a location holds: usages, or capacity and the sets of the cells at and below it."""
-        standing = standing or self.standing(row)
-        if row.residential_housing_type is None:
-            usages = sorted(row.usages, key=lambda usage: usage.usage_type.sequence)
-            return {"usage": [usage.model_dump(mode="json", by_alias=True, exclude_none=True) for usage in usages]}
-        standings = [self.standing(each) for each in (row, *self.below(row)) if each.is_cell]
-        cells = [cell for cell in standings if not cell.archived]
-        leaves = [cell for cell in cells if cell.row.id not in self._children]
-        inactive_cell = row.is_cell and not standing.active and not standing.archived
-        return {
-            "capacity": {
-                "maxCapacity": sum(cell.row.max_capacity or 0 for cell in leaves),
-                "workingCapacity": sum(cell.row.working_capacity or 0 for cell in leaves if cell.active),
-            },
-            "oldWorkingCapacity": row.working_capacity if inactive_cell else None,
-            "certification": {
-                "certified": any(cell.row.certified for cell in cells),
-                "capacityOfCertifiedCell": sum(cell.row.capacity_of_certified_cell or 0 for cell in cells),
-            },
-            "accommodationTypes": _union(
-                [cell.row.accommodation_type] for cell in cells if cell.row.accommodation_type is not None
-            ),
-            "usedFor": _union(cell.row.used_for for cell in cells),
-            "specialistCellTypes": _union(cell.row.specialist_cell_types for cell in cells),
-        }
+            shown = nested(self.forest, row.id)
+        else:
+            shown = location(self.forest.rows[row.id], self.forest.derived[row.id])
+        if parent and row.parent_id in self._by_id:
+            shown["parentLocation"] = self.shown(self._by_id[row.parent_id], parent=True)
+        return shown
 
 
-def _identity(row: LocationRow) -> dict[str, Any]:
-    is_cell = row.location_type is LocationType.CELL
-    return {
-        "id": str(row.id),
-        "prisonId": row.prison_id,
-        "code": row.code,
-        "pathHierarchy": row.path_hierarchy,
-        "key": row.key,
-        "locationType": row.shown_type.value,
-        "localName": capitalised(row.local_name) if row.local_name and not is_cell else None,
-        "comments": row.comments,
-        "convertedCellType": row.converted_cell_type.value if row.converted_cell_type else None,
-        "otherConvertedCellType": row.other_converted_cell_type,
-        "isResidential": row.residential_housing_type is not None and row.converted_cell_type is None,
-        "lastModifiedBy": row.updated_by,
-        "lastModifiedDate": local(row.when_updated),
-    }
-
-
-def _state(standing: Standing) -> dict[str, Any]:
-    row, details = standing.row, standing.details
-    reason = details.deactivated_reason if details else None
-    proposed = details.proposed_reactivation_date if details else None
-    return {
-        "status": standing.status.value,
-        "active": standing.active,
-        "deactivatedByParent": standing.deactivated_by_parent,
-        "permanentlyInactive": standing.archived,
-        "permanentlyInactiveReason": row.archived_reason,
-        "deactivatedDate": local(details.deactivated_date) if details else None,
-        "deactivatedReason": reason.value if reason else None,
-        "deactivationReasonDescription": details.deactivation_reason_description if details else None,
-        "proposedReactivationDate": proposed.isoformat() if proposed else None,
-        "deactivatedBy": row.deactivated_by,
-        "planetFmReference": row.planet_fm_reference,
-    }
-
-
-def _hierarchy(row: LocationRow, standing: Standing, top: LocationRow) -> dict[str, Any]:
-    return {
-        "topLevelId": str(top.id),
-        "level": len(standing.above) + 1,
-        "parentId": str(row.parent_id) if row.parent_id else None,
-    }
-
-
-def shown_history(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def shown_history(entries: Sequence[Json]) -> list[Json]:
     """Return the history that the public view shows, newest first."""
     kept = [entry for entry in reversed(entries) if HistoryAttribute(entry["attribute_name"]).shown]
     return [changed(entry) for entry in kept]
 
 
-def changed(entry: dict[str, Any]) -> dict[str, Any]:
+def changed(entry: Json) -> Json:
     """Return one change as people read it."""
     told = {
         "attribute": HistoryAttribute(entry["attribute_name"]).description,
@@ -151,6 +214,6 @@ def local(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
 
 
-def _union(sets: Any) -> list[str]:
-    found = {member for members in sets for member in members}
-    return [member.value for member in sorted(found, key=lambda member: member.sequence)]
+def type_description(row: Fields) -> str:
+    """Return the words for what a location is."""
+    return LocationType(shown_type(row)).description

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
 from infra.local import prisoner_search
+from libs.db.pool import speak_json
 from libs.web.auth import AuthSettings
 from services.locations import app
 from services.locations.settings import Settings
@@ -56,6 +57,15 @@ async def running(locations_settings: Settings, token: MakeToken) -> AsyncIterat
 @pytest.fixture
 async def database_connection(locations_dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     connection = await asyncpg.connect(locations_dsn)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def store(locations_dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection that reads and writes JSON as the service's own do: for putting rows in, and for the store."""
+    connection = await asyncpg.connect(locations_dsn)
+    await speak_json(connection)
     yield connection
     await connection.close()
 

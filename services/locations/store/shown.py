@@ -1,0 +1,160 @@
+"""Reads locations with all that is derived from above and below them, whatever the size of the tree, in one statement.
+
+`one_look` is for some locations: PostgreSQL walks up and down and adds up. `prison` and `tree` bring the rows as they
+stand for `views.derived` to walk: cheaper where nearly all of them are shown. Both come out under the same names.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from libs.db.pool import Connection, Database, Row
+from libs.domain.codes import AREA_TYPES, STRUCTURAL_TYPES
+from services.locations.records import COLUMNS
+
+Asked = Database | Connection
+
+# A hierarchy is some five levels deep; what writers refuse must still not keep a reader for ever.
+DEPTH_MAX = 50
+_COLUMNS = ", ".join(f"l.{name}" for name in COLUMNS)
+_NEVER_LEAVES = ", ".join(f"'{each.value}'" for each in sorted(STRUCTURAL_TYPES | AREA_TYPES))
+_DETAILS = (
+    "deactivated_date",
+    "deactivated_reason",
+    "deactivation_reason_description",
+    "proposed_reactivation_date",
+)
+_UP_DETAILS = ", ".join(f"up.{name}" for name in _DETAILS)
+_NEAREST_DETAILS = ", ".join(f"n.{name} AS up_{name}" for name in _DETAILS)
+
+_LOOK = f"""
+    WITH RECURSIVE picked AS MATERIALIZED (
+        SELECT {_COLUMNS} FROM location l WHERE %s),
+    above AS (
+        SELECT p.id AS below_id, up.id, up.parent_id, up.active, up.archived, {_UP_DETAILS}, 1 AS distance
+          FROM picked p JOIN location up ON up.id = p.parent_id
+        UNION ALL
+        SELECT a.below_id, up.id, up.parent_id, up.active, up.archived, {_UP_DETAILS}, a.distance + 1
+          FROM above a JOIN location up ON up.id = a.parent_id WHERE a.distance < {DEPTH_MAX}),
+    line AS (
+        SELECT below_id, count(*) AS levels, bool_and(active) AS up_active, bool_or(archived) AS up_archived,
+               (array_agg(id ORDER BY distance DESC))[1] AS top_id
+          FROM above GROUP BY below_id),
+    nearest AS (
+        SELECT DISTINCT ON (below_id) * FROM above WHERE archived OR NOT active ORDER BY below_id, distance),
+    tree AS (
+        SELECT p.id AS top, p.id, p.location_type, p.residential_housing_type, p.max_capacity, p.working_capacity,
+               p.certified, p.capacity_of_certified_cell, p.accommodation_type, p.used_for, p.specialist_cell_types,
+               p.attributes, p.archived OR coalesce(line.up_archived, false) AS archived,
+               p.active AND NOT p.archived AND coalesce(line.up_active AND NOT line.up_archived, true) AS active,
+               1 AS distance
+          FROM picked p LEFT JOIN line ON line.below_id = p.id
+         WHERE p.residential_housing_type IS NOT NULL
+        UNION ALL
+        SELECT t.top, l.id, l.location_type, l.residential_housing_type, l.max_capacity, l.working_capacity,
+               l.certified, l.capacity_of_certified_cell, l.accommodation_type, l.used_for, l.specialist_cell_types,
+               l.attributes, l.archived OR t.archived, l.active AND NOT l.archived AND t.active, t.distance + 1
+          FROM tree t JOIN location l ON l.parent_id = t.id WHERE t.distance < {DEPTH_MAX}),
+    counted AS (
+        SELECT tree.*, location_type = 'CELL' AS is_cell,
+               NOT EXISTS (SELECT FROM location child WHERE child.parent_id = tree.id) AS is_leaf
+          FROM tree WHERE residential_housing_type IS NOT NULL AND NOT archived),
+    totals AS (
+        SELECT top,
+               coalesce(sum(max_capacity) FILTER (WHERE is_cell AND is_leaf), 0) AS max_total,
+               coalesce(sum(working_capacity) FILTER (WHERE is_cell AND is_leaf AND active), 0) AS working_total,
+               coalesce(bool_or(certified) FILTER (WHERE is_cell), false) AS any_certified,
+               coalesce(sum(capacity_of_certified_cell) FILTER (WHERE is_cell), 0) AS certified_total,
+               count(*) FILTER (WHERE is_cell AND NOT active) AS inactive_cells,
+               count(*) FILTER (WHERE is_leaf AND location_type NOT IN ({_NEVER_LEAVES})) AS cell_locations,
+               array_agg(DISTINCT accommodation_type::text) FILTER (WHERE is_cell AND accommodation_type IS NOT NULL)
+                   AS accommodation_types,
+               array_agg(DISTINCT array_to_string(used_for, ',')) FILTER (WHERE is_cell AND used_for <> '{{}}') AS uses,
+               array_agg(DISTINCT array_to_string(specialist_cell_types, ','))
+                   FILTER (WHERE is_cell AND specialist_cell_types <> '{{}}') AS specialist_types,
+               array_agg(DISTINCT array_to_string(attributes, ',')) FILTER (WHERE is_cell AND attributes <> '{{}}')
+                   AS cell_attributes
+          FROM counted GROUP BY top)
+    SELECT p.*, coalesce(line.levels, 0) AS levels, coalesce(line.up_active, true) AS up_active,
+           coalesce(line.up_archived, false) AS up_archived, coalesce(line.top_id, p.id) AS top_id,
+           EXISTS (SELECT FROM location child WHERE child.parent_id = p.id) AS has_children, {_NEAREST_DETAILS},
+           totals.*
+      FROM picked p LEFT JOIN line ON line.below_id = p.id LEFT JOIN nearest n ON n.below_id = p.id
+      LEFT JOIN totals ON totals.top = p.id
+"""  # noqa: S608 - constants
+
+
+def _look(which: str) -> str:
+    return _LOOK % which
+
+
+_BY_ID = _look("l.id = $1")
+_BY_KEY = _look("l.prison_id = $1 AND l.path_hierarchy = $2")
+_BY_KEYS = _look("(l.prison_id, l.path_hierarchy) IN (SELECT * FROM unnest($1::text[], $2::text[]))")
+_BY_IDS = _look("l.id = ANY($1::uuid[])")
+
+
+async def by_id(asked: Asked, location_id: UUID) -> Row | None:
+    """Return a location."""
+    return await asked.fetchrow(_BY_ID, location_id)
+
+
+async def by_key(asked: Asked, prison_id: str, path: str) -> Row | None:
+    """Return the location at this path of a prison."""
+    return await asked.fetchrow(_BY_KEY, prison_id, path)
+
+
+async def by_keys(asked: Asked, paths: Sequence[tuple[str, str]]) -> list[Row]:
+    """Return the locations at these (prison, path) pairs, each once, in no order; unknown ones are absent."""
+    return await asked.fetch(_BY_KEYS, [prison for prison, _ in paths], [path for _, path in paths])
+
+
+async def by_ids(asked: Asked, ids: Collection[UUID]) -> list[Row]:
+    """Return these locations, in no order."""
+    return await asked.fetch(_BY_IDS, list(ids))
+
+
+# Ids as text: they go out as text, and a thousand of them are dearer to convert one by one.
+_AS_IT_STANDS = ", ".join(
+    f"l.{name}::text AS {name}" if name in {"id", "parent_id"} else f"l.{name}" for name in COLUMNS
+)
+
+_PRISON = f"SELECT {_AS_IT_STANDS} FROM location l WHERE l.prison_id = $1"  # noqa: S608 - constants
+_TREE = f"""
+    WITH RECURSIVE above AS (
+        SELECT id, parent_id, 1 AS distance FROM location WHERE id = $1
+        UNION ALL
+        SELECT up.id, up.parent_id, above.distance + 1 FROM location up JOIN above ON up.id = above.parent_id
+         WHERE above.distance < {DEPTH_MAX}),
+    below AS (
+        SELECT id, 1 AS distance FROM location WHERE parent_id = $1
+        UNION ALL
+        SELECT down.id, below.distance + 1 FROM location down JOIN below ON down.parent_id = below.id
+         WHERE below.distance < {DEPTH_MAX})
+    SELECT {_AS_IT_STANDS} FROM location l WHERE l.id IN (SELECT id FROM above UNION ALL SELECT id FROM below)
+"""  # noqa: S608 - constants
+
+
+async def prison(asked: Asked, prison_id: str) -> list[Row]:
+    """Return every location of a prison as it stands, ids as text, in no order."""
+    return await asked.fetch(_PRISON, prison_id)
+
+
+async def tree(asked: Asked, location_id: UUID) -> list[Row]:
+    """Return a location, its ancestors and everything below it, as they stand, ids as text, in no order."""
+    return await asked.fetch(_TREE, location_id)
+
+
+async def histories(asked: Asked, ids: Collection[UUID | str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the history of each of these locations by its id as text, oldest first; who has none is absent."""
+    records = await asked.fetch(
+        """
+        SELECT location_id, attribute_name, old_value, new_value, amended_by, amended_date
+          FROM location_history WHERE location_id = ANY($1::uuid[]) ORDER BY id
+        """,
+        list(ids),
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        found.setdefault(str(record["location_id"]), []).append(dict(record))
+    return found

@@ -21,12 +21,24 @@ from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
 from libs.web.routing import Route
-from services.locations.api import bulk_doors, cell_doors, legacy_doors, migrate_doors, reads, staff_doors, sync_doors
+from services.locations.api import (
+    bulk_doors,
+    cell_doors,
+    closing_doors,
+    legacy_doors,
+    migrate_doors,
+    reads,
+    staff_doors,
+    sync_doors,
+)
 from services.locations.api.problems import PROBLEMS, style
 from services.locations.changes.announce import TOPIC, Announcer
 from services.locations.changes.cells import CellChanges
+from services.locations.changes.closing import ClosingChanges
+from services.locations.changes.creating import CreateChanges
+from services.locations.changes.desk import Desk
 from services.locations.changes.migrate import MigrateChanges
-from services.locations.changes.staff import StaffChanges
+from services.locations.changes.placing import PlaceChanges
 from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
 from services.locations.ports import Occupancy
@@ -63,7 +75,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
 def _routes(settings: Settings, database: Database, occupancy: Occupancy) -> Sequence[Route]:
     announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
     sync, reading = SyncChanges(database, announcer), Reading(database)
-    staff = StaffChanges(database, announcer, occupancy)
+    desk = Desk(database, announcer, occupancy)
     upserts = LegacyChanges(database, announcer, sync)
     return (
         *bulk_doors.routes(bulk_doors.BulkDoors(MirrorStore(database))),
@@ -71,8 +83,12 @@ def _routes(settings: Settings, database: Database, occupancy: Occupancy) -> Seq
         # Before the reads: `/locations/sync/…` is not a location called "sync".
         *legacy_doors.routes(legacy_doors.LegacyDoors(upserts, sync, reading)),
         *reads.routes(reads.ReadDoors(reading)),
-        *staff_doors.routes(staff_doors.StaffDoors(staff)),
-        *cell_doors.routes(cell_doors.CellDoors(CellChanges(database, announcer, staff))),
+        *staff_doors.routes(
+            staff_doors.StaffDoors(CreateChanges(desk), PlaceChanges(desk)),
+            staff_doors.TrialDoors(CreateChanges(desk.rehearsing()), PlaceChanges(desk.rehearsing())),
+        ),
+        *closing_doors.routes(closing_doors.ClosingDoors(ClosingChanges(desk))),
+        *cell_doors.routes(cell_doors.CellDoors(CellChanges(desk))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
     )
 

@@ -87,6 +87,9 @@ class LocationRow:
         return tuple(_stored(getattr(self, name)) for name in COLUMNS)
 
 
+Change = tuple[LocationRow, LocationRow]
+"""A location before and after."""
+
 COLUMNS = tuple(field.name for field in fields(LocationRow))
 
 _SETS = {"attributes": Attribute, "used_for": UsedForType, "specialist_cell_types": SpecialistCellType}.items()

@@ -1,6 +1,7 @@
-"""The sync doors as existing clients and the record call them (`reference/locations-api.md` §2.3, ADR 0002)."""
+"""The sync and migrate doors as existing clients and the record call them (`locations-api.md` §2.3, ADR 0002)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,13 +11,14 @@ from pydantic import Field, JsonValue
 
 from libs.domain.attributes import Attribute
 from libs.domain.codes import LocationType, NomisDeactivatedReason, ResidentialHousingType
-from libs.domain.sync import Usage
+from libs.domain.sync import HistoryEntry, Usage
 from libs.domain.translation import REASON_OF_WORD
 from libs.domain.wire import Wire
 from libs.web.auth import Caller
 from libs.web.routing import Reply, Route
+from services.locations.api.migrate_doors import MIGRATE
 from services.locations.api.reads import VIEW, Prison
-from services.locations.api.staff_doors import Code
+from services.locations.api.requests import Code, Maybe, Number
 from services.locations.api.sync_doors import SYNC
 from services.locations.changes.sync import SyncChanges, Wanted
 from services.locations.changes.upsert import LegacyChanges, Snapshot
@@ -24,9 +26,11 @@ from services.locations.errors import (
     FieldNotAllowed,
     HasChildren,
     LocationArchived,
+    LocationBusy,
     LocationKeyTaken,
     LocationNotFound,
     ParentNotAllowed,
+    SyncOff,
     SyncRefused,
 )
 from services.locations.reading.locations import Reading
@@ -38,38 +42,37 @@ DEPRECATED = {"Cache-Control": "no-store", "Deprecation": "@1727654400"}.items()
 class LegacyCapacity(Wire):
     """Numbers as NOMIS holds them; no rule is applied."""
 
-    max_capacity: int = 0
-    working_capacity: int = 0
+    max_capacity: Number = 0
+    working_capacity: Number = 0
 
 
 class LegacyCertification(Wire):
     """Whether a cell is certified, and for how many."""
 
     certified: bool = False
-    capacity_of_certified_cell: int = 0
+    capacity_of_certified_cell: Number = 0
 
 
-class NomisSyncLocation(Wire):
+class NomisLocation(Wire):
     """One location as NOMIS has it, in DPS words."""
 
-    id: UUID | None = None
     prison_id: Prison
     code: Code
     location_type: LocationType
-    local_name: Annotated[str, Field(max_length=80)] | None = None
-    comments: Annotated[str, Field(max_length=255)] | None = None
-    order_within_parent_location: int | None = None
-    residential_housing_type: ResidentialHousingType | None = None
-    deactivation_reason: NomisDeactivatedReason | None = None
-    proposed_reactivation_date: date | None = None
-    deactivated_date: date | None = None
-    parent_location_path: str | None = None
-    parent_id: UUID | None = None
+    local_name: Maybe[Annotated[str, Field(max_length=80)]] = None
+    comments: Maybe[Annotated[str, Field(max_length=255)]] = None
+    order_within_parent_location: Maybe[Number] = None
+    residential_housing_type: Maybe[ResidentialHousingType] = None
+    deactivation_reason: Maybe[NomisDeactivatedReason] = None
+    proposed_reactivation_date: Maybe[date] = None
+    deactivated_date: Maybe[date] = None
+    parent_location_path: Maybe[str] = None
+    parent_id: Maybe[UUID] = None
     capacity: LegacyCapacity | None = None
     certification: LegacyCertification | None = None
     attributes: frozenset[Attribute] | None = None
     usage: tuple[Usage, ...] | None = None
-    create_date: datetime | None = None
+    create_date: Maybe[datetime] = None
     last_updated_by: Annotated[str, Field(min_length=1, max_length=80)]
 
     def snapshot(self) -> Snapshot:
@@ -97,7 +100,6 @@ class NomisSyncLocation(Wire):
             prison_id=self.prison_id,
             by=self.last_updated_by,
             fields=fields,
-            location_id=self.id,
             parent_id=self.parent_id,
             parent_path=self.parent_location_path,
             reason=REASON_OF_WORD[self.deactivation_reason] if self.deactivation_reason else None,
@@ -106,6 +108,26 @@ class NomisSyncLocation(Wire):
             create_date=self.create_date,
             comments=self.comments,
         )
+
+
+class NomisSyncLocation(NomisLocation):
+    """What NOMIS has now; with the id of the location it is, if it is one already."""
+
+    id: Maybe[UUID] = None
+
+    def snapshot(self) -> Snapshot:
+        """Return it in the words of the change."""
+        return replace(super().snapshot(), location_id=self.id)
+
+
+class NomisMigrateLocation(NomisLocation):
+    """What NOMIS has, with all that was changed of it."""
+
+    history: tuple[HistoryEntry, ...] | None = None
+
+    def snapshot(self) -> Snapshot:
+        """Return it in the words of the change."""
+        return replace(super().snapshot(), history=self.history or ())
 
 
 class DeleteQuery(Wire):
@@ -138,6 +160,10 @@ class LegacyDoors:
         done = await self.upsert(body)
         return Reply(done.value, status=done.status, headers=dict(DEPRECATED))
 
+    async def migrate(self, body: NomisMigrateLocation) -> dict[str, Any]:
+        """Create one location with its history; nobody is told."""
+        return await self._reading.legacy(await self._changes.migrate(body.snapshot()))
+
     async def delete(self, location_id: UUID, caller: Caller) -> None:
         """Delete a location without children."""
         await self._reading.legacy(location_id)
@@ -166,7 +192,10 @@ def routes(doors: LegacyDoors) -> Sequence[Route]:
         LocationKeyTaken,
         ParentNotAllowed,
         FieldNotAllowed,
+        SyncOff,
+        LocationBusy,
     )
+    migrating = (LocationNotFound, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, LocationBusy)
     gone = (LocationNotFound, HasChildren)
     record = "/locations/sync"
     return (
@@ -177,5 +206,7 @@ def routes(doors: LegacyDoors) -> Sequence[Route]:
         Route("DELETE", f"{record}/delete", doors.delete_by_query, SYNC, status=204, problems=gone),
         Route("POST", f"{record}/delete", doors.delete_by_query, SYNC, status=204, problems=gone),
         Route("GET", f"{record}/delete", doors.delete_by_get, SYNC, status=204, problems=gone, deprecated=True),
+        Route("POST", "/migrate/location", doors.migrate, MIGRATE, status=201, problems=migrating),
+        Route("POST", "/locations/migrate", doors.migrate, MIGRATE, status=201, problems=migrating),
         Route("GET", "/sync/id/{locationId}", doors.show, VIEW, problems=(LocationNotFound,)),
     )

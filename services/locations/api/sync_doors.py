@@ -16,6 +16,7 @@ from services.locations.changes.sync import SyncChanges, Wanted
 from services.locations.errors import (
     FieldNotAllowed,
     HasChildren,
+    LocationBusy,
     LocationGone,
     LocationKeyTaken,
     LocationNotFound,
@@ -82,10 +83,10 @@ def routes(doors: SyncDoors) -> Sequence[Route]:
     """List the doors."""
     path = "/sync/locations/{locationId}"
     unknown = (LocationNotFound, LocationGone)
-    refusals = (SyncRefused, SyncOff, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, VersionStale)
+    refusals = (LocationBusy, SyncRefused, SyncOff, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, VersionStale)
     return (
         Route("GET", path, doors.mirror, SYNC_OR_VIEW, problems=unknown, answers=LocationMirror, tagged=True),
         Route("PUT", path, doors.put, SYNC, problems=(*unknown, *refusals), answers=LocationMirror, tagged=True),
-        Route("DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale)),
+        Route("DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale, LocationBusy)),
         Route("GET", "/sync/conflicts", doors.conflicts, SYNC_OR_VIEW),
     )

@@ -14,7 +14,8 @@ from services.locations.records import LocationRow
 
 LONDON = ZoneInfo("Europe/London")
 TOPIC = "domain-events"
-Told = tuple[LocationEventType, LocationRow]
+Told = tuple[LocationEventType, LocationRow, Source]
+"""What is told of a location, and which side changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,10 @@ class Announcer:
         """Return London's wall clock, without zone, as the tables keep it."""
         return self.now().astimezone(LONDON).replace(tzinfo=None)
 
-    async def tell(self, tx: Connection, events: Sequence[Told], source: Source) -> None:
-        """Add the events, in this order."""
+    async def tell(self, tx: Connection, events: Sequence[Told]) -> None:
+        """Add the events, in this order; once in a transaction and late, as it locks what the events are about."""
         happened = self.now().astimezone(LONDON)
-        await self.outbox.add_many(tx, [self._outgoing(kind, row, source, happened) for kind, row in events])
+        await self.outbox.add_many(tx, [self._outgoing(kind, row, source, happened) for kind, row, source in events])
 
     def _outgoing(self, kind: LocationEventType, row: LocationRow, source: Source, happened: datetime) -> Outgoing:
         sent = EPOCH_TYPE.get(kind, kind) if self.as_epoch else kind

@@ -12,14 +12,13 @@ from uuid import UUID
 import asyncpg
 
 from libs.db.pool import Connection, Database
-from libs.domain.codes import HistoryAttribute
 from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import HistoryEntry, MigrateLocation, MigrateOutcome, MigrateResult
 from services.locations.changes.sync import KEY
 from services.locations.errors import FieldNotAllowed
 from services.locations.records import HistoryRow, LocationRow
-from services.locations.rules import synced
+from services.locations.rules import history, synced
 from services.locations.store import bulk
 from services.locations.store.writing import writing
 
@@ -136,7 +135,7 @@ class MigrateChanges:
     async def _import_history(self, tx: Connection, wishes: Sequence[MigrateLocation], known: Known) -> None:
         missing = [wish for wish in wishes if known.there.get(wish.id) is False and wish.history]
         if missing:
-            await bulk.copy_history(tx, [_imported(wish.id, entry) for wish in missing for entry in wish.history])
+            await bulk.copy_history(tx, [imported(wish.id, entry) for wish in missing for entry in wish.history])
             await bulk.mark_imported(tx, [wish.id for wish in missing])
 
 
@@ -190,14 +189,16 @@ def _state(wish: MigrateLocation, row: LocationRow) -> bulk.StateRow:
 
 def _history(wish: MigrateLocation, row: LocationRow) -> list[HistoryRow]:
     """Return the automatic rows of a new cell, then what NOMIS told, kept as it was."""
-    automatic = [
-        HistoryRow(row.id, HistoryAttribute.USED_FOR, None, use.description, row.updated_by, row.when_created)
-        for use in row.used_for
-    ]
-    return automatic + [_imported(row.id, entry) for entry in wish.history]
+    became_room = row.converted_cell_type is not None
+    came = (
+        replace(synced.begun(_blank(wish), wish.fields)[0], path_hierarchy=row.path_hierarchy) if became_room else row
+    )
+    automatic = history.beginning(came, row, row.updated_by, row.when_created)
+    return history.kept([*automatic, *(imported(row.id, entry) for entry in wish.history)])
 
 
-def _imported(location_id: UUID, entry: HistoryEntry) -> HistoryRow:
+def imported(location_id: UUID, entry: HistoryEntry) -> HistoryRow:
+    """Return an amendment of NOMIS as history, kept as it was."""
     return HistoryRow(
         location_id, entry.attribute, entry.old_value, entry.new_value, entry.amended_by, entry.amended_date
     )

@@ -32,7 +32,10 @@ from services.locations.records import LocationRow
 from services.locations.rules import announcing, history, synced
 from services.locations.store import rows
 from services.locations.store import sync as memory
+from services.locations.store.writing import writing
 
+SHAPING = frozenset({"code", "parentId"})
+"""Fields whose change moves paths: the tree is locked before the row."""
 KEY = "key"
 """Member of a base beside the shared fields: the key both sides stand by."""
 
@@ -71,9 +74,11 @@ class SyncChanges:
         Raises LocationGone, VersionStale, SyncRefused, SyncOff, LocationNotFound (the parent), LocationKeyTaken,
         ParentNotAllowed, FieldNotAllowed.
         """
-        async with self._db.transaction() as tx:
+        async with writing(self._db) as tx:
             if await memory.is_buried(tx, location_id):
                 raise LocationGone(location_id)
+            if write.fields.keys() & SHAPING:
+                await rows.lock_trees_of(tx, [location_id])
             row = await rows.lock(tx, location_id)
             if row is None and write.prison_id:
                 await rows.lock_tree(tx, write.prison_id)
@@ -81,13 +86,16 @@ class SyncChanges:
             state = await memory.state(tx, row) if row else None
             _demand(wanted, state)
             if row is None or state is None:
-                return await self._create(tx, location_id, write), True
+                mirror, made = await self.create(tx, location_id, write)
+                await self._announcer.tell(tx, [(LocationEventType.CREATED, made, Source.NOMIS)])
+                return mirror, True
             after = await self._update(tx, row, state, write) if write.fields else row
             return await self._remember(tx, after, replace_version(state, after), write), False
 
     async def delete(self, location_id: UUID, by: str, wanted: Wanted) -> None:
         """Delete a leaf and leave a tombstone; already gone is done. Raises HasChildren, VersionStale."""
-        async with self._db.transaction() as tx:
+        async with writing(self._db) as tx:
+            await rows.lock_trees_of(tx, [location_id])
             row = await rows.lock(tx, location_id)
             if row is None:
                 return
@@ -97,42 +105,56 @@ class SyncChanges:
                 raise HasChildren(row.key)
             await memory.bury(tx, row, state.nomis_location_id, by, self._announcer.now())
             await rows.delete(tx, location_id)
-            await self._announcer.tell(tx, [(LocationEventType.DELETED, row)], Source.NOMIS)
+            await self._announcer.tell(tx, [(LocationEventType.DELETED, row, Source.NOMIS)])
 
-    async def _create(self, tx: Connection, location_id: UUID, write: SyncWrite) -> LocationMirror:
+    async def create(self, tx: Connection, location_id: UUID, write: SyncWrite) -> tuple[LocationMirror, LocationRow]:
+        """Insert a location with its first history; its prison's tree is locked. Telling of it is the caller's.
+
+        Raises LocationNotFound (the parent, or no prison), FieldNotAllowed, ParentNotAllowed, LocationKeyTaken.
+        """
         if write.prison_id is None:
             raise LocationNotFound(str(location_id))
         if not PRISON_ID.fullmatch(write.prison_id):
             raise FieldNotAllowed("prisonId", "two capitals and an I, or ZZGHI")
         parent = await self._parent(tx, write.prison_id, write.fields)
         now = self._announcer.local_now()
-        row = synced.created(_blank(location_id, write, parent, now), write.fields)
+        came, row = synced.begun(_blank(location_id, write, parent, now), write.fields)
         row = replace(row, path_hierarchy=_path(parent, row.code))
         await rows.insert(tx, row)
-        await self._announcer.tell(tx, [(LocationEventType.CREATED, row)], Source.NOMIS)
-        return await self._remember(tx, row, SyncState(version=row.version, state_version=0), write)
+        came = replace(came, path_hierarchy=row.path_hierarchy)
+        await rows.add_history(tx, history.beginning(came, row, row.updated_by, row.when_created))
+        return await self._remember(tx, row, SyncState(version=row.version, state_version=0), write), row
 
     async def _update(self, tx: Connection, row: LocationRow, state: SyncState, write: SyncWrite) -> LocationRow:
+        after = await self.updated(tx, row, state, write.fields)
+        kind = announcing.event_type(row, after)
+        if kind is None:
+            return row
+        now = self._announcer.local_now()
+        after = replace(after, version=row.version + 1, when_updated=now, updated_by=write.last_updated_by)
+        await rows.save(tx, (row, after))
+        await rows.add_history(tx, history.changes(row, after, write.last_updated_by, now))
+        await self._announcer.tell(tx, [(kind, after, Source.NOMIS)])
+        return after
+
+    async def updated(
+        self, tx: Connection, row: LocationRow, state: SyncState, fields: Mapping[str, JsonValue]
+    ) -> LocationRow:
+        """Return what becomes of a row; what is below a moved one has its new paths already. Saving is the caller's.
+
+        Raises SyncRefused, SyncOff, FieldNotAllowed, ParentNotAllowed, LocationNotFound, LocationKeyTaken.
+        """
         if row.archived or row.converted_cell_type is not None:
             raise SyncRefused(row.key, "archived" if row.archived else "converted")
         if state.one_way:
             raise SyncOff(row.prison_id)
-        after = synced.changed(row, write.fields)
-        kind = announcing.event_type(row, after)
-        if kind is None:
-            return row
-        if (after.code, after.parent_id) != (row.code, row.parent_id):
-            after = await self._move(tx, row, after)
-        now = self._announcer.local_now()
-        after = replace(after, version=row.version + 1, when_updated=now, updated_by=write.last_updated_by)
-        await rows.save(tx, after)
-        await rows.add_history(tx, history.changes(row, after, write.last_updated_by, now))
-        await self._announcer.tell(tx, [(kind, after)], Source.NOMIS)
-        return after
+        after = synced.changed(row, fields)
+        if (after.code, after.parent_id) == (row.code, row.parent_id):
+            return after
+        return await self._move(tx, row, after)
 
     async def _move(self, tx: Connection, row: LocationRow, after: LocationRow) -> LocationRow:
         """Rename what is below in one statement. Raises ParentNotAllowed, LocationNotFound, LocationKeyTaken."""
-        await rows.lock_tree(tx, row.prison_id)
         parent = await self._parent(tx, row.prison_id, {"parentId": str(after.parent_id) if after.parent_id else None})
         if parent is not None and await rows.is_below(tx, parent.id, row.id):
             raise ParentNotAllowed(f"parentId: {parent.key} is {row.key} or stands below it")

@@ -1,11 +1,12 @@
 """What history says of a change: one row for each attribute that differs, in the order people read them (§3.5)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from libs.domain.codes import Described, HistoryAttribute, LocationStatus
+from libs.domain.codes import Described, HistoryAttribute, LocationStatus, LocationType
 from services.locations.records import HistoryRow, LocationRow
 
 H = HistoryAttribute
@@ -40,6 +41,7 @@ def converted_text(row: LocationRow) -> str | None:
     return f"{row.converted_cell_type.description} - {other}" if other else row.converted_cell_type.description
 
 
+# In the order in which a change is told; a set is told member by member.
 _SINGLE: MappingProxyType[HistoryAttribute, Callable[[LocationRow], Any]] = MappingProxyType(
     {
         H.CODE: lambda row: row.code,
@@ -70,8 +72,12 @@ _SETS: MappingProxyType[HistoryAttribute, Callable[[LocationRow], tuple[Describe
         H.USAGE: lambda row: tuple(usage.usage_type for usage in row.usages),
     }
 )
+# The sets are told after what a cell is for and before what it holds.
+_BEFORE_SETS = frozenset(list(_SINGLE)[: list(_SINGLE).index(H.CAPACITY)])
 # Reactivation says so by its status; the reason that ended is not news.
 _SILENT_WHEN_CLEARED = frozenset({H.DEACTIVATION_REASON})
+
+Told = tuple[HistoryAttribute, str | None, str | None]
 
 
 def changes(before: LocationRow, after: LocationRow, by: str, at: datetime) -> list[HistoryRow]:
@@ -79,22 +85,40 @@ def changes(before: LocationRow, after: LocationRow, by: str, at: datetime) -> l
     return [HistoryRow(after.id, attribute, old, new, by, at) for attribute, old, new in _differences(before, after)]
 
 
-def _differences(before: LocationRow, after: LocationRow) -> Iterator[tuple[HistoryAttribute, str | None, str | None]]:
-    for attribute, read in _SINGLE.items():
-        old, new = _text(read(before)), _text(read(after))
-        if old != new and not (new is None and attribute in _SILENT_WHEN_CLEARED):
-            yield attribute, old, new
+def beginning(came: LocationRow, starts: LocationRow, by: str, at: datetime) -> list[HistoryRow]:
+    """Return the history of a new location: what its cell is used for, and what became of a holding cell."""
+    uses = [HistoryRow(came.id, H.USED_FOR, None, use.description, by, at) for use in came.used_for]
+    return uses + changes(came, starts, by, at)
+
+
+def kept(rows: Iterable[HistoryRow]) -> list[HistoryRow]:
+    """Return history in its order without what says nothing: values that did not change, and exact repetitions."""
+    tidy = (replace(row, old_value=_text(row.old_value), new_value=_text(row.new_value)) for row in rows)
+    return [*dict.fromkeys(row for row in tidy if row.old_value != row.new_value)]
+
+
+def _differences(before: LocationRow, after: LocationRow) -> Iterator[Told]:
+    singles = [*_single_differences(before, after)]
+    yield from (told for told in singles if told[0] in _BEFORE_SETS)
     for attribute, members in _SETS.items():
         gone = [member for member in members(before) if member not in members(after)]
         come = [member for member in members(after) if member not in members(before)]
         yield from ((attribute, member.description, None) for member in gone)
         yield from ((attribute, None, member.description) for member in come)
     yield from _usage_capacities(before, after)
+    yield from (told for told in singles if told[0] not in _BEFORE_SETS)
 
 
-def _usage_capacities(
-    before: LocationRow, after: LocationRow
-) -> Iterator[tuple[HistoryAttribute, str | None, str | None]]:
+def _single_differences(before: LocationRow, after: LocationRow) -> Iterator[Told]:
+    for attribute, read in _SINGLE.items():
+        old, new = _text(read(before)), _text(read(after))
+        if attribute is H.CONVERTED_CELL_TYPE and new is None:
+            new = LocationType.CELL.description if after.is_cell and old is not None else None
+        if old != new and not (new is None and attribute in _SILENT_WHEN_CLEARED):
+            yield attribute, old, new
+
+
+def _usage_capacities(before: LocationRow, after: LocationRow) -> Iterator[Told]:
     old = {usage.usage_type: usage.capacity for usage in before.usages}
     for usage in after.usages:
         if old.get(usage.usage_type) != usage.capacity:

@@ -102,14 +102,19 @@ def changed(row: LocationRow, fields: Mapping[str, JsonValue]) -> LocationRow:
 
 def created(row: LocationRow, fields: Mapping[str, JsonValue]) -> LocationRow:
     """Return a location as it starts: a cell's attributes bring specialist types, a holding cell is converted."""
+    return begun(row, fields)[1]
+
+
+def begun(row: LocationRow, fields: Mapping[str, JsonValue]) -> tuple[LocationRow, LocationRow]:
+    """Return a location as it came and as it starts; the two differ where a holding cell became a room."""
     fresh = changed(row, fields)
     if not fresh.is_cell:
-        return fresh
+        return fresh, fresh
     specialist = {SPECIALIST_OF[a] for a in fresh.attributes if a in SPECIALIST_OF}
     fresh = replace(fresh, specialist_cell_types=tuple(sorted(specialist, key=lambda s: s.sequence)))
     if is_holding_cell(fresh.location_type, fresh.residential_housing_type):
-        return converted(fresh, ConvertedCellType.HOLDING_ROOM)
-    return fresh
+        return fresh, converted(fresh, ConvertedCellType.HOLDING_ROOM)
+    return fresh, fresh
 
 
 def converted(row: LocationRow, into: ConvertedCellType) -> LocationRow:

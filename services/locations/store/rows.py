@@ -6,29 +6,19 @@ from uuid import UUID
 import asyncpg
 
 from libs.db.pool import Connection
-from services.locations.errors import LocationKeyTaken
-from services.locations.records import COLUMNS, HistoryRow, LocationRow, row_from
+from services.locations.errors import HasChildren, LocationKeyTaken
+from services.locations.records import COLUMNS, Change, HistoryRow, LocationRow, row_from
 
 _LIST = ", ".join(COLUMNS)
-_VALUES = ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1))
-_SET = ", ".join(f"{name} = ${n}" for n, name in enumerate(COLUMNS, 1) if name != "id")
-_ID = COLUMNS.index("id") + 1
-PATH_CONSTRAINT = "uk_location_prison_path"
+# Rows travel as one JSON parameter, so that a statement is the same for one row and for a thousand.
+_GIVEN = "jsonb_populate_recordset(NULL::location, $1::jsonb)"
+_INSERT = f"INSERT INTO location ({_LIST}) SELECT {_LIST} FROM {_GIVEN}"  # noqa: S608 - constants
 
 
 async def get(tx: Connection, location_id: UUID) -> LocationRow | None:
     """Return a row."""
     record = await tx.fetchrow(f"SELECT {_LIST} FROM location WHERE id = $1", location_id)  # noqa: S608 - constants
     return row_from(record) if record else None
-
-
-async def get_many(tx: Connection, ids: Collection[UUID]) -> dict[UUID, LocationRow]:
-    """Return the rows of these ids."""
-    records = await tx.fetch(
-        f"SELECT {_LIST} FROM location WHERE id = ANY($1::uuid[])",  # noqa: S608 - constants
-        list(ids),
-    )
-    return {record["id"]: row_from(record) for record in records}
 
 
 async def at_path(tx: Connection, prison_id: str, path: str) -> LocationRow | None:
@@ -50,32 +40,71 @@ async def lock(tx: Connection, location_id: UUID) -> LocationRow | None:
     return row_from(record) if record else None
 
 
-async def lock_tree(tx: Connection, prison_id: str) -> None:
-    """Serialise changes of a prison's shape: moves and renames take this before any row."""
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtext('location tree'), hashtext($1))", prison_id)
+async def lock_tree(tx: Connection, *prisons: str) -> None:
+    """Serialise changes of prisons' shapes. Taken before any row is held; the rest of the order is in ADR 0011."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtext('location tree'), tree)
+          FROM (SELECT DISTINCT hashtext(prison) AS tree FROM unnest($1::text[]) AS p (prison) ORDER BY 1) AS trees
+        """,
+        prisons,
+    )
 
 
-async def insert(tx: Connection, row: LocationRow) -> None:
-    """Insert a row. Raises LocationKeyTaken."""
+async def lock_trees_of(tx: Connection, ids: Collection[UUID]) -> None:
+    """Do the same for the prisons of these locations."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtext('location tree'), tree)
+          FROM (SELECT DISTINCT hashtext(prison_id) AS tree
+                  FROM location WHERE id = ANY($1::uuid[]) ORDER BY 1) AS trees
+        """,
+        list(ids),
+    )
+
+
+async def insert(tx: Connection, *rows: LocationRow) -> None:
+    """Insert rows, in one statement. Raises LocationKeyTaken."""
+    await _write(tx, _INSERT, rows)
+
+
+async def save(tx: Connection, *changes: Change) -> None:
+    """Write rows that changed, in one statement and only the columns that differ. Raises LocationKeyTaken."""
+    names = [
+        name for name in COLUMNS if any(getattr(before, name) != getattr(after, name) for before, after in changes)
+    ]
+    if not names:
+        return
+    told = ", ".join(f"{name} = changed.{name}" for name in names)
+    sql = f"UPDATE location SET {told} FROM {_GIVEN} AS changed WHERE location.id = changed.id"  # noqa: S608 - columns
+    await _write(tx, sql, [after for _, after in changes], ["id", *names])
+
+
+async def _write(tx: Connection, sql: str, rows: Sequence[LocationRow], names: Sequence[str] = COLUMNS) -> None:
+    given = [{name: value for name, value in zip(COLUMNS, row.columns(), strict=True) if name in names} for row in rows]
     try:
         async with tx.transaction():
-            await tx.execute(f"INSERT INTO location ({_LIST}) VALUES ({_VALUES})", *row.columns())  # noqa: S608
+            await tx.execute(sql, given)
     except asyncpg.UniqueViolationError as taken:
-        raise await _taken(tx, row) from taken
+        raise await _taken(tx, rows) from taken
 
 
-async def save(tx: Connection, row: LocationRow) -> None:
-    """Write a row whole. Raises LocationKeyTaken."""
-    try:
-        async with tx.transaction():
-            await tx.execute(f"UPDATE location SET {_SET} WHERE id = ${_ID}", *row.columns())  # noqa: S608 - constants
-    except asyncpg.UniqueViolationError as taken:
-        raise await _taken(tx, row) from taken
-
-
-async def _taken(tx: Connection, row: LocationRow) -> LocationKeyTaken:
-    holder = await at_path(tx, row.prison_id, row.path_hierarchy)
-    return LocationKeyTaken(row.key, holder.id if holder else row.id)
+async def _taken(tx: Connection, rows: Sequence[LocationRow]) -> LocationKeyTaken:
+    """Say which of these paths somebody else holds."""
+    record = await tx.fetchrow(
+        """
+        SELECT held.id, held.prison_id, held.path_hierarchy
+          FROM unnest($1::uuid[], $2::text[], $3::text[]) AS wanted (id, prison, path)
+          JOIN location held ON held.prison_id = wanted.prison AND held.path_hierarchy = wanted.path
+         WHERE held.id <> wanted.id LIMIT 1
+        """,
+        [row.id for row in rows],
+        [row.prison_id for row in rows],
+        [row.path_hierarchy for row in rows],
+    )
+    if record is None:
+        return LocationKeyTaken(rows[0].key, rows[0].id)
+    return LocationKeyTaken(f"{record['prison_id']}-{record['path_hierarchy']}", record["id"])
 
 
 async def rename_below(tx: Connection, row: LocationRow, path: str) -> None:
@@ -122,8 +151,12 @@ async def has_children(tx: Connection, location_id: UUID) -> bool:
 
 
 async def delete(tx: Connection, location_id: UUID) -> None:
-    """Delete a row with its history and sync state."""
-    await tx.execute("DELETE FROM location WHERE id = $1", location_id)
+    """Delete a row with its history and sync state. Raises HasChildren."""
+    try:
+        async with tx.transaction():
+            await tx.execute("DELETE FROM location WHERE id = $1", location_id)
+    except asyncpg.ForeignKeyViolationError as stands:
+        raise HasChildren(str(location_id)) from stands
 
 
 async def add_history(tx: Connection, changes: Sequence[HistoryRow]) -> None:

@@ -14,9 +14,7 @@ from libs.domain.codes import (
     UsageType,
     UsedForType,
 )
-from services.locations.records import COLUMNS, LocationRow
 from services.locations.rules.naming import capitalised
-from services.locations.rules.status import Standing
 from services.locations.views.derived import NEVER_LEAVES, Fields, Forest, Id, is_active, is_archived
 
 Json = dict[str, Any]
@@ -158,37 +156,6 @@ def nested(forest: Forest, location_id: Id, decorate: Callable[[Json, Id], None]
     kept.sort(key=lambda child: child["path_hierarchy"])
     shown["childLocations"] = [nested(forest, child["id"], decorate) for child in kept]
     return shown
-
-
-class Shower:
-    """Shows locations that a change holds in its hands; `rows` must hold all that stands above and below them."""
-
-    def __init__(self, rows: Iterable[LocationRow]) -> None:
-        self._by_id = {row.id: row for row in rows}
-        self.forest = Forest(dict(zip(COLUMNS, row.columns(), strict=True)) for row in self._by_id.values())
-
-    def standing(self, row: LocationRow) -> Standing:
-        """Return a row with its ancestors."""
-        above: list[LocationRow] = []
-        at = row
-        while at.parent_id is not None and at.parent_id in self._by_id:
-            at = self._by_id[at.parent_id]
-            above.append(at)
-        return Standing(row, above)
-
-    def below(self, row: LocationRow) -> list[LocationRow]:
-        """Return everything below a row."""
-        return [self._by_id[child["id"]] for child in self.forest.below(row.id)]
-
-    def shown(self, row: LocationRow, *, children: bool = False, parent: bool = False) -> Json:
-        """Return a location; `children` nests what is below and not archived, `parent` what is above."""
-        if children:
-            shown = nested(self.forest, row.id)
-        else:
-            shown = location(self.forest.rows[row.id], self.forest.derived[row.id])
-        if parent and row.parent_id in self._by_id:
-            shown["parentLocation"] = self.shown(self._by_id[row.parent_id], parent=True)
-        return shown
 
 
 def shown_history(entries: Sequence[Json]) -> list[Json]:

@@ -1,0 +1,197 @@
+"""Where the changes of staff are made: prisons' trees locked, rows held, versions checked, saved with history and told.
+
+The order of locks, the same for everybody: trees, then rows, then keys of the outbox (ADR 0011).
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from libs.db.pool import Connection, Database
+from libs.domain.events import LocationEventType, Source
+from services.locations.changes.announce import Announcer
+from services.locations.errors import LocationBusy, LocationNotFound, NotInCaseload, VersionStale
+from services.locations.ports import Occupancy
+from services.locations.records import Change, LocationRow
+from services.locations.rules import history
+from services.locations.rules.creating import Birth
+from services.locations.rules.hierarchy import Hierarchy
+from services.locations.store import rows
+from services.locations.store import shown as look
+from services.locations.store.family import held, relatives
+from services.locations.store.writing import writing
+from services.locations.views.derived import Forest
+from services.locations.views.location import location, nested
+
+E = LocationEventType
+Answer = TypeVar("Answer")
+# How often people are counted again because a cell came in while they were counted.
+COUNTS_MAX = 3
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, on which prisons they may, and which versions of the location they looked at; None: all, any."""
+
+    username: str
+    prisons: frozenset[str] | None = None
+    seen: frozenset[int] | None = None
+
+    def may_act_on(self, prison_id: str) -> None:
+        """Raise NotInCaseload unless the prison is in the caseload."""
+        if self.prisons is not None and prison_id not in self.prisons:
+            raise NotInCaseload(prison_id)
+
+    def demand_seen(self, row: LocationRow) -> None:
+        """Raise VersionStale if the location moved since they looked."""
+        if self.seen is not None and row.version not in self.seen:
+            raise VersionStale(str(row.version))
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A location as it is shown after a change, and its version."""
+
+    location: dict[str, Any]
+    version: int
+
+
+class CellUncounted(Exception):
+    """A cell came below a location while the people in it were counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is in which cell, as counted before the transaction: a search must not hold locks."""
+
+    asked: frozenset[Place] = frozenset()
+    found: Mapping[Place, int] = field(default_factory=dict)
+
+    def within(self, cells: Iterable[LocationRow]) -> int:
+        """Count the people in these cells. Raises CellUncounted."""
+        places = {(cell.prison_id, cell.path_hierarchy) for cell in cells}
+        if not places <= self.asked:
+            raise CellUncounted
+        return sum(self.found.get(place, 0) for place in places)
+
+
+class Desk:
+    """What every change of staff stands on. A rehearsal does everything and keeps nothing."""
+
+    def __init__(
+        self,
+        database: Database,
+        announcer: Announcer,
+        occupancy: Occupancy,
+        *,
+        new_id: Callable[[], UUID] = uuid4,
+        rehearsal: bool = False,
+    ) -> None:
+        self._db = database
+        self.announcer = announcer
+        self._occupancy = occupancy
+        self._new_id = new_id
+        self._rehearsal = rehearsal
+
+    def rehearsing(self) -> "Desk":
+        """Return a desk on which nothing that is done stays."""
+        return Desk(self._db, self.announcer, self._occupancy, new_id=self._new_id, rehearsal=True)
+
+    def writing(self) -> AbstractAsyncContextManager[Connection]:
+        """Run a transaction. Raises LocationBusy."""
+        return writing(self._db, rehearsal=self._rehearsal)
+
+    def now(self) -> datetime:
+        """Return London's wall clock to the second, as deactivations keep it."""
+        return self.announcer.local_now().replace(microsecond=0)
+
+    def birth(self, actor: Actor) -> Birth:
+        """Return who makes new locations now."""
+        return Birth(actor.username, self.announcer.local_now(), self._new_id)
+
+    async def hierarchy(self, tx: Connection, ids: Collection[UUID], actor: Actor) -> Hierarchy:
+        """Return locations with all above and below them, their trees locked and their rows held.
+
+        Raises LocationNotFound for the first that is not there, NotInCaseload.
+        """
+        await rows.lock_trees_of(tx, ids)
+        hierarchy = Hierarchy(await held(tx, ids))
+        for location_id in ids:
+            found = hierarchy.get(location_id)
+            if found is None:
+                raise LocationNotFound(str(location_id))
+            actor.may_act_on(found.prison_id)
+        return hierarchy
+
+    async def one(self, tx: Connection, location_id: UUID, actor: Actor) -> tuple[Hierarchy, LocationRow]:
+        """Return the same of one location. Raises VersionStale besides."""
+        hierarchy = await self.hierarchy(tx, [location_id], actor)
+        row = hierarchy.get(location_id)
+        assert row is not None
+        actor.demand_seen(row)
+        return hierarchy, row
+
+    async def save(self, tx: Connection, changes: Sequence[Change], actor: Actor) -> list[LocationRow]:
+        """Write changed rows, each under its next version, with their history; return them as they are now."""
+        now = self.announcer.local_now()
+        done = [
+            (before, replace(after, version=before.version + 1, when_updated=now, updated_by=actor.username))
+            for before, after in changes
+        ]
+        if done:
+            await rows.save(tx, *done)
+            told = [row for before, after in done for row in history.changes(before, after, actor.username, now)]
+            await rows.add_history(tx, told)
+        return [after for _, after in done]
+
+    async def tell(self, tx: Connection, *events: tuple[LocationEventType, LocationRow]) -> None:
+        """Announce in this order, as changes of DPS."""
+        await self.announcer.tell(tx, [(kind, row, Source.DPS) for kind, row in events])
+
+    async def with_people(self, ids: Collection[UUID], act: Callable[[People], Awaitable[Answer]]) -> Answer:
+        """Count the people at and below locations, then act; again, bounded, if cells came in between.
+
+        Raises LocationBusy, and what the search raises.
+        """
+        for _ in range(COUNTS_MAX):
+            people = await self._people(ids)
+            try:
+                return await act(people)
+            except CellUncounted:
+                continue
+        raise LocationBusy
+
+    async def _people(self, ids: Collection[UUID]) -> People:
+        async with self._db.transaction(readonly=True) as tx:
+            hierarchy = Hierarchy(await relatives(tx, ids))
+        tops = [row for location_id in ids if (row := hierarchy.get(location_id)) is not None]
+        asked = {(cell.prison_id, cell.path_hierarchy) for row in tops for cell in hierarchy.cells(row)}
+        found: dict[Place, int] = {}
+        for prison in sorted({prison for prison, _ in asked}):
+            paths = sorted(path for each, path in asked if each == prison)
+            counted = await self._occupancy.people_in(prison, paths)
+            found |= {(prison, path): people for path, people in counted.items()}
+        return People(frozenset(asked), found)
+
+    async def shown(
+        self, tx: Connection, location_id: UUID, *, children: bool = False, above: Sequence[LocationRow] = ()
+    ) -> Changed:
+        """Return a location as it is now; `children` nests what is below it, `above` (nearest first) what is above."""
+        by_id = {row["id"]: row for row in await look.by_ids(tx, [location_id, *(up.id for up in above)])}
+        row = by_id[location_id]
+        shown = location(row, row)
+        if children:
+            shown = nested(Forest(await look.tree(tx, location_id)), str(location_id))
+        nest = shown
+        for up in above:
+            nest["parentLocation"] = nest = location(by_id[up.id], by_id[up.id])
+        return Changed(shown, row["version"])
+
+    async def list_shown(self, tx: Connection, changed: Sequence[LocationRow]) -> list[dict[str, Any]]:
+        """Return changed locations as they are now, in this order."""
+        by_id = {row["id"]: row for row in await look.by_ids(tx, [row.id for row in changed])} if changed else {}
+        return [location(by_id[row.id], by_id[row.id]) for row in changed]

@@ -18,6 +18,7 @@ OPERATOR_ROLES = frozenset(
         "PRISONER_SEARCH",
         "NOMIS_DPS_MAPPING__LOCATIONS__R",
         "QUEUE_ADMIN",
+        "RECONCILE_LOCATIONS",
         "VIEW_PRISONER_LOCATIONS",
     },
 )

@@ -50,7 +50,7 @@ SERVICES = (
     ServiceSpec("staff_ui", "services.staff_ui", client="staff-ui"),
 )
 # Designed, not built: issue 3 and later take them off this list.
-TO_COME = frozenset({"reconciliation", "staff_ui"})
+TO_COME = frozenset({"staff_ui"})
 
 # How each service is told where another is.
 ADDRESS = MappingProxyType(
@@ -113,8 +113,9 @@ class Surroundings:
             "LOG_LEVEL": self.log_level,
             "PYTHONUNBUFFERED": "1",
             "SERVICE": spec.name,
-            # Our NOMIS takes `If-Match`.
+            # Our NOMIS takes `If-Match` and can be read in bulk.
             "NOMIS_CONDITIONAL_WRITES": "true",
+            "NOMIS_BULK_READS": "true",
             **POLLING[self.broker],
         }
         return told | common | self._own(spec)

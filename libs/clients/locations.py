@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from libs.domain.bulk import Mirrors
+from libs.domain.bulk import Ids, Mirrors
 from libs.domain.sync import LocationMirror, MigrateOutcome, SyncWrite
 from libs.settling.ports import HasChildren, KeyTaken, NotAccepted, RefusedByDps, Stale, Tombstoned
 from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 
 ALREADY_EXISTS = 103
 _MIRRORS = msgspec.json.Decoder(Mirrors)
+_IDS = msgspec.json.Decoder(Ids)
 _ANSWERS = (
     HTTPStatus.OK,
     HTTPStatus.CREATED,
@@ -84,6 +85,15 @@ class LocationsClient:
         if prison_id is not None:
             params["prisonId"] = prison_id
         return _MIRRORS.decode((await self._api.request("GET", "/sync/locations", params=params)).body)
+
+    async def ids(self, after: str | None, size: int, prison_id: str | None = None) -> Ids:
+        """Return up to 10,000 ids that follow an id, in order; of one prison or of all."""
+        params: dict[str, str | int] = {"size": size}
+        if after is not None:
+            params["after"] = after
+        if prison_id is not None:
+            params["prisonId"] = prison_id
+        return _IDS.decode((await self._api.request("GET", "/sync/locations/ids", params=params)).body)
 
     async def mirrors(self, ids: Sequence[str], *, with_base: bool = False) -> Mirrors:
         """Return up to 1,000 locations by id, and which of the others were deleted."""

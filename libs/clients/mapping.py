@@ -4,6 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from libs.domain.bulk import PairRow
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import NomisLocationId
 from libs.settling.ports import MappingTaken
@@ -11,6 +14,7 @@ from libs.web.outgoing import ApiSession
 
 IDS_MAX = 1000
 CONFLICT = 409
+_PAIRS = msgspec.json.Decoder(list[PairRow])
 
 
 class MappingClient:
@@ -54,6 +58,25 @@ class MappingClient:
     async def remove(self, dps_location_id: UUID) -> None:
         """Remove the link; done when already gone."""
         await self._api.request("DELETE", f"/mapping/locations/dps/{dps_location_id}")
+
+    async def pairs(self, after: int, up_to: int, size: int) -> list[PairRow]:
+        """Return up to 10,000 pairs whose NOMIS id follows `after` up to `up_to`, in the order of NOMIS ids."""
+        params = {"afterNomisId": after, "upToNomisId": up_to, "size": size}
+        return _PAIRS.decode((await self._api.request("GET", "/mapping/locations", params=params)).body)
+
+    async def pairs_of_nomis(self, ids: Sequence[int]) -> list[PairRow]:
+        """Return the pairs of up to 1,000 NOMIS ids; the unlinked are absent."""
+        return await self._pairs_of("nomisIds", ids)
+
+    async def pairs_of_dps(self, ids: Sequence[str]) -> list[PairRow]:
+        """Return the pairs of up to 1,000 DPS ids; the unlinked are absent."""
+        return await self._pairs_of("dpsIds", ids)
+
+    async def _pairs_of(self, member: str, ids: Sequence[str | int]) -> list[PairRow]:
+        if not ids:
+            return []
+        answer = await self._api.request("POST", "/mapping/locations/find", json={member: ids})
+        return _PAIRS.decode(answer.body)
 
     async def _find(self, member: str, ids: Sequence[str | int]) -> list[LocationMapping]:
         found: list[LocationMapping] = []

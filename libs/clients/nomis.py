@@ -4,10 +4,14 @@ Works with the API as published; the stand-in's extra doors (`If-Match`, bulk de
 says that this NOMIS has them.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
+from libs.domain.bulk import NomisRow as BulkRow
 from libs.domain.nomis import CreateNomisLocation, ListedLocation, NomisLocation, NomisLocationId
 from libs.domain.wire import Wire
 from libs.domain.writing import NomisWrites, with_other_as_oth
@@ -15,6 +19,11 @@ from libs.settling.ports import NomisKeyTaken, NomisRow, NotAccepted, Stale
 from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 
 ETAG = "ETag"
+DETAILS_MAX = 500
+BEFORE_ALL = -(2**63)
+SINGLES_AT_ONCE = 8
+_ROWS = msgspec.json.Decoder(list[BulkRow])
+_ROW = msgspec.json.Decoder(BulkRow)
 _ANSWERS = (
     HTTPStatus.OK,
     HTTPStatus.CREATED,
@@ -28,8 +37,9 @@ _ANSWERS = (
 class NomisClient:
     """`libs.settling.ports.Nomis` and the bulk reads."""
 
-    def __init__(self, api: ApiSession, *, conditional_writes: bool = False) -> None:
+    def __init__(self, api: ApiSession, *, conditional_writes: bool = False, bulk_reads: bool = False) -> None:
         self._api = api
+        self._bulk_reads = bulk_reads
         self._conditional_writes = conditional_writes
 
     async def read(self, location_id: NomisLocationId) -> NomisRow | None:
@@ -77,6 +87,61 @@ class NomisClient:
         """Return the rows of up to 500 ids in one call (extra door); ids that are gone are absent."""
         answer = await self._api.request("POST", "/locations/details", json={"locationIds": list(ids)})
         return [NomisLocation.model_validate(row) for row in answer.json()]
+
+    async def total(self) -> int:
+        """Count all rows of all agencies."""
+        _, total = await self.ids_page(0, 1)
+        return total
+
+    async def ids(self, size: int, prison_id: str | None = None) -> AsyncIterator[list[int]]:
+        """Give the ids of all rows by page; of one prison only where this NOMIS can tell (extra doors)."""
+        if not self._bulk_reads:
+            page, total = 0, 1
+            while page * size < total:
+                rows, total = await self.ids_page(page, size)
+                yield [row.id for row in rows]
+                page += 1
+            return
+        last, after = False, BEFORE_ALL
+        while not last:
+            params: dict[str, str | int] = {"afterId": after, "size": size}
+            if prison_id is not None:
+                params["prisonId"] = prison_id
+            found = (await self._api.request("GET", "/locations/ids", params=params)).json()
+            ids = [row["locationId"] for row in found["content"]]
+            last, after = found["last"], ids[-1] if ids else after
+            yield ids
+
+    async def rows(self, ids: Sequence[int]) -> list[BulkRow]:
+        """Return the rows of these ids without how they came about; ids that are gone are absent.
+
+        In calls of 500 where this NOMIS has that door, else one by one, a few at a time.
+        """
+        found: list[BulkRow] = []
+        if self._bulk_reads:
+            for start in range(0, len(ids), DETAILS_MAX):
+                body = {"locationIds": ids[start : start + DETAILS_MAX], "withAmendments": False}
+                found += _ROWS.decode((await self._api.request("POST", "/locations/details", json=body)).body)
+            return found
+        for start in range(0, len(ids), SINGLES_AT_ONCE):
+            answers = await asyncio.gather(*(self._row(each) for each in ids[start : start + SINGLES_AT_ONCE]))
+            found += [answer for answer in answers if answer is not None]
+        return found
+
+    async def switch(self, service: str, prison_id: str) -> bool:
+        """Whether a service is switched on for a prison: for ours, whether its NOMIS screens are off."""
+        path = f"/agency-switches/{service}/agency/{prison_id}"
+        answer = await self._api.request("GET", path, ok=(HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND))
+        return answer.status == HTTPStatus.NO_CONTENT
+
+    async def set_switch(self, service: str, prison_id: str, *, on: bool) -> None:
+        """Switch a service on or off for a prison; done twice is done."""
+        await self._api.request("POST" if on else "DELETE", f"/agency-switches/{service}/agency/{prison_id}")
+
+    async def _row(self, location_id: int) -> BulkRow | None:
+        path = f"/locations/{location_id}"
+        answer = await self._api.request("GET", path, ok=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))
+        return None if answer.status == HTTPStatus.NOT_FOUND else _ROW.decode(answer.body)
 
     async def _read(self, path: str) -> NomisRow | None:
         answer = await self._api.request("GET", path, ok=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))

@@ -14,10 +14,59 @@ from libs.domain.codes import ConvertedCellType, DeactivatedReason, LocationType
 from libs.domain.sync import Side
 
 MIRRORS_MAX = 1000
+IDS_MAX = 10_000
 
 
 class _Row(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """CamelCase names; what is absent has its default, unknown members are ignored."""
+
+
+class ProfileRow(_Row, frozen=True, gc=False):
+    """One profile of a NOMIS row, as `Profile`."""
+
+    profile_type: str
+    profile_code: str
+
+
+class NomisUsageRow(_Row, frozen=True, gc=False):
+    """One use of a NOMIS row, as `NomisUsage`."""
+
+    internal_location_usage_type: str
+    capacity: int | None = None
+    sequence: int | None = None
+
+
+class NomisRow(_Row, frozen=True, gc=False):
+    """A NOMIS location, as `NomisLocation`, without how it came about."""
+
+    location_id: int
+    location_type: str
+    prison_id: str
+    description: str
+    location_code: str
+    active: bool
+    certified: bool = False
+    parent_location_id: int | None = None
+    operational_capacity: int | None = None
+    cna_capacity: int | None = None
+    user_description: str | None = None
+    capacity: int | None = None
+    list_sequence: int | None = None
+    comment: str | None = None
+    unit_type: str | None = None
+    deactivate_date: date | None = None
+    reason_code: str | None = None
+    reactivate_date: date | None = None
+    profiles: tuple[ProfileRow, ...] = ()
+    usages: tuple[NomisUsageRow, ...] = ()
+    create_username: str = ""
+
+
+class PairRow(_Row, frozen=True, gc=False):
+    """The two ids of a mapping."""
+
+    dps_location_id: str
+    nomis_location_id: int
 
 
 class UsageRow(_Row, frozen=True, gc=False):
@@ -59,12 +108,16 @@ class OwnRow(_Row, frozen=True, gc=False):
 
 
 class SyncRow(_Row, frozen=True, gc=False):
-    """What sync remembers, as `SyncState`; `base` and `published` only where they were asked for."""
+    """What sync remembers, as `SyncState`; `base` and `published` only where they were asked for.
+
+    `agreed_key` is the key in the base: the location's when both sides last agreed.
+    """
 
     version: int
     state_version: int
     nomis_location_id: int | None = None
     nomis_description: str | None = None
+    agreed_key: str | None = None
     base: dict[str, Any] | None = None
     published: dict[str, list[Any]] | None = None
     authority: Side = Side.DPS
@@ -92,6 +145,13 @@ class Mirrors(_Row, frozen=True, gc=False):
     content: list[MirrorRow]
     buried: list[BuriedRow] = []
     last: bool = True
+
+
+class Ids(_Row, frozen=True):
+    """Answer of `GET /sync/locations/ids`."""
+
+    ids: list[str]
+    last: bool
 
 
 class FindMirrors(_Row, frozen=True):

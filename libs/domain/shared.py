@@ -9,13 +9,15 @@ flags and details only. The same form is compared, stored as base, listed as pub
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
 
 from pydantic import JsonValue
 
 from libs.domain.attributes import Attribute
 from libs.domain.codes import DeactivatedReason, LocationType, ResidentialHousingType, UsageType
-from libs.domain.nomis import NomisLocation, NomisUsage, Profile
-from libs.domain.sync import OwnLocation, Usage
+from libs.domain.nomis import Profile
+from libs.domain.shapes import NomisUsageShape, OwnShape, ProfileShape, RowShape, UsageShape
+from libs.domain.sync import Usage
 from libs.domain.translation import (
     DPS_ATTRIBUTE,
     FOLDED_USAGES,
@@ -55,6 +57,7 @@ class Field(StrEnum):
 
 
 Projection = Mapping[Field, JsonValue]
+AnyNomisUsage = TypeVar("AnyNomisUsage", bound=NomisUsageShape)
 
 KIND_FIELDS = (Field.LOCATION_TYPE, Field.HOUSING_TYPE)
 DETAIL_FIELDS = (Field.DEACTIVATED_DATE, Field.DEACTIVATED_REASON, Field.PROPOSED_REACTIVATION_DATE)
@@ -133,7 +136,7 @@ def kind_of(
     return Kind.CELL if location_type == LocationType.CELL else Kind.RESIDENTIAL
 
 
-def kind_in_dps(own: OwnLocation) -> Kind:
+def kind_in_dps(own: OwnShape) -> Kind:
     """Return the kind of a location as DPS holds it."""
     return kind_of(
         own.location_type,
@@ -158,7 +161,7 @@ def order(value: int | None) -> int:
     return max(-ORDER_MAX, min(ORDER_MAX, value or 0))
 
 
-def project_dps(own: OwnLocation) -> dict[Field, JsonValue]:
+def project_dps(own: OwnShape) -> dict[Field, JsonValue]:
     """Bring a DPS location to the normal form. A converted cell is a ROOM, as both of DPS's views say."""
     converted = own.converted_cell_type is not None
     projected: dict[Field, JsonValue] = {
@@ -187,7 +190,7 @@ def project_dps(own: OwnLocation) -> dict[Field, JsonValue]:
     return projected
 
 
-def project_nomis(row: NomisLocation, parent_id: str | None) -> dict[Field, JsonValue]:
+def project_nomis(row: RowShape, parent_id: str | None) -> dict[Field, JsonValue]:
     """Bring a NOMIS row to the normal form; `parent_id` is the DPS id its parent is mapped to.
 
     Raises Untranslatable for a type, unit, usage or reason that DPS has no word for. Profiles without a word are left
@@ -221,7 +224,7 @@ def project_nomis(row: NomisLocation, parent_id: str | None) -> dict[Field, Json
     return projected
 
 
-def attributes_of(profiles: Iterable[Profile]) -> set[Attribute]:
+def attributes_of(profiles: Iterable[ProfileShape]) -> set[Attribute]:
     """Translate the profiles that DPS has a word for; synonyms fold."""
     pairs = ((profile.profile_type, profile.profile_code) for profile in profiles)
     return {DPS_ATTRIBUTE[pair] for pair in pairs if pair in DPS_ATTRIBUTE}
@@ -232,9 +235,9 @@ def unshared_profiles(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
     return tuple(p for p in profiles if (p.profile_type, p.profile_code) not in DPS_ATTRIBUTE)
 
 
-def usage_rows(usages: Iterable[NomisUsage]) -> dict[UsageType, NomisUsage]:
+def usage_rows(usages: Iterable[AnyNomisUsage]) -> dict[UsageType, AnyNomisUsage]:
     """Return the row that stands for each usage; where a folded code and its own one are both there, its own one."""
-    rows: dict[UsageType, NomisUsage] = {}
+    rows: dict[UsageType, AnyNomisUsage] = {}
     for row in usages:
         usage = dps_usage(row.internal_location_usage_type)
         if usage not in rows or row.internal_location_usage_type not in FOLDED_USAGES:
@@ -242,7 +245,7 @@ def usage_rows(usages: Iterable[NomisUsage]) -> dict[UsageType, NomisUsage]:
     return rows
 
 
-def usages_of(usages: Iterable[NomisUsage]) -> list[Usage]:
+def usages_of(usages: Iterable[NomisUsageShape]) -> list[Usage]:
     """Translate usages, one of each type."""
     return [
         Usage(usage_type=usage, capacity=row.capacity, sequence=row.sequence or 0)
@@ -259,7 +262,7 @@ def _attributes(attributes: Iterable[Attribute]) -> list[JsonValue]:
     return [*sorted(attribute.value for attribute in attributes if attribute in NOMIS_PROFILE)]
 
 
-def _usages(usages: Iterable[Usage]) -> list[JsonValue]:
+def _usages(usages: Iterable[UsageShape]) -> list[JsonValue]:
     return [*sorted([u.usage_type.value, u.capacity or 0, u.sequence] for u in usages)]
 
 

@@ -23,6 +23,7 @@ from libs.domain.nomis import (
     Profile,
     UpdateNomisLocation,
 )
+from libs.domain.shapes import RowShape
 from libs.domain.shared import DETAIL_FIELDS, SYNCED, Field, Kind, Projection, attributes_of, project_dps, usage_rows
 from libs.domain.sync import OwnLocation
 from libs.domain.translation import (
@@ -125,7 +126,7 @@ def nomis_soft_delete() -> NomisWrites:
     )
 
 
-def is_soft_deleted(row: NomisLocation) -> bool:
+def is_soft_deleted(row: RowShape) -> bool:
     """Whether a NOMIS row looks as `nomis_soft_delete` leaves it."""
     empty = not row.capacity and not row.operational_capacity and not row.cna_capacity
     return not row.active and not row.certified and empty

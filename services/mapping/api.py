@@ -24,6 +24,7 @@ from services.mapping.records import (
     Page,
     PageQuery,
     Pair,
+    PairsQuery,
     PathNomisId,
     Replacement,
     WipeQuery,
@@ -93,6 +94,10 @@ class MappingApi:
         assert body.nomis_ids is not None, "the struct accepts nothing else"
         return await self._store.by_nomis_ids(body.nomis_ids)
 
+    async def pairs(self, query: PairsQuery) -> list[Pair]:
+        """List pairs of ids in the order of NOMIS's; the next page is after the last NOMIS id of this one."""
+        return await self._store.pairs(query)
+
     async def by_nomis_id(self, nomis_location_id: PathNomisId) -> Mapping:
         """Find a mapping by NOMIS id."""
         return _found(await self._store.by_nomis_id(nomis_location_id), "nomisLocationId", nomis_location_id)
@@ -149,6 +154,7 @@ def routes(api: MappingApi) -> Sequence[Route]:
     clash = (MappingConflict,)
     base = "/mapping/locations"
     return (
+        Route("GET", base, api.pairs, SYNC),
         Route("POST", base, api.create, SYNC, status=201, problems=clash),
         Route("POST", f"{base}/batch", api.create_batch, SYNC),
         Route("POST", f"{base}/find", api.find, SYNC),

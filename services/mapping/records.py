@@ -84,6 +84,16 @@ class PageQuery(BaseModel):
     sort: tuple[str, ...] = ()
 
 
+class PairsQuery(BaseModel):
+    """Which pairs: those of NOMIS ids after one and up to another, in their order."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+    after_nomis_id: PathNomisId = -INT64_MAX - 1
+    up_to_nomis_id: PathNomisId = INT64_MAX
+    size: Annotated[int, Field(ge=1, le=PUBLIC_BATCH_MAX)] = BATCH_MAX
+
+
 class WipeQuery(BaseModel):
     """What to delete: everything, or what migration wrote."""
 

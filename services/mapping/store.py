@@ -8,7 +8,7 @@ import asyncpg
 from libs.db.pool import Database, Row
 from libs.domain.mapping import MappingType
 from services.mapping.errors import MappingConflict, SaveContended, SortUnknown
-from services.mapping.records import Mapping, NewMapping, Outcome, PageQuery, Replacement
+from services.mapping.records import Mapping, NewMapping, Outcome, PageQuery, Pair, PairsQuery, Replacement
 
 COLUMNS = """dps_location_id, nomis_location_id, mapping_type, label,
     to_char(when_created AT TIME ZONE 'Europe/London', 'YYYY-MM-DD"T"HH24:MI:SS') AS when_created"""
@@ -26,6 +26,11 @@ IN_THE_WAY = f"""
 SELECT {COLUMNS} FROM location_mapping
 WHERE dps_location_id = ANY($1::varchar[]) OR nomis_location_id = ANY($2::bigint[])
 """  # noqa: S608 - a constant of ours
+
+PAIRS = """
+SELECT dps_location_id, nomis_location_id FROM location_mapping
+WHERE nomis_location_id > $1 AND nomis_location_id <= $2 ORDER BY nomis_location_id LIMIT $3
+"""
 
 REPLACE = f"""
 UPDATE location_mapping
@@ -139,6 +144,11 @@ class Store:
     async def by_nomis_ids(self, nomis_location_ids: Sequence[int]) -> list[Mapping]:
         """Find many; what is not there is not there."""
         return [_mapping(row) for row in await self._database.fetch(IN_THE_WAY, [], nomis_location_ids)]
+
+    async def pairs(self, query: PairsQuery) -> list[Pair]:
+        """Give the pairs of a range of NOMIS ids, in the order of those."""
+        rows = await self._database.fetch(PAIRS, query.after_nomis_id, query.up_to_nomis_id, query.size)
+        return [Pair(row[0], row[1]) for row in rows]
 
     async def latest_migrated(self) -> Mapping | None:
         """Find what migration wrote last."""

@@ -139,14 +139,15 @@ class LocationsApi:
         """List the ids of all locations of all agencies, by page, or after an id in the order of ids."""
         size = min(query.size, self._settings.page_size_max)
         if query.after_id is not None:
-            rows = await self._reading.ids_after(query.after_id, size)
+            rows = await self._reading.ids_after(query.after_id, size, query.prison_id)
             return JsonBytes(orjson.dumps({"content": rows, "size": size, "last": len(rows) < size}))
         content, total = await self._reading.ids(query, size)
         return JsonBytes(orjson.dumps(page(content, total, query, size)))
 
     async def details(self, body: Details) -> JsonBytes:
         """Read up to 500 locations in one answer; those that do not exist are absent. NOMIS does not have this door."""
-        return JsonBytes(orjson.dumps(await self._reading.details(body.location_ids)))
+        rows = await self._reading.details(body.location_ids, with_amendments=body.with_amendments)
+        return JsonBytes(orjson.dumps(rows))
 
     def _expected(self, conditions: Conditions) -> IfMatch | None:
         return conditions.if_match if self._settings.conditional_writes else None

@@ -120,12 +120,13 @@ class Certification(Wire):
 
 
 class IdsQuery(Wire):
-    """Spring's page parameters, and ours: after an id, in the order of ids."""
+    """Spring's page parameters, and ours: after an id, in the order of ids, of one prison or of all."""
 
     page: Annotated[int, default_for_nonsense(0, 0)] = 0
     size: Annotated[int, default_for_nonsense(1, 10)] = 10
     sort: tuple[str, ...] = ()
     after_id: LocationId | None = None
+    prison_id: str | None = None
 
 
 class VisitRoom(Wire):
@@ -144,3 +145,4 @@ class Details(msgspec.Struct, frozen=True, rename="camel"):
     """Which locations to give in one answer."""
 
     location_ids: Annotated[list[int], msgspec.Meta(max_length=DETAILS_MAX)]
+    with_amendments: bool = True

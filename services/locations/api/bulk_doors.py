@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from libs.domain.bulk import MIRRORS_MAX, FindMirrors, Mirrors
+from libs.domain.bulk import IDS_MAX, MIRRORS_MAX, FindMirrors, Ids, Mirrors
 from libs.domain.prisons import PRISON_ID
 from libs.domain.wire import Wire
 from libs.web.problems import BodyInvalid
@@ -20,12 +20,18 @@ SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")
 BEFORE_ALL = UUID(int=0)
 
 
-class MirrorsQuery(Wire):
-    """Which locations: those after an id, of one prison or of all; with base and published or without."""
+class IdsQuery(Wire):
+    """Which locations: those after an id, of one prison or of all."""
 
     after: UUID = BEFORE_ALL
-    size: Annotated[int, Field(ge=1, le=MIRRORS_MAX)] = 500
+    size: Annotated[int, Field(ge=1, le=IDS_MAX)] = 1000
     prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")] | None = None
+
+
+class MirrorsQuery(IdsQuery):
+    """With base and published or without."""
+
+    size: Annotated[int, Field(ge=1, le=MIRRORS_MAX)] = 500
     with_base: bool = False
 
 
@@ -34,6 +40,11 @@ class BulkDoors:
 
     def __init__(self, mirrors: MirrorStore) -> None:
         self._mirrors = mirrors
+
+    async def ids(self, query: IdsQuery) -> Ids:
+        """List ids alone, in order; the next page is after the last id of this one."""
+        ids = await self._mirrors.ids(query.after, query.size, query.prison_id)
+        return Ids(ids=ids, last=len(ids) < query.size)
 
     async def page(self, query: MirrorsQuery) -> Mirrors:
         """List own states in the order of ids; the next page is after the last id of this one."""
@@ -54,6 +65,8 @@ class BulkDoors:
 def routes(doors: BulkDoors) -> Sequence[Route]:
     """List the doors."""
     return (
+        # Before `/sync/locations/{locationId}`.
+        Route("GET", "/sync/locations/ids", doors.ids, SYNC_OR_VIEW),
         Route("GET", "/sync/locations", doors.page, SYNC_OR_VIEW),
         Route("POST", "/sync/locations/find", doors.find, SYNC_OR_VIEW),
     )

@@ -13,7 +13,7 @@ _COLUMNS = """
     l.max_capacity, l.working_capacity, l.certified, l.capacity_of_certified_cell, l.attributes, l.usages, l.active,
     l.archived, l.converted_cell_type, l.deactivated_date, l.deactivated_reason, l.proposed_reactivation_date,
     l.updated_by, l.when_updated,
-    l.version, coalesce(s.state_version, 0), s.nomis_location_id, s.nomis_description,
+    l.version, coalesce(s.state_version, 0), s.nomis_location_id, s.nomis_description, s.base->>'key',
     CASE WHEN $1 THEN s.base END, CASE WHEN $1 THEN s.published END,
     coalesce(p.authority, 'DPS'), coalesce(p.one_way, false)
 """
@@ -33,6 +33,11 @@ SELECT {_COLUMNS} FROM l {_REST} ORDER BY l.id
 _FOUND = f"""
 SELECT {_COLUMNS} FROM location l {_REST} WHERE l.id = ANY($2::uuid[]) ORDER BY l.id
 """  # noqa: S608 - constants
+_IDS = "SELECT id::text FROM location WHERE id > $1 ORDER BY id LIMIT $2"
+_PRISON_IDS = """
+WITH l AS MATERIALIZED (SELECT id FROM location WHERE prison_id = $3 AND id > $1)
+SELECT id::text FROM l ORDER BY id LIMIT $2
+"""
 _BURIED = "SELECT location_id::text, key, nomis_location_id FROM tombstone WHERE location_id = ANY($1::uuid[])"
 
 
@@ -49,6 +54,14 @@ class MirrorStore:
         else:
             rows = await self.database.fetch(_PRISON_PAGE, with_base, after, size, prison_id)
         return [_mirror(row) for row in rows]
+
+    async def ids(self, after: UUID, size: int, prison_id: str | None) -> list[str]:
+        """Return the ids that follow an id, in order; of one prison or of all."""
+        if prison_id is None:
+            rows = await self.database.fetch(_IDS, after, size)
+        else:
+            rows = await self.database.fetch(_PRISON_IDS, after, size, prison_id)
+        return [row[0] for row in rows]
 
     async def found(self, ids: Sequence[UUID], *, with_base: bool) -> list[MirrorRow]:
         """Return the locations with these ids; unknown ones are absent."""

@@ -12,7 +12,9 @@ from libs.web.outgoing import OutgoingSettings, api_session
 from services.nomis import app
 from services.nomis.settings import Settings
 from tests.conftest import Auth
+from tests.contracts.bulk import NomisEstateContract
 from tests.contracts.nomis import ConditionalNomisContract, NomisContract, cell, update
+from tests.fakes.fake_bulk import BulkNomis
 from tests.fakes.fake_nomis import FakeNomis
 from tests.services.nomis.prison import Prison
 
@@ -60,6 +62,34 @@ class TestTheApiAsPublished(NomisContract):
         assert empty is None
         async with api_session(outgoing) as api:
             yield NomisClient(api)
+
+
+class TestTheBulkReadsOfTheStandIn(NomisEstateContract):
+    bulk = True
+
+    @pytest.fixture
+    async def nomis(self, outgoing: OutgoingSettings, empty: None) -> AsyncIterator[NomisClient]:
+        assert empty is None
+        async with api_session(outgoing) as api:
+            yield NomisClient(api, bulk_reads=self.bulk)
+
+    @pytest.fixture
+    def estate(self, nomis: NomisClient) -> NomisClient:
+        return nomis
+
+
+class TestTheBulkReadsOfTheApiAsPublished(TestTheBulkReadsOfTheStandIn):
+    bulk = False
+
+
+class TestTheBulkReadsOfTheFake(NomisEstateContract):
+    @pytest.fixture
+    def nomis(self) -> FakeNomis:
+        return FakeNomis()
+
+    @pytest.fixture
+    def estate(self, nomis: FakeNomis) -> BulkNomis:
+        return BulkNomis(nomis)
 
 
 class TestTheFake(NomisContract):

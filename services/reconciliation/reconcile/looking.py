@@ -1,0 +1,100 @@
+"""Looks at suspects: both sides and the mapping, as they are now, a batch at a time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from libs.domain.bulk import MirrorRow, NomisRow
+from libs.domain.identity import dps_id_for
+from libs.domain.nomis import NomisLocationId
+from services.reconciliation.ports import Locations, Mappings, NomisEstate
+from services.reconciliation.reconcile.scan import UNLINKED
+from services.reconciliation.records import Sides, Suspect, Verdict
+from services.reconciliation.rules.judging import judged
+
+BATCH_MAX = 250
+"""A suspect may need three locations of DPS: its own, the linked one and the derived one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The mapping of some ids, both ways."""
+
+    dps: Mapping[str, int]
+    nomis: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Reads and judges; holds nothing between calls."""
+
+    nomis: NomisEstate
+    mappings: Mappings
+    locations: Locations
+
+    async def at(self, suspects: Sequence[Suspect]) -> list[Verdict]:
+        """Return a verdict for each location that the suspects name; two that name one location get one."""
+        assert len(suspects) <= BATCH_MAX
+        links = await self._links(suspects)
+        pairs = _pairs(suspects, links)
+        rows = await self._rows([nomis_id for _, nomis_id in pairs])
+        found = await self.locations.mirrors([dps_id for dps_id, _ in pairs if dps_id is not None])
+        owns = {mirror.location.id: mirror for mirror in found.content}
+        buried = {each.id: each.key for each in found.buried}
+        parents = await self._parents(rows.values(), links)
+        return [judged(_sides(dps_id, nomis_id, links, owns, rows, buried, parents)) for dps_id, nomis_id in pairs]
+
+    async def _links(self, suspects: Sequence[Suspect]) -> Links:
+        of_dps = await self.mappings.pairs_of_dps([each.dps_id for each in suspects if each.dps_id is not None])
+        nomis_ids = [each.nomis_id for each in suspects if each.nomis_id is not None]
+        pairs = [*of_dps, *await self.mappings.pairs_of_nomis(nomis_ids)]
+        return Links(
+            {pair.dps_location_id: pair.nomis_location_id for pair in pairs},
+            {pair.nomis_location_id: pair.dps_location_id for pair in pairs},
+        )
+
+    async def _rows(self, nomis_ids: Sequence[int | None]) -> dict[int, NomisRow]:
+        wanted = [each for each in nomis_ids if each is not None]
+        return {row.location_id: row for row in await self.nomis.rows(wanted)} if wanted else {}
+
+    async def _parents(self, rows: Collection[NomisRow], links: Links) -> Mapping[int, str]:
+        wanted = {row.parent_location_id for row in rows if row.parent_location_id is not None}
+        pairs = await self.mappings.pairs_of_nomis([*(wanted - links.nomis.keys())])
+        return {**links.nomis, **{pair.nomis_location_id: pair.dps_location_id for pair in pairs}}
+
+
+def _pairs(suspects: Sequence[Suspect], links: Links) -> list[tuple[str | None, int | None]]:
+    """Name each location once, by both its ids where they are known."""
+    pairs: dict[tuple[str | None, int | None], None] = {}
+    for suspect in suspects:
+        if suspect.dps_id is not None:
+            pairs[(suspect.dps_id, links.dps.get(suspect.dps_id))] = None
+        if suspect.nomis_id is not None:
+            # Unlinked, it would be known by the derived id: there the other half may be.
+            derived = str(dps_id_for(NomisLocationId(suspect.nomis_id)))
+            dps_id = links.nomis.get(suspect.nomis_id, derived if derived not in links.dps else None)
+            pairs[(dps_id, suspect.nomis_id)] = None
+    halves = {dps_id for dps_id, nomis_id in pairs if nomis_id is not None}
+    return [pair for pair in pairs if pair[1] is not None or pair[0] not in halves]
+
+
+def _sides(
+    dps_id: str | None,
+    nomis_id: int | None,
+    links: Links,
+    owns: Mapping[str, MirrorRow],
+    rows: Mapping[int, NomisRow],
+    buried: Mapping[str, str],
+    parents: Mapping[int, str],
+) -> Sides:
+    row = rows.get(nomis_id) if nomis_id is not None else None
+    parent = row.parent_location_id if row else None
+    return Sides(
+        dps_id=dps_id,
+        nomis_id=nomis_id,
+        linked=dps_id is not None and nomis_id is not None and links.dps.get(dps_id) == nomis_id,
+        own=owns.get(dps_id) if dps_id is not None else None,
+        row=row,
+        # An unlinked parent is no parent that DPS knows.
+        parent=parents.get(parent, UNLINKED) if parent is not None else None,
+        buried_key=buried.get(dps_id) if dps_id is not None else None,
+    )

@@ -1,0 +1,1 @@
+"""Pure: what differs between two sides, and what that is called."""

@@ -1,0 +1,42 @@
+"""Compares the two halves of a pair: every field that both can hold of this kind, the key, and the prison."""
+
+from libs.domain.bulk import MirrorRow, NomisRow
+from libs.domain.shared import COMPARED, SYNCED, kind_in_dps, project_dps, project_nomis
+from services.reconciliation.records import Difference
+
+KEY = "key"
+PRISON = "prisonId"
+NOMIS_ID = "nomisLocationId"
+
+
+def differences(mirror: MirrorRow, row: NomisRow, parent: str | None) -> tuple[Difference, ...]:
+    """Return what the two hold differently; `parent` is the DPS id that the row's parent is linked to.
+
+    Raises Untranslatable for a code of the row that DPS has no word for.
+    """
+    own = mirror.location
+    kind = kind_in_dps(own)
+    mine, theirs = project_dps(own), project_nomis(row, parent)
+    found = [
+        Difference(field.value, value, theirs[field])
+        for field, value in mine.items()
+        if value != theirs[field] and (field in SYNCED[kind] or field in COMPARED[kind])
+    ]
+    if own.prison_id != row.prison_id:
+        found.append(Difference(PRISON, own.prison_id, row.prison_id))
+    if key_moved(mirror, row):
+        found.append(Difference(KEY, own.key, row.description))
+    return tuple(found)
+
+
+def key_moved(mirror: MirrorRow, row: NomisRow) -> bool:
+    """Whether NOMIS's description has yet to follow DPS's key, or moved away from the one last known.
+
+    A description need not be parent + code: one that both sides agreed on, or that equals DPS's key, is fine.
+    """
+    key, state = mirror.location.key, mirror.sync
+    if row.description == key:
+        return False
+    if state.agreed_key is not None and key != state.agreed_key:
+        return True
+    return state.nomis_description is not None and row.description != state.nomis_description

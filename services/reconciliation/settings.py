@@ -1,0 +1,62 @@
+"""What the outside decides; the only door to the environment."""
+
+from datetime import time
+
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+
+from libs.db.pool import DatabaseSettings
+from libs.worker.settings import WorkerSettings
+
+
+class RunLimits(BaseModel, frozen=True):
+    """Sizes and deadlines of a full run."""
+
+    ids_page: PositiveInt = 10_000
+    # Rows of NOMIS compared in one go, and how many goes are under way at once.
+    block: PositiveInt = Field(500, le=1000)
+    blocks_in_flight_max: PositiveInt = 3
+    # Links of parents outside their block that are remembered.
+    parents_kept_max: PositiveInt = 20_000
+    # A suspect is looked at again after this long, and is a mismatch once two looks in a row saw the same.
+    again_seconds: PositiveFloat = 2
+    looks_max: PositiveInt = 4
+    lease_seconds: PositiveFloat = 120
+    attempts_max: PositiveInt = 3
+    # Mismatches named in the log line at the end, as existing dashboards read it.
+    told_max: PositiveInt = 10
+
+
+class Schedule(BaseModel, frozen=True):
+    """When the weekly run is, by London's clock; Monday is 0."""
+
+    enabled: bool = True
+    weekday: int = Field(2, ge=0, le=6)
+    at: time = time(2, 30)
+    # A service that was down at that hour still runs it within this time.
+    late_hours_max: PositiveInt = 12
+
+
+class Settings(WorkerSettings):
+    """Read once, at start."""
+
+    database_url: SecretStr
+    database_pool_max: PositiveInt = 10
+    http_port: NonNegativeInt = 8087
+    # A bulk call carries a thousand locations.
+    remote_seconds: PositiveFloat = 60
+    # Whether this NOMIS has the bulk doors; the real one does not, the stand-in does.
+    nomis_bulk_reads: bool = False
+    full_run: RunLimits = RunLimits()
+    schedule: Schedule = Schedule()
+    # How often the schedule, and runs that nobody works on any more, are looked for.
+    sweep_seconds: PositiveFloat = 10
+    # Whether what a run finds is settled without being asked, unless the request says otherwise.
+    runs_settle: bool = True
+    runs_shown_max: PositiveInt = 200
+
+    @property
+    def database(self) -> DatabaseSettings:
+        """How to reach the database."""
+        return DatabaseSettings(
+            dsn=self.database_url, pool_max=self.database_pool_max, application_name="reconciliation"
+        )

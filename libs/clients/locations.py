@@ -72,7 +72,14 @@ class LocationsClient:
 
     async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
         """Create up to 500 locations in one call; an outcome for each, in order."""
-        answer = await self._api.request("POST", "/migrate/locations/batch", json={"locations": list(locations)})
+        return await self._batch("/migrate/locations/batch", locations)
+
+    async def validate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        """Answer what `migrate` would and write nothing; parents that are not in DPS belong in the same call."""
+        return await self._batch("/migrate/locations/validate", locations)
+
+    async def _batch(self, path: str, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        answer = await self._api.request("POST", path, json={"locations": list(locations)})
         return [MigrateOutcome.model_validate(outcome) for outcome in answer.json()["outcomes"]]
 
     async def mirrors_page(

@@ -35,11 +35,14 @@ from services.migration.api import runs as run_doors
 from services.migration.api.failures import FailureDoors
 from services.migration.api.problems import PROBLEMS
 from services.migration.api.runs import Counts, RunDoors
+from services.migration.records import Kind
 from services.migration.settings import Settings
 from services.migration.stages.control import Control
+from services.migration.stages.rehearsal import Rehearsal
 from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
+from services.migration.store.rehearsals import RehearsalStore
 from services.migration.store.runs import RunStore
 
 QUEUE = "migration-locations"
@@ -60,7 +63,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         queue = broker.queue(QUEUE)
         remotes = await _remotes(stack, settings)
         wake = _Waker(queue).wake
-        stages = Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages)
+        works = {Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page}
+        stages = Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages, works=works)
         control = Control(runs, failures, stages, remotes[0], wake=wake, now=_now)
         consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
         await stack.enter_async_context(beside("consumer", consumer.run))

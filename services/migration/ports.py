@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import ListedLocation, NomisLocation, NomisLocationId
@@ -24,6 +25,9 @@ class Mappings(Protocol):
     async def for_nomis(self, ids: Collection[NomisLocationId]) -> Mapping[NomisLocationId, LocationMapping]:
         """Return the links of these NOMIS ids."""
 
+    async def for_dps(self, ids: Collection[UUID]) -> Mapping[UUID, LocationMapping]:
+        """Return the links of these DPS ids."""
+
     async def save_many(self, mappings: Sequence[LocationMapping]) -> Sequence[Exception | None]:
         """Save up to 1,000 links; None for each that is there now, else what is in the way."""
 
@@ -33,3 +37,6 @@ class Locations(Protocol):
 
     async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> Sequence[MigrateOutcome]:
         """Create up to 500; an outcome for each, in order."""
+
+    async def validate(self, locations: Sequence[Mapping[str, Any]]) -> Sequence[MigrateOutcome]:
+        """Answer what `migrate` would, and write nothing; parents that are not in DPS belong in the same call."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -219,9 +219,26 @@ class Item:
     parent_nomis_id: NomisLocationId | None
 
 
+class Subject(StrEnum):
+    """What a note is about."""
+
+    FOLDED = "folded code"
+    CUT = "cut text"
+    PROFILE = "dropped profile"
+    USAGE = "dropped usage"
+    HISTORY = "dropped history"
+
+
+class Note(NamedTuple):
+    """Something that DPS cannot hold as NOMIS has it."""
+
+    subject: Subject
+    what: str
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an item; `pending` means that its parent is not there yet."""
+    """What became of an item; `pending` means that it is looked at again. `place` is a rehearsal's."""
 
     nomis_id: NomisLocationId
     state: ItemState
@@ -229,3 +246,5 @@ class Verdict:
     dps_id: UUID | None = None
     key: str | None = None
     prison_id: str | None = None
+    notes: tuple[Note, ...] = ()
+    place: str | None = None

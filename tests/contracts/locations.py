@@ -189,9 +189,13 @@ class LocationsContract:
     async def test_a_page_is_created_whatever_its_order_and_again_it_exists(self, locations: Both) -> None:
         wing = cell(location_type="WING", location_code="A", description="NWI-A")
         page = [migrated(cell(location_id=N2), ID1), migrated(wing)]
+        rehearsed = await locations.validate(page)
+        assert await locations.mirror(ID1) is None
         first_try = await locations.migrate(page)
+        assert first_try == rehearsed
         assert [(o.id, o.result) for o in first_try] == [(ID2, MigrateResult.CREATED), (ID1, MigrateResult.CREATED)]
         assert [o.result for o in await locations.migrate(page)] == [MigrateResult.EXISTS] * 2
+        assert [o.result for o in await locations.validate(page)] == [MigrateResult.EXISTS] * 2
         seen = await locations.mirror(ID2)
         assert seen is not None
         assert (seen.location.key, seen.sync.nomis_location_id, seen.sync.version) == ("NWI-A-017", N2, 1)

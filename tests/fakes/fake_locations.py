@@ -104,6 +104,13 @@ class FakeLocations:
             waiting = missing
         return [outcomes[UUID(str(location["id"]))] for location in locations]
 
+    async def validate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        """Do it to a copy."""
+        rehearsed = FakeLocations()
+        rehearsed.locations, rehearsed.states = dict(self.locations), dict(self.states)
+        rehearsed.tombstones = dict(self.tombstones)
+        return await rehearsed.migrate(locations)
+
     def _migrate_one(self, location: MigrateLocation) -> MigrateOutcome:
         if location.id in self.locations:
             return _outcome(location, location.id, MigrateResult.EXISTS)

@@ -10,7 +10,7 @@ from libs.web.auth import Caller
 from libs.web.routing import Route
 from services.migration.api.problems import ADMIN, MIGRATE
 from services.migration.errors import MigrationActive, MigrationNotFound, MigrationOver, WipeNotAllowed
-from services.migration.records import LOCATIONS, InProgress, MigrationContext, MigrationFilter, MigrationRun
+from services.migration.records import LOCATIONS, InProgress, Kind, MigrationContext, MigrationFilter, MigrationRun
 from services.migration.stages.control import Control
 from services.migration.store.runs import RunStore
 
@@ -45,6 +45,10 @@ class RunDoors:
     async def start(self, body: MigrationFilter, caller: Caller) -> MigrationContext:
         """Start a run over the whole estate, or over some prisons in their order."""
         return await self._control.start(body, caller.username)
+
+    async def rehearse(self, body: MigrationFilter, caller: Caller) -> MigrationContext:
+        """Start a run that does everything but write; `migrated` counts what would be."""
+        return await self._control.start(body, caller.username, Kind.REHEARSAL)
 
     async def migrations(self, query: HistoryQuery) -> list[MigrationRun]:
         """List migrations, newest first; with `migrationTypes` also rehearsals and verifications."""
@@ -99,6 +103,7 @@ def routes(doors: RunDoors) -> Sequence[Route]:
     base = "/migrate/locations"
     return (
         Route("POST", base, doors.start, MIGRATE, status=202, problems=(MigrationActive,)),
+        Route("POST", f"{base}/rehearsals", doors.rehearse, MIGRATE, status=202, problems=(MigrationActive,)),
         Route("GET", f"{base}/history", doors.migrations, MIGRATE),
         Route("GET", f"{base}/history/{{migrationId}}", doors.run, MIGRATE, problems=gone),
         Route("POST", f"{base}/{{migrationId}}/cancel", doors.cancel, MIGRATE, status=202, problems=gone),

@@ -1,7 +1,7 @@
 """What becomes of each location of a page, decided without asking anybody."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,10 @@ from libs.domain.sync import MigrateOutcome, MigrateResult
 from libs.domain.translation import HISTORY_LABEL, Untranslatable
 from libs.domain.writing import dps_create_fields
 from services.migration.records import Item, ItemState, Verdict
+from services.migration.rules.losses import unknown_labels
 
 PARENT_MISSING = "parent not in DPS"
+DUPLICATE_PATH = "duplicate path"  # as the locations API says it
 OTHER_PRISON = "prison not in this run"
 CANCELLED = "cancelled"
 ADOPTED = "adopted: DPS had the key already"
@@ -43,7 +45,7 @@ def plan(
         verdict = _before_creating(item, row, links, prisons, label)
         if verdict is None and row is not None:
             try:
-                to_create.append(_creation(row, links))
+                to_create.append(creation(row, links))
             except Untranslatable as unknown:
                 verdict = _verdict(row, ItemState.FAILED, str(unknown))
         if verdict is not None:
@@ -80,7 +82,7 @@ def _linked(row: NomisLocation, link: LocationMapping, label: str) -> Verdict:
     return _verdict(row, ItemState.SKIPPED, ADOPTED, link.dps_location_id)
 
 
-def _creation(row: NomisLocation, links: Mapping[NomisLocationId, LocationMapping]) -> dict[str, Any]:
+def creation(row: NomisLocation, links: Mapping[NomisLocationId, LocationMapping]) -> dict[str, Any]:
     """Return one location of the batch door (`libs.domain.sync.MigrateLocation`), as JSON-ready values."""
     parent = links[row.parent_location_id].dps_location_id if row.parent_location_id is not None else None
     return {
@@ -131,7 +133,8 @@ def judged(outcome: MigrateOutcome, row: NomisLocation, in_the_way: Exception | 
         return _verdict(row, ItemState.FAILED, f"mapping: {in_the_way}", outcome.id)
     match outcome.result:
         case MigrateResult.CREATED | MigrateResult.EXISTS:
-            return _verdict(row, ItemState.MIGRATED, None, outcome.id)
+            notes = tuple(unknown_labels(row.amendments))
+            return replace(_verdict(row, ItemState.MIGRATED, None, outcome.id), notes=notes)
         case MigrateResult.ADOPTED:
             return _verdict(row, ItemState.SKIPPED, ADOPTED, outcome.id)
         case MigrateResult.NO_PARENT:

@@ -25,6 +25,7 @@ _UNWELL = frozenset(
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )

@@ -4,9 +4,10 @@ A crash anywhere repeats a page and changes nothing: creating again answers `exi
 again finds nothing pending. A run is over when no item is pending: counted, never guessed from the queue.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import ListedLocation, NomisLocationId
@@ -15,7 +16,7 @@ from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from services.migration.ports import Locations, Mappings, NomisEstate
-from services.migration.records import Item, Verdict
+from services.migration.records import Item, Kind, Verdict
 from services.migration.rules.page import judged, link_of, plan
 from services.migration.settings import StageLimits
 from services.migration.stages.isolation import isolated, told
@@ -25,6 +26,8 @@ from services.migration.store.runs import RunStore
 LIST = "MIGRATE_LIST"
 PAGE = "MIGRATE_PAGE"
 Wake = Callable[[Sequence["Call"]], Awaitable[None]]
+PageWork = Callable[[str, frozenset[str], Sequence[Item]], Awaitable[list[Verdict]]]
+"""Does what a kind of run does to a page: the run's id, its prisons (none: all), the items still pending."""
 
 
 class Call(Wire):
@@ -49,6 +52,7 @@ class Stages:
         wake: Wake,
         now: Callable[[], datetime],
         limits: StageLimits,
+        works: Mapping[Kind, PageWork],
     ) -> None:
         self._runs = runs
         self._pages = pages
@@ -58,6 +62,7 @@ class Stages:
         self._wake = wake
         self._now = now
         self._limits = limits
+        self._works = MappingProxyType({Kind.MIGRATION: self._migrate, **works})
 
     async def list_ids(self, message: Message) -> Outcome:
         """List every id of NOMIS, page by page, and open the first wave."""
@@ -84,7 +89,7 @@ class Stages:
             await self.go_on(call.migration_id)
             return Ignored("page is done, taken, or not wanted any more", facts)
         try:
-            work = partial(self._migrate, call.migration_id, lease.prisons)
+            work = partial(self._works[lease.kind], call.migration_id, lease.prisons)
             verdicts = await isolated(lease.items, work, lease.attempt, self._limits.isolation)
         except BaseException as failure:
             # The next delivery need not wait for the lease to run out.

@@ -8,6 +8,8 @@ from libs.domain.nomis import ListedLocation
 from services.migration.errors import MigrationNotFound
 from services.migration.records import Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.migration.rules.page import CANCELLED, OTHER_PRISON
+from services.migration.store.notes import noted
+from services.migration.store.rehearsals import fail_second_at_one_place
 
 # Real hierarchies are four deep; a circle is found by this bound and fails for want of a parent.
 DEPTH_MAX = 50
@@ -166,9 +168,10 @@ class PageStore:
                    SET state = v.state, reason = v.reason, dps_id = coalesce(v.dps_id, i.dps_id),
                        nomis_key = coalesce(v.key, i.nomis_key), prison_id = coalesce(v.prison, i.prison_id),
                        attempts = i.attempts + 1, last_tried_at = $8,
+                       place = v.place,
                        first_tried_at = coalesce(i.first_tried_at, $8)
-                  FROM unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
-                       AS v (id, state, reason, dps_id, key, prison)
+                  FROM unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $9::text[])
+                       AS v (id, state, reason, dps_id, key, prison, place)
                  WHERE i.migration_id = $1 AND i.nomis_id = v.id AND i.state = 'pending'
                 """,
                 migration_id,
@@ -179,7 +182,10 @@ class PageStore:
                 [v.key for v in verdicts],
                 [v.prison_id for v in verdicts],
                 now,
+                [v.place for v in verdicts],
             )
+            if any(v.notes for v in verdicts):
+                await noted(tx, migration_id, verdicts)
             await tx.execute(
                 """
                 UPDATE migration_page SET done = true, done_at = $3, items = $4
@@ -198,7 +204,10 @@ class PageStore:
         """
         async with self._db.transaction() as tx:
             run = await tx.fetchrow(
-                "SELECT status, listing_complete, paused FROM migration_history WHERE migration_id = $1 FOR UPDATE",
+                """
+                SELECT status, listing_complete, paused, migration_type
+                  FROM migration_history WHERE migration_id = $1 FOR UPDATE
+                """,
                 migration_id,
             )
             if run is None:
@@ -211,6 +220,8 @@ class PageStore:
                 return status, []
             if pages := await self._cut(tx, migration_id, page_size):
                 return status, pages
+            if run["migration_type"] == Kind.REHEARSAL:
+                await fail_second_at_one_place(tx, migration_id)
             return await self._end(tx, migration_id, Status.COMPLETED, now), []
 
     async def _open(self, tx: Connection, migration_id: str) -> bool:

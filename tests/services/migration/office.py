@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from libs.db.pool import Database
+from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocationId
 from libs.messaging.message import Message
 from libs.messaging.outcome import Outcome
 from libs.web.outgoing import RemoteFailure
+from services.migration.records import Kind
 from services.migration.settings import StageLimits
 from services.migration.stages.control import Control
+from services.migration.stages.rehearsal import Rehearsal
 from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
+from services.migration.store.rehearsals import RehearsalStore
 from services.migration.store.runs import RunStore
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
@@ -58,22 +63,28 @@ class Office:
         self.time = datetime(2026, 7, 1, 8, 5, 30, tzinfo=UTC)
         self.queue: list[Call] = []
         self.dies_in = [0]
+        self.newest_first = True
         self.patience = timedelta(seconds=SMALL.lease_seconds)
+        remotes = [Mortal(port, self.dies_in) for port in (self.nomis, self.mappings, self.locations)]
         self.stages = Stages(
             self.runs,
             self.pages,
-            Mortal(self.nomis, self.dies_in),
-            Mortal(self.mappings, self.dies_in),
-            Mortal(self.locations, self.dies_in),
+            *remotes,
             wake=self.wake,
             now=lambda: self.time,
             limits=SMALL,
+            works={Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page},
         )
         self.failures = FailureStore(database)
         self.control = Control(self.runs, self.failures, self.stages, self.nomis, wake=self.wake, now=lambda: self.time)
 
     async def wake(self, calls: Sequence[Call]) -> None:
         self.queue += calls
+
+    @staticmethod
+    def derived(nomis_id: NomisLocationId) -> UUID:
+        """Return the DPS id that this row gets."""
+        return dps_id_for(nomis_id)
 
     def add(self, code: str, parent: int | None = None, **changed: Any) -> NomisLocationId:
         """Insert a row below `parent`; its description follows from both."""
@@ -99,13 +110,13 @@ class Office:
         return await {LIST: self.stages.list_ids, PAGE: self.stages.migrate_page}[call.type](message)
 
     async def work(self) -> None:
-        """Handle messages until none is left, the newest first: order is not promised."""
+        """Handle messages until none is left."""
         while self.queue:
-            await self.deliver(self.queue.pop())
+            await self.work_once()
 
     async def work_once(self) -> None:
-        """Handle the newest message."""
-        await self.deliver(self.queue.pop())
+        """Handle one message, the newest unless told otherwise: order is not promised."""
+        await self.deliver(self.queue.pop(-1 if self.newest_first else 0))
 
     async def round(self) -> None:
         """Let time pass, sweep, and handle what there is; what fails comes again with the next sweep."""

@@ -1,9 +1,10 @@
 """What staff change of cells: what they hold, what they are for, and whether they are cells at all."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from libs.db.pool import Connection
 from libs.domain.codes import SpecialistCellType, UsedForType

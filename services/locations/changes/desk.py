@@ -5,10 +5,12 @@ The order of locks, the same for everybody: trees, then rows, then keys of the o
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
+
+from msgspec.structs import replace
 
 from libs.db.pool import Connection, Database
 from libs.domain.events import LocationEventType, Source

@@ -5,11 +5,12 @@ key without a NOMIS row is adopted. Nothing is announced: NOMIS has it already a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+from msgspec.structs import replace
 
 from libs.db.pool import Connection, Database
 from libs.domain.prisons import PRISON_ID

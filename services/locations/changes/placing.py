@@ -1,7 +1,8 @@
 """What staff change of a location's place and name: what is below it is renamed in one statement."""
 
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from libs.db.pool import Connection
 from services.locations.changes.desk import Actor, Changed, Desk, E

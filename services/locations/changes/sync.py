@@ -5,11 +5,12 @@ nothing of their own changed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
 from pydantic import JsonValue
 
 from libs.db.pool import Connection, Database

@@ -6,10 +6,11 @@ cascade changes have their own history and event, with source DPS.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
+from msgspec.structs import replace
 from pydantic import JsonValue
 
 from libs.db.pool import Connection, Database

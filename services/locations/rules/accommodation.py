@@ -1,8 +1,9 @@
 """What a cell is for, and what follows from it for its unit type and its uses (`locations-api.md` §1.4, §3.7)."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from libs.domain.codes import (
     ACCOMMODATION_OF_HOUSING,

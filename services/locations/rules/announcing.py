@@ -1,9 +1,7 @@
 """Which event tells of a change: one for a location and a change, of the most specific type (design §3)."""
 
-from dataclasses import fields
-
 from libs.domain.events import LocationEventType
-from services.locations.records import LocationRow
+from services.locations.records import COLUMNS, LocationRow
 
 _CAPACITY = frozenset({"max_capacity", "working_capacity"})
 _CERTIFICATION = frozenset({"certified", "capacity_of_certified_cell"})
@@ -12,7 +10,7 @@ _BOOKKEEPING = frozenset({"version", "when_updated", "updated_by"})
 
 def differing(before: LocationRow, after: LocationRow) -> frozenset[str]:
     """Return the columns that differ, bookkeeping apart."""
-    names = {f.name for f in fields(LocationRow)} - _BOOKKEEPING
+    names = (name for name in COLUMNS if name not in _BOOKKEEPING)
     return frozenset(name for name in names if getattr(before, name) != getattr(after, name))
 
 

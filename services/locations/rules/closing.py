@@ -3,8 +3,10 @@
 Each function returns the rows that change as (before, after), in the order in which they are announced.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
+
+from msgspec.structs import replace
 
 from libs.domain.codes import DeactivatedReason
 from services.locations.errors import (

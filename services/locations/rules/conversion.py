@@ -1,7 +1,9 @@
 """Cells that become rooms, and rooms that become cells again (`reference/locations-api.md` §3.6)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from libs.domain.codes import (
     CONVERTIBLE_TYPES,

@@ -1,9 +1,11 @@
 """Locations that staff make: one at a time, or a wing with all that stands in it (`locations-api.md` §3.7)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from libs.domain.codes import AccommodationType, LocationType, SpecialistCellType, UsedForType
 from libs.domain.sync import Usage

@@ -1,8 +1,9 @@
 """Locations by who stands above and below whom: what every decision over more than one of them is taken on."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from services.locations.records import LocationRow
 from services.locations.rules.status import Standing

@@ -1,10 +1,11 @@
 """What history says of a change: one row for each attribute that differs, in the order people read them (§3.5)."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from libs.domain.codes import Described, HistoryAttribute, LocationStatus, LocationType
 from services.locations.records import HistoryRow, LocationRow
@@ -88,13 +89,18 @@ def changes(before: LocationRow, after: LocationRow, by: str, at: datetime) -> l
 def beginning(came: LocationRow, starts: LocationRow, by: str, at: datetime) -> list[HistoryRow]:
     """Return the history of a new location: what its cell is used for, and what became of a holding cell."""
     uses = [HistoryRow(came.id, H.USED_FOR, None, use.description, by, at) for use in came.used_for]
-    return uses + changes(came, starts, by, at)
+    return uses if came is starts else uses + changes(came, starts, by, at)
 
 
 def kept(rows: Iterable[HistoryRow]) -> list[HistoryRow]:
     """Return history in its order without what says nothing: values that did not change, and exact repetitions."""
-    tidy = (replace(row, old_value=_text(row.old_value), new_value=_text(row.new_value)) for row in rows)
+    tidy = (_tidy(row) for row in rows)
     return [*dict.fromkeys(row for row in tidy if row.old_value != row.new_value)]
+
+
+def _tidy(row: HistoryRow) -> HistoryRow:
+    old, new = _text(row.old_value), _text(row.new_value)
+    return row if old is row.old_value and new is row.new_value else replace(row, old_value=old, new_value=new)
 
 
 def _differences(before: LocationRow, after: LocationRow) -> Iterator[Told]:

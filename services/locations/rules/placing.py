@@ -1,8 +1,10 @@
 """Where a location may stand, and what staff change of its place and uses (`reference/locations-api.md` §3.1, §3.7)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from libs.domain.codes import AccommodationType, LocationType, UsedForType
 from libs.domain.sync import Usage

@@ -1,7 +1,9 @@
 """Many capacities at once, by key: what each change is told as, and why one is not made (`locations-api.md` §3.4)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from services.locations.errors import CapacityNotAllowed
 from services.locations.records import LocationRow

@@ -4,12 +4,12 @@ Only values that DPS can hold get in; a wrong one names its field and the rule i
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 

@@ -60,6 +60,7 @@ ADDRESS = MappingProxyType(
         "nomis": "API_BASE_URL_NOMIS",
         "mapping": "API_BASE_URL_MAPPING",
         "prisoner_search": "API_BASE_URL_PRISONER_SEARCH",
+        "prison_register": "API_BASE_URL_PRISON_REGISTER",
     },
 )
 

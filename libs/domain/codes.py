@@ -92,6 +92,8 @@ CONVERTIBLE_TYPES = frozenset(
     },
 )
 RESIDENTIAL_TYPES = STRUCTURAL_TYPES | AREA_TYPES | CONVERTIBLE_TYPES | {LocationType.CELL}
+# What summaries and rolls show of the residential locations.
+SHOWN_TYPES = RESIDENTIAL_TYPES - AREA_TYPES
 NON_RESIDENTIAL_TYPES = (
     frozenset(LocationType)
     - STRUCTURAL_TYPES

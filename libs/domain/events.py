@@ -31,6 +31,9 @@ class LocationEventType(StrEnum):
     DELETED = "location.inside.prison.deleted"
 
 
+SIGNED_CAPACITY_AMENDED = "location.inside.prison.signed-op-cap.amended"
+"""Told of a prison, not of a location; no worker of ours reads it."""
+
 EPOCH_TYPE = MappingProxyType(
     {
         LocationEventType.CAPACITY_CHANGED: LocationEventType.AMENDED,
@@ -91,6 +94,17 @@ class SettleRequest(Wire):
 
 SETTLE = "settle"
 """Message type (`Type` of the body) of a `SettleRequest` on a worker's queue."""
+
+
+def signed_capacity_event(prison_id: str, capacity: int, occurred_at: datetime) -> dict[str, Any]:
+    """Return the body of the event that a prison's signed operational capacity was set; it has no location id."""
+    return {
+        "eventType": SIGNED_CAPACITY_AMENDED,
+        "version": "1.0",
+        "description": f"Signed operational capacity of {prison_id} set to {capacity}",
+        "occurredAt": occurred_at.isoformat(),
+        "additionalInformation": {"key": prison_id, "source": str(Source.DPS)},
+    }
 
 
 def location_event(

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
 from aiohttp import web
 
+from libs.clients.prison_register import PrisonRegisterClient
 from libs.clients.prisoner_search import PrisonerSearchClient
 from libs.db import schema
 from libs.db.metrics import watch_pool
@@ -25,10 +27,13 @@ from services.locations.api import (
     bulk_doors,
     cell_doors,
     closing_doors,
+    constants,
     legacy_doors,
     migrate_doors,
     reads,
+    signed_capacity,
     staff_doors,
+    summaries,
     sync_doors,
 )
 from services.locations.api.problems import PROBLEMS, style
@@ -39,10 +44,11 @@ from services.locations.changes.creating import CreateChanges
 from services.locations.changes.desk import Desk
 from services.locations.changes.migrate import MigrateChanges
 from services.locations.changes.placing import PlaceChanges
+from services.locations.changes.signed_capacity import SignedCapacityChanges
 from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
-from services.locations.ports import Occupancy
 from services.locations.reading.locations import Reading
+from services.locations.reading.prisons import Prisons
 from services.locations.settings import Settings
 from services.locations.store.mirrors import MirrorStore
 
@@ -57,12 +63,12 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         async with database.connection() as connection:
             await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.locations") / "schema")
-        search = await stack.enter_async_context(api_session(settings.prisoner_search))
+        neighbours = await _neighbours(settings, stack)
         if settings.relay_enabled:
             await stack.enter_async_context(_relaying(settings, database))
         yield application(
             service="locations",
-            routes=_routes(settings, database, PrisonerSearchClient(search)),
+            routes=_routes(settings, database, neighbours),
             problems=PROBLEMS,
             auth=settings.auth,
             health=Health({"db": database_check(database)}),
@@ -72,16 +78,35 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         )
 
 
-def _routes(settings: Settings, database: Database, occupancy: Occupancy) -> Sequence[Route]:
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The services of others that are asked."""
+
+    search: PrisonerSearchClient
+    register: PrisonRegisterClient
+
+
+async def _neighbours(settings: Settings, stack: AsyncExitStack) -> Neighbours:
+    search = await stack.enter_async_context(api_session(settings.prisoner_search))
+    register = await stack.enter_async_context(api_session(settings.prison_register))
+    return Neighbours(PrisonerSearchClient(search), PrisonRegisterClient(register))
+
+
+def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> Sequence[Route]:
     announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
     sync, reading = SyncChanges(database, announcer), Reading(database)
-    desk = Desk(database, announcer, occupancy)
+    desk = Desk(database, announcer, neighbours.search)
     upserts = LegacyChanges(database, announcer, sync)
+    signed = SignedCapacityChanges(database, announcer, neighbours.register)
+    prisons = Prisons(database, neighbours.register)
     return (
         *bulk_doors.routes(bulk_doors.BulkDoors(MirrorStore(database))),
         *sync_doors.routes(sync_doors.SyncDoors(sync)),
         # Before the reads: `/locations/sync/…` is not a location called "sync".
         *legacy_doors.routes(legacy_doors.LegacyDoors(upserts, sync, reading)),
+        *summaries.routes(summaries.SummaryDoors(prisons, reading)),
+        *constants.routes(constants.ConstantDoors(prisons)),
+        *signed_capacity.routes(signed_capacity.SignedCapacityDoors(signed, prisons)),
         *reads.routes(reads.ReadDoors(reading)),
         *staff_doors.routes(
             staff_doors.StaffDoors(CreateChanges(desk), PlaceChanges(desk)),

@@ -119,3 +119,17 @@ class LocationBusy(Exception):
 
     def __init__(self) -> None:
         super().__init__("The location is being changed by others; nothing was changed, try again")
+
+
+class SignedCapacityNotFound(Exception):
+    """Nothing is signed for this prison."""
+
+    def __init__(self, prison_id: str) -> None:
+        super().__init__(f"No signed operational capacity of {prison_id} found")
+
+
+class SignedCapacityAboveMaximum(Exception):
+    """More people than the prison's cells hold cannot be signed for."""
+
+    def __init__(self, prison_id: str, most: int) -> None:
+        super().__init__(f"signedOperationCapacity: at most {most}, the maximum capacity of {prison_id}")

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     database_pool_max: PositiveInt = 20
     api_base_url_oauth: str
     api_base_url_prisoner_search: str
+    api_base_url_prison_register: str
     client_id: str
     client_secret: SecretStr
     oauth_issuer: str | None = None
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     aws_region: str = "eu-west-2"
     relay_enabled: bool = True
     prisoner_search_seconds: PositiveFloat = 20
+    prison_register_seconds: PositiveFloat = 20
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt = 8081
     log_level: str = "INFO"
@@ -54,6 +56,13 @@ class Settings(BaseSettings):
             token_url=f"{self.api_base_url_oauth}/oauth/token",
             client_id=self.client_id,
             client_secret=self.client_secret,
+        )
+
+    @property
+    def prison_register(self) -> OutgoingSettings:
+        """How to reach the prison register, which is open."""
+        return OutgoingSettings(
+            base_url=self.api_base_url_prison_register, timeout_seconds=self.prison_register_seconds
         )
 
     @property

@@ -20,6 +20,8 @@ from services.locations.errors import (
     NotInCaseload,
     ParentNotAllowed,
     ReasonMissing,
+    SignedCapacityAboveMaximum,
+    SignedCapacityNotFound,
     SyncOff,
     SyncRefused,
     VersionStale,
@@ -44,8 +46,10 @@ PROBLEMS = MappingProxyType(
         AlreadyInactive: Problem(400, "Location deactivated already"),
         ReasonMissing: Problem(400, "Deactivation reason missing", 118),
         HoldsPrisoners: Problem(409, "Location holds prisoners", 109),
-        RemoteRefused: Problem(502, "Prisoner search refused"),
-        RemoteUnavailable: Problem(503, "Prisoner search unavailable"),
+        SignedCapacityNotFound: Problem(404, "Signed operational capacity not found", 110),
+        SignedCapacityAboveMaximum: Problem(400, "Signed operational capacity above maximum", 116),
+        RemoteRefused: Problem(502, "Service we depend on refused"),
+        RemoteUnavailable: Problem(503, "Service we depend on unavailable"),
         NotInCaseload: Problem(403, "Prison not in caseload"),
     }
 )

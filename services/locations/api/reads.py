@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
 from libs.domain.wire import Wire
 from libs.web.problems import ParameterInvalid
 from libs.web.routing import JsonBytes, Needs, Reply, Route
-from services.locations.api.tags import location_tag
+from services.locations.api.tags import tagged_answer
 from services.locations.errors import LocationNotFound
 from services.locations.reading.locations import OneLocation, Reading
 
@@ -74,8 +73,7 @@ class ReadDoors:
 
 
 def _tagged(found: OneLocation) -> Reply[JsonBytes]:
-    shown = JsonBytes(orjson.dumps(found.shown))
-    return Reply(shown, headers={"ETag": location_tag(found.version, shown)})
+    return tagged_answer(found.version, found.shown)
 
 
 def _order(sort: Sequence[str]) -> list[tuple[str, bool]]:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -10,7 +9,7 @@ from libs.domain.codes import NON_RESIDENTIAL_TYPES, RESIDENTIAL_TYPES, Location
 from libs.web.auth import Caller
 from libs.web.preconditions import Conditions
 from libs.web.routing import JsonBytes, Needs, Reply
-from services.locations.api.tags import editable_versions, location_tag
+from services.locations.api.tags import editable_versions, tagged_answer
 from services.locations.changes.desk import Actor, Changed
 
 MAINTAIN = Needs.role("ROLE_MAINTAIN_LOCATIONS", scope="write")
@@ -55,5 +54,4 @@ def actor_of(caller: Caller, conditions: Conditions | None = None) -> Actor:
 
 def tagged(changed: Changed) -> Reply[JsonBytes]:
     """Answer with a location and its version."""
-    shown = JsonBytes(orjson.dumps(changed.location))
-    return Reply(shown, headers={"ETag": location_tag(changed.version, shown)})
+    return tagged_answer(changed.version, changed.location)

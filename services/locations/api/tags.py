@@ -4,10 +4,15 @@ What a door shows of a location also depends on what stands above and below it, 
 answers the same that differ; an edit, on the other hand, is refused only when the location itself has moved.
 """
 
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Any
+
+import orjson
 
 from libs.web.preconditions import Conditions, entity_tag
 from libs.web.problems import ParameterInvalid
+from libs.web.routing import JsonBytes, Reply
 
 DIGEST_BYTES = 8
 
@@ -15,6 +20,12 @@ DIGEST_BYTES = 8
 def location_tag(version: int, shown: bytes) -> str:
     """Return the quoted tag of an answer that shows one location at this version: `"7-5f1c…"`."""
     return entity_tag(f"{version}-{blake2b(shown, digest_size=DIGEST_BYTES).hexdigest()}")
+
+
+def tagged_answer(version: int, shown: Mapping[str, Any]) -> Reply[JsonBytes]:
+    """Answer with one location, tagged."""
+    body = JsonBytes(orjson.dumps(shown))
+    return Reply(body, headers={"ETag": location_tag(version, body)})
 
 
 def editable_versions(conditions: Conditions) -> frozenset[int] | None:

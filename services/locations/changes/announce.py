@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from libs.db.pool import Connection
-from libs.domain.events import EPOCH_TYPE, LocationEventType, Source, location_event
+from libs.domain.events import (
+    EPOCH_TYPE,
+    SIGNED_CAPACITY_AMENDED,
+    LocationEventType,
+    Source,
+    location_event,
+    signed_capacity_event,
+)
 from libs.messaging.outbox import Outbox, Outgoing
 from services.locations.records import LocationRow
 
@@ -34,6 +41,12 @@ class Announcer:
         """Add the events, in this order; once in a transaction and late, as it locks what the events are about."""
         happened = self.now().astimezone(LONDON)
         await self.outbox.add_many(tx, [self._outgoing(kind, row, source, happened) for kind, row, source in events])
+
+    async def tell_signed_capacity(self, tx: Connection, prison_id: str, capacity: int) -> None:
+        """Add the event that a prison's signed operational capacity was set."""
+        body = orjson.dumps(signed_capacity_event(prison_id, capacity, self.now().astimezone(LONDON)))
+        attributes = {"source": Source.DPS.value}
+        await self.outbox.add_many(tx, [Outgoing(TOPIC, SIGNED_CAPACITY_AMENDED, body, prison_id, attributes)])
 
     def _outgoing(self, kind: LocationEventType, row: LocationRow, source: Source, happened: datetime) -> Outgoing:
         sent = EPOCH_TYPE.get(kind, kind) if self.as_epoch else kind

@@ -1,18 +1,18 @@
 """Reads locations for the doors that show them, one by one and in lists."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from libs.db.pool import Connection, Database, Row
 from services.locations.errors import LocationNotFound
-from services.locations.rules.naming import split_key
+from services.locations.rules.naming import natural, split_key
 from services.locations.store import shown as stored
 from services.locations.store.family import page
-from services.locations.views.derived import Forest, Id, is_archived
+from services.locations.views.derived import Forest, Id, is_archived, is_inactive_leaf
 from services.locations.views.legacy import legacy
-from services.locations.views.location import Json, location, nested, shown_history
+from services.locations.views.location import Json, location, nested, shown_history, sort_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,30 @@ class Reading:
         every = sorted(forest.rows.values(), key=lambda row: str(row["path_hierarchy"]))
         told = ((row, forest.derived[row["id"]]) for row in every)
         return [location(row, derived) for row, derived in told if not is_archived(row, derived)]
+
+    async def archived(self, prison_id: str) -> list[Json]:
+        """Return a prison's residential locations that were archived themselves, in natural order."""
+        return _looked(await stored.archived(self._db, prison_id))
+
+    async def inactive_cells(self, prison_id: str) -> list[Json]:
+        """Return a prison's cells that are out of use by their own flag and not archived, in natural order."""
+        found = await stored.inactive_cells(self._db, prison_id)
+        return _looked(row for row in found if not is_archived(row, row))
+
+    async def inactive_below(self, location_id: UUID) -> list[Json]:
+        """Return the cells and rooms below a location that are temporarily inactive, by themselves or by one above.
+
+        Raises LocationNotFound.
+        """
+        forest = Forest(await stored.tree(self._db, location_id))
+        if str(location_id) not in forest.rows:
+            raise LocationNotFound(str(location_id))
+        found = [
+            (row, derived)
+            for row in forest.below(str(location_id))
+            if (derived := forest.derived[row["id"]]) and is_inactive_leaf(row, derived)
+        ]
+        return [location(row, derived) for row, derived in sorted(found, key=lambda pair: natural(sort_name(pair[0])))]
 
     async def page(self, order: Sequence[tuple[str, bool]], number: int, size: int) -> tuple[list[Json], int]:
         """Return one page of all locations as NOMIS's workers read them, archived ones included, and the total."""
@@ -116,6 +140,11 @@ async def _nested(asked: Database | Connection, location_id: UUID, *, history: b
         shown["changeHistory"] = shown_history(told.get(str(each), []))
 
     return OneLocation(forest.rows[own_id]["version"], nested(forest, own_id, with_history if history else None))
+
+
+def _looked(rows: Iterable[Row]) -> list[Json]:
+    """Show rows as one look brings them, in natural order of the names they are sorted by."""
+    return [location(row, row) for row in sorted(rows, key=lambda row: natural(sort_name(row)))]
 
 
 def _key(row: Row) -> str:

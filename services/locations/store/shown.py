@@ -94,6 +94,14 @@ _BY_KEYS = _look("(l.prison_id, l.path_hierarchy) IN (SELECT * FROM unnest($1::t
 _BY_IDS = _look("l.id = ANY($1::uuid[])")
 
 
+_BELOW = _look("""l.prison_id = $1 AND l.parent_id IS NOT DISTINCT FROM $2 AND l.residential_housing_type IS NOT NULL
+           AND NOT l.archived AND l.location_type = ANY($3::text[])""")
+_ARCHIVED = _look("l.prison_id = $1 AND l.archived AND l.residential_housing_type IS NOT NULL")
+# With both capacity and certification, as the original joins them.
+_INACTIVE_CELLS = _look("""l.prison_id = $1 AND NOT l.active AND NOT l.archived AND l.location_type = 'CELL'
+           AND l.residential_housing_type IS NOT NULL AND l.max_capacity IS NOT NULL AND l.certified IS NOT NULL""")
+
+
 async def by_id(asked: Asked, location_id: UUID) -> Row | None:
     """Return a location."""
     return await asked.fetchrow(_BY_ID, location_id)
@@ -112,6 +120,45 @@ async def by_keys(asked: Asked, paths: Sequence[tuple[str, str]]) -> list[Row]:
 async def by_ids(asked: Asked, ids: Collection[UUID]) -> list[Row]:
     """Return these locations, in no order."""
     return await asked.fetch(_BY_IDS, list(ids))
+
+
+async def below(asked: Asked, prison_id: str, parent_id: UUID | None, types: Sequence[str]) -> list[Row]:
+    """Return the residential locations of these types right below one, or at the top, that are not archived."""
+    return await asked.fetch(_BELOW, prison_id, parent_id, types)
+
+
+async def archived(asked: Asked, prison_id: str) -> list[Row]:
+    """Return a prison's residential locations that were archived themselves."""
+    return await asked.fetch(_ARCHIVED, prison_id)
+
+
+async def inactive_cells(asked: Asked, prison_id: str) -> list[Row]:
+    """Return a prison's cells that are out of use by their own flag."""
+    return await asked.fetch(_INACTIVE_CELLS, prison_id)
+
+
+async def line(asked: Asked, location_id: UUID) -> list[Row]:
+    """Return who a location is and who stands above it, from the top down."""
+    return await asked.fetch(
+        f"""
+        WITH RECURSIVE line AS (
+            SELECT id, parent_id, 0 AS distance FROM location WHERE id = $1
+            UNION ALL
+            SELECT up.id, up.parent_id, line.distance + 1 FROM location up JOIN line ON up.id = line.parent_id
+             WHERE line.distance < {DEPTH_MAX})
+        SELECT l.id, l.prison_id, l.code, l.path_hierarchy, l.location_type, l.converted_cell_type, l.local_name
+          FROM line JOIN location l ON l.id = line.id ORDER BY line.distance DESC
+        """,  # noqa: S608 - constants
+        location_id,
+    )
+
+
+async def newest_change(asked: Asked, location_id: UUID) -> Row | None:
+    """Return who changed a location last, and when, by its history."""
+    return await asked.fetchrow(
+        "SELECT amended_by, amended_date FROM location_history WHERE location_id = $1 ORDER BY id DESC LIMIT 1",
+        location_id,
+    )
 
 
 # Ids as text: they go out as text, and a thousand of them are dearer to convert one by one.

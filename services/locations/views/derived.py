@@ -125,6 +125,13 @@ def is_cell(row: Fields) -> bool:
     return row["residential_housing_type"] is not None and row["location_type"] == "CELL"
 
 
+def is_inactive_leaf(row: Fields, derived: Fields) -> bool:
+    """Whether a location is a cell or room that is temporarily out of use, by itself or by one above it."""
+    leaf = not derived["has_children"] and row["location_type"] not in NEVER_LEAVES
+    closed = not is_active(row, derived) and not is_archived(row, derived)
+    return leaf and closed and row["residential_housing_type"] is not None
+
+
 def _handed_down(parent: Fields, derived: dict[str, Any]) -> dict[str, Any]:
     handed: dict[str, Any] = {
         **_NOTHING,

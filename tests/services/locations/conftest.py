@@ -8,15 +8,20 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from infra.local import prisoner_search
+from infra.local import prison_register, prisoner_search
 from libs.db.pool import speak_json
 from libs.web.auth import AuthSettings
 from services.locations import app
 from services.locations.settings import Settings
 from tests.conftest import Auth, Databases, MakeToken
+from tests.services.locations.asking import Asking
+from tests.services.locations.f1 import F1
+from tests.services.locations.prison import put
 
 Client = TestClient[web.Request, web.Application]
-TABLES = "location, location_history, sync_state, tombstone, conflict, prison_sync, outbox"
+TABLES = (
+    "location, location_history, sync_state, tombstone, conflict, prison_sync, outbox, prison_signed_operation_capacity"
+)
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +38,31 @@ async def search(auth: Auth, token: MakeToken) -> AsyncIterator[Client]:
         yield client
 
 
+def prison(prison_id: str, *, female: bool = False, lthse: bool = False) -> prison_register.Prison:
+    return {"prisonId": prison_id, "prisonName": f"{prison_id} (HMP)", "female": female, "lthse": lthse}
+
+
+# Prisons that there are not, so that no test relies on a real one.
+PRISONS = {
+    each["prisonId"]: each
+    for each in (prison("KTI"), prison("LGI"), prison("FEI", female=True), prison("HSI", lthse=True))
+}
+
+
 @pytest.fixture(scope="session")
-def locations_settings(locations_dsn: str, auth: Auth, search: Client) -> Settings:
+async def register(auth: Auth) -> AsyncIterator[Client]:
+    """The prison register of these tests."""
+    built = prison_register.application(AuthSettings(jwks_url=auth.jwks_url, issuer=auth.issuer), PRISONS)
+    async with TestClient(TestServer(built)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def locations_settings(locations_dsn: str, auth: Auth, search: Client, register: Client) -> Settings:
     return Settings(
         database_url=SecretStr(locations_dsn),
         api_base_url_prisoner_search=str(search.make_url("")).rstrip("/"),
+        api_base_url_prison_register=str(register.make_url("")).rstrip("/"),
         client_id="locations",
         client_secret=SecretStr(auth.secrets["locations"]),
         api_base_url_oauth=auth.url,
@@ -75,3 +100,10 @@ async def client(running: Client, database_connection: "asyncpg.Connection[async
     """The service, asked with the sync and migrate roles, its tables empty."""
     await database_connection.execute(f"TRUNCATE {TABLES} CASCADE")
     return running
+
+
+@pytest.fixture
+async def f1(client: Client, token: MakeToken, store: "asyncpg.Connection[asyncpg.Record]") -> Asking:
+    """Fixture F1 in the tables, and somebody to ask."""
+    await put(store, F1)
+    return Asking(client, token, store)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -33,7 +33,6 @@ from tests.chaos.wires import Wire, laid
 PRISONS, LATER = ("LEI", "MDI"), "KMI"
 WIRED = {"nomis": "API_BASE_URL_NOMIS", "locations": "API_BASE_URL_LOCATIONS", "mapping": "API_BASE_URL_MAPPING"}
 WORKERS = ("to_nomis", "from_nomis", "migration")
-API_USER_ROWS = "SELECT internal_location_id AS id FROM agency_internal_locations WHERE audit_module_name = $1"
 CONFLICTS = "SELECT location_id, field, dps, nomis FROM conflict"
 OUTBOXES = {
     "locations": "SELECT count(*) FROM outbox WHERE published_at IS NULL",
@@ -244,7 +243,9 @@ async def _migrated(site: Site, prison: str, seconds: float = 120) -> dict[str, 
     while time.monotonic() < until:
         try:
             if run_id is None:
-                answer = await site.operator.request("POST", "/migrate/locations", json={"prisonId": prison}, ok=(202,))
+                answer = await site.operator.request(
+                    "POST", "/migrate/locations", json={"prisonIds": [prison]}, ok=(202,)
+                )
                 run_id = answer.json()["migrationId"]
             found = (await site.operator.request("GET", f"/migrate/locations/history/{run_id}")).json()
         except RemoteFailure:
@@ -261,7 +262,7 @@ async def _migrated_meanwhile(site: Site, seconds: float) -> dict[str, int]:
     await asyncio.sleep(seconds / 3)
     for _ in range(20):
         try:
-            answer = await site.operator.request("POST", "/migrate/locations", json={"prisonId": LATER}, ok=(202,))
+            answer = await site.operator.request("POST", "/migrate/locations", json={"prisonIds": [LATER]}, ok=(202,))
             path = f"/migrate/locations/{answer.json()['migrationId']}/cancel"
             await site.operator.request("POST", path, ok=(202,))
             break
@@ -320,7 +321,7 @@ async def _judged(
         dict(sorted(journal.made.items())),
         dict(sorted(faults.items())),
         {name: count for name in estate.names if (count := estate.restarts(name))},
-        [str(one) for one in missing] + await _lost_profiles(site, journal, both),
+        [str(one) for one in missing] + await _lost_profiles(site, journal, both, conflicts),
         _duplicated(both),
         [str(one) for one in apart],
         {name: depth for name, depth in depths.items() if name.endswith("-dlq") and depth},
@@ -344,8 +345,9 @@ def _duplicated(both: Both) -> list[str]:
     return found
 
 
-async def _lost_profiles(site: Site, journal: Journal, both: Both) -> list[str]:
-    """Name profile rows that screens added and are gone, or removed and are back."""
+async def _lost_profiles(site: Site, journal: Journal, both: Both, conflicts: Sequence[Conflict]) -> list[str]:
+    """Name profile rows that screens added and are gone, or removed and are back, with no conflict on record."""
+    recorded = {conflict.dps_id for conflict in conflicts if conflict.field == "attributes"}
     async with site.nomis() as connection:
         rows = await connection.fetch(
             "SELECT internal_location_id, int_loc_profile_type, int_loc_profile_code FROM agy_int_loc_profiles"
@@ -354,5 +356,5 @@ async def _lost_profiles(site: Site, journal: Journal, both: Both) -> list[str]:
     return [
         f"NOMIS {profile} {'is gone' if wanted else 'is back'}"
         for profile, wanted in journal.profiles.items()
-        if profile[0] in both.nomis and (profile in there) != wanted
+        if profile[0] in both.nomis and (profile in there) != wanted and both.dps_of.get(profile[0]) not in recorded
     ]

@@ -1,0 +1,1 @@
+"""Messages that no honest sender would send."""

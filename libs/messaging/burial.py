@@ -20,13 +20,18 @@ def buried(delivery: Delivery, reason: str, at: datetime) -> Parcel:
     for name, value in ((FAILURE_REASON, printable(reason)), (FAILURE_AT, at.isoformat())):
         if len(kept) < ATTRIBUTES_MAX:
             kept[name] = value
-    return Parcel(delivery.body, kept, delivery.group)
+    # A FIFO queue would drop a second death of the same event within five minutes for a repetition of the first.
+    return Parcel(delivery.body, kept, delivery.group, deduplication=f"dead-{delivery.message_id}")
 
 
 def exhumed(delivery: Delivery) -> Parcel:
-    """Return the message as it was before it was buried."""
+    """Return the message as it was before it was buried.
+
+    A FIFO queue would take it for a repetition of its first sending and drop it, hence a deduplication id of its own:
+    that of this copy, so that a retry cut short between send and delete still sends it once.
+    """
     kept = {name: value for name, value in delivery.attributes.items() if name not in {FAILURE_REASON, FAILURE_AT}}
-    return Parcel(delivery.body, kept, delivery.group)
+    return Parcel(delivery.body, kept, delivery.group, deduplication=f"retry-{delivery.message_id}")
 
 
 def printable(reason: str) -> str:

@@ -11,6 +11,7 @@ from libs.messaging.backoff import Backoff, bounded, is_last
 from libs.messaging.burial import buried
 from libs.messaging.coalescing import Coalescer
 from libs.messaging.endings import Ending
+from libs.messaging.groups import Groups
 from libs.messaging.leases import Lease
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.queue import BrokerUnavailable, Delivery, Queue, QueueGone
@@ -30,8 +31,10 @@ class Closing:
         backoff: Backoff,
         quiet: Callable[[], Awaitable[None]],
         now: Callable[[], datetime],
+        groups: Groups,
     ) -> None:
         self._queue = queue
+        self._groups = groups
         self._backoff = backoff
         self._quiet = quiet
         self._now = now
@@ -53,6 +56,7 @@ class Closing:
     async def end(self, delivery: Delivery, lease: Lease, ending: Ending) -> End:
         """End the message as it deserves; a lost lease ends nothing."""
         if not lease.end():
+            await self._give_back(delivery, None)
             return "lost"
         if ending.delete:
             self._deletes.add(lease.receipt, lease.deadline)
@@ -61,13 +65,12 @@ class Closing:
         if (last or ending.outcome == "unprocessable") and await self._bury(delivery, ending.reason):
             self._deletes.add(lease.receipt, lease.deadline)
             return "dead"
-        await self._give_back(lease, 0 if last else self._wait(delivery, lease, ending))
+        await self._give_back(delivery, lease, 0 if last else self._wait(delivery, lease, ending))
         return "retry" if ending.outcome == "retry" else "failed"
 
-    async def release(self, lease: Lease) -> None:
-        """Give a message back at once that was not handled."""
-        if lease.end():
-            await self._give_back(lease, 0)
+    async def release(self, delivery: Delivery, lease: Lease) -> None:
+        """Give a message back at once that was not handled, and what waits behind it in its group."""
+        await self._give_back(delivery, lease if lease.end() else None)
 
     def _wait(self, delivery: Delivery, lease: Lease, ending: Ending) -> int:
         held = asyncio.get_running_loop().time() - lease.received_at
@@ -75,10 +78,16 @@ class Closing:
             return bounded(ending.delay.total_seconds(), held)
         return self._backoff.wait(delivery.receive_count, held)
 
-    async def _give_back(self, lease: Lease, seconds: int) -> None:
-        # A heartbeat in the air could land after this and hide the message for longer than planned.
+    async def _give_back(self, delivery: Delivery, lease: Lease | None, seconds: int = 0) -> None:
+        """Give it back, and before it what waits behind it in its group, the newest first: so none overtakes it."""
+        # At once, or the next of the group would begin.
+        behind = [each for each in self._groups.fall(delivery.group) if each.end()]
+        # A heartbeat in the air could land after this and hide the messages for longer than planned.
         await self._quiet()
-        self._give_backs.add((lease.receipt, seconds), lease.deadline)
+        for each in behind:
+            self._give_backs.add((each.receipt, 0), each.deadline)
+        if lease is not None:
+            self._give_backs.add((lease.receipt, seconds), lease.deadline)
 
     async def _bury(self, delivery: Delivery, reason: str) -> bool:
         """Copy it to the dead-letter queue; a crash before the delete leaves two copies there, never none."""

@@ -13,12 +13,14 @@ from libs.messaging.backoff import Backoff
 from libs.messaging.closing import Closing
 from libs.messaging.endings import AllOn, Ending, Handler, Key, Runner, Switches, Unknown
 from libs.messaging.envelope import Undecodable, opened
+from libs.messaging.groups import Groups, Turn
 from libs.messaging.heartbeat import Heartbeat
 from libs.messaging.lanes import Lanes
 from libs.messaging.leases import Lease, Leases, State
 from libs.messaging.limits import ConsumerLimits
+from libs.messaging.message import Message
 from libs.messaging.outcome import NO_FACTS
-from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone
+from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone, is_fifo
 from libs.messaging.records import End, Handled, Observe, logged
 from libs.messaging.slots import Slots
 from libs.messaging.supervision import beside, frames, kept_running, pause
@@ -53,7 +55,8 @@ class Consumer:
         self._leases = Leases(limits.visibility_seconds)
         self._heartbeat = Heartbeat(queue, self._leases, limits.visibility_seconds, self._lost)
         backoff = Backoff(limits.backoff_seconds, limits.backoff_jitter, chance)
-        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now)
+        self._groups = Groups()
+        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now, self._groups)
         self._running: dict[Lease, asyncio.Task[None]] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._full_receives = 0
@@ -125,7 +128,11 @@ class Consumer:
         return len(deliveries)
 
     def _start(self, delivery: Delivery, lease: Lease) -> None:
-        work = self._give_back(delivery, lease) if self._slots.closed else self._handle(delivery, lease)
+        if self._slots.closed:
+            work = self._give_back(delivery, lease)
+        else:
+            group = delivery.group if is_fifo(self._queue.name) else None
+            work = self._handle(delivery, self._groups.join(group, lease))
         task = asyncio.create_task(work)
         self._running[lease] = task
         task.add_done_callback(lambda ended: self._ended(lease, ended))
@@ -143,28 +150,29 @@ class Consumer:
         if task is not None:
             task.cancel()
 
-    async def _handle(self, delivery: Delivery, lease: Lease) -> None:
+    async def _handle(self, delivery: Delivery, turn: Turn) -> None:
         started = asyncio.get_running_loop().time()
-        kind, message_id = "", delivery.message_id
+        message: Message | None = None
         ending: Ending | None = None
-        end: End
+        end: End = "released"
         try:
-            try:
-                message = opened(delivery, self._queue.name)
-                kind, message_id = message.type, message.id
-                ending = await self._runner.run(message)
-            except Undecodable as poison:
-                ending = Ending("unprocessable", str(poison))
-            end = await self._closing.end(delivery, lease, ending)
+            async with self._groups.turn(turn):
+                if not turn.fallen:
+                    try:
+                        message = opened(delivery, self._queue.name)
+                        ending = await self._runner.run(message)
+                    except Undecodable as poison:
+                        ending = Ending("unprocessable", str(poison))
+                    end = await self._closing.end(delivery, turn.lease, ending)
         except asyncio.CancelledError:
             # Ours, by a lost lease or a drain that is over; whoever cancelled waits for this task to end.
-            end = "lost" if lease.state is State.LOST else "released"
-            await self._closing.release(lease)
+            end = "lost" if turn.lease.state is State.LOST else "released"
+            await self._closing.release(delivery, turn.lease)
         self._observe(
             Handled(
                 queue=self._queue.name,
-                id=message_id,
-                type=kind,
+                id=message.id if message else delivery.message_id,
+                type=message.type if message else "",
                 attempt=delivery.receive_count,
                 outcome=end,
                 reason=ending.reason if ending else "",
@@ -177,7 +185,7 @@ class Consumer:
     async def _give_back(self, delivery: Delivery, lease: Lease) -> None:
         """For what an open poll brought after the stop."""
         log.debug("received after the stop", queue=self._queue.name, id=delivery.message_id)
-        await self._closing.release(lease)
+        await self._closing.release(delivery, lease)
 
     async def _drain(self) -> None:
         """Let running handlers and open polls end; what is left is cancelled, which gives the messages back."""
@@ -192,7 +200,7 @@ class Consumer:
         log.info("drained", queue=self._queue.name, ended=ended, cancelled=cancelled, polls_cancelled=stranded)
 
     def _cancel(self, tasks: Collection[asyncio.Task[None]]) -> int:
-        for task in tasks:
+        for task in reversed(list(tasks)):
             task.cancel()
         return len(tasks)
 

@@ -8,11 +8,12 @@ from uuid import UUID
 import msgspec
 
 from libs.domain.bulk import Ids, Mirrors
-from libs.domain.sync import LocationMirror, MigrateOutcome, SyncWrite
+from libs.domain.sync import LocationMirror, MigrateOutcome, MigrateOutcomes, SyncWrite
 from libs.settling.ports import HasChildren, KeyTaken, NotAccepted, RefusedByDps, Stale, Tombstoned
 from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 
 ALREADY_EXISTS = 103
+_OUTCOMES = msgspec.json.Decoder(MigrateOutcomes)
 _MIRRORS = msgspec.json.Decoder(Mirrors)
 _IDS = msgspec.json.Decoder(Ids)
 _ANSWERS = (
@@ -80,7 +81,7 @@ class LocationsClient:
 
     async def _batch(self, path: str, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
         answer = await self._api.request("POST", path, json={"locations": list(locations)})
-        return [MigrateOutcome.model_validate(outcome) for outcome in answer.json()["outcomes"]]
+        return [*_OUTCOMES.decode(answer.body).outcomes]
 
     async def mirrors_page(
         self, after: str | None, size: int, *, prison_id: str | None = None, with_base: bool = False

@@ -25,6 +25,9 @@ class Described(str, Enum):  # noqa: UP042 - StrEnum refuses members that carry 
     def __str__(self) -> str:
         return str(self.value)
 
+    # Equal to its text, so hashed as its text is; Enum's own hash runs in Python, and every code table pays for it.
+    __hash__ = str.__hash__
+
 
 class LocationType(Described):
     """What a location is; the 39 values of both systems."""

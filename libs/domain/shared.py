@@ -55,6 +55,9 @@ class Field(StrEnum):
     DEACTIVATED_REASON = "deactivatedReason"
     PROPOSED_REACTIVATION_DATE = "proposedReactivationDate"
 
+    # As in `Described`: a projection is a dict of these, and Enum's own hash runs in Python.
+    __hash__ = str.__hash__
+
 
 Projection = Mapping[Field, JsonValue]
 AnyNomisUsage = TypeVar("AnyNomisUsage", bound=NomisUsageShape)
@@ -100,6 +103,10 @@ SYNCED = MappingProxyType(
     },
 )
 """Fields the merge moves, by kind."""
+
+_SYNCED_NAMES = MappingProxyType(
+    {kind: tuple((field, field.value) for field in Field if field in fields) for kind, fields in SYNCED.items()},
+)
 
 COMPARED = MappingProxyType(
     {
@@ -180,10 +187,10 @@ def project_dps(own: OwnShape) -> dict[Field, JsonValue]:
         Field.USAGES: _usages(own.usages),
     }
     reason = own.deactivated_reason or DeactivatedReason.OTHER
-    date = own.deactivated_date.date() if own.deactivated_date else None
+    day = own.deactivated_date.date() if own.deactivated_date else None
     projected |= _details(
         own.active and not own.archived,
-        date.isoformat() if date else None,
+        day.isoformat() if day else None,
         DeactivatedReason.OTHER if reason in UNSHARED_REASONS else reason,
         own.proposed_reactivation_date.isoformat() if own.proposed_reactivation_date else None,
     )
@@ -255,7 +262,7 @@ def usages_of(usages: Iterable[NomisUsageShape]) -> list[Usage]:
 
 def synced_part(projection: Projection, kind: Kind) -> dict[str, JsonValue]:
     """Return what of a projection an agreement covers: the base of a location that both sides hold like this."""
-    return {field.value: projection[field] for field in Field if field in SYNCED[kind]}
+    return {name: projection[field] for field, name in _SYNCED_NAMES[kind]}
 
 
 def _attributes(attributes: Iterable[Attribute]) -> list[JsonValue]:

@@ -6,8 +6,10 @@ same normal form in which they are compared, stored as base and listed as publis
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from pydantic import Field, JsonValue
 
 from libs.domain.attributes import Attribute
@@ -134,7 +136,11 @@ class SyncWrite(Wire):
     conflicts: tuple[Conflict, ...] = ()
 
 
-class HistoryEntry(Wire):
+class Bulk(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
+    """Shapes of the bulk doors: structs, as five hundred travel at a time."""
+
+
+class HistoryEntry(Bulk, frozen=True, kw_only=True):
     """One imported amendment, values kept verbatim; local London time."""
 
     attribute: HistoryAttribute
@@ -144,23 +150,23 @@ class HistoryEntry(Wire):
     amended_date: datetime
 
 
-class MigrateLocation(Wire):
+class MigrateLocation(Bulk, frozen=True, kw_only=True):
     """One location of a batch; `fields` as in `SyncWrite` on a create. The base is what was stored."""
 
     id: UUID
     nomis_location_id: NomisLocationId
     nomis_description: str
     prison_id: str
-    fields: dict[str, JsonValue]
+    fields: dict[str, Any]
     create_date: datetime
     last_updated_by: str
     history: tuple[HistoryEntry, ...] = ()
 
 
-class MigrateBatch(Wire):
+class MigrateBatch(Bulk, frozen=True):
     """Body of `POST /migrate/locations/batch`; parents may be in the batch, in any order."""
 
-    locations: tuple[MigrateLocation, ...] = Field(max_length=MIGRATE_BATCH_MAX)
+    locations: Annotated[tuple[MigrateLocation, ...], msgspec.Meta(max_length=MIGRATE_BATCH_MAX)]
 
 
 class MigrateResult(StrEnum):
@@ -177,7 +183,7 @@ class MigrateResult(StrEnum):
     FAILED = "failed"
 
 
-class MigrateOutcome(Wire):
+class MigrateOutcome(Bulk, frozen=True):
     """One answer of a batch, in the order asked; `id` is the location to map (another than asked when adopted)."""
 
     id: UUID
@@ -186,7 +192,7 @@ class MigrateOutcome(Wire):
     reason: str | None = None
 
 
-class MigrateOutcomes(Wire):
+class MigrateOutcomes(Bulk, frozen=True):
     """Answer of `POST /migrate/locations/batch`."""
 
     outcomes: tuple[MigrateOutcome, ...]

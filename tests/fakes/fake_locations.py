@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from pydantic import JsonValue, ValidationError
 
 from libs.domain.codes import ConvertedCellType, LocationType
@@ -89,7 +90,7 @@ class FakeLocations:
     async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
         """Create what is new; order within the batch does not matter to parents."""
         outcomes: dict[UUID, MigrateOutcome] = {}
-        waiting = [MigrateLocation.model_validate(location) for location in locations]
+        waiting = [msgspec.convert(location, MigrateLocation) for location in locations]
         while waiting:
             missing = []
             for location in waiting:

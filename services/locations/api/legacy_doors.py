@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import Field, JsonValue
 
 from libs.domain.attributes import Attribute
-from libs.domain.codes import LocationType, NomisDeactivatedReason, ResidentialHousingType
+from libs.domain.codes import HistoryAttribute, LocationType, NomisDeactivatedReason, ResidentialHousingType
 from libs.domain.sync import HistoryEntry, Usage
 from libs.domain.translation import REASON_OF_WORD
 from libs.domain.wire import Wire
@@ -120,14 +120,25 @@ class NomisSyncLocation(NomisLocation):
         return replace(super().snapshot(), location_id=self.id)
 
 
+class NomisAmendment(Wire):
+    """One change of a location in NOMIS, values kept verbatim; local London time."""
+
+    attribute: HistoryAttribute
+    old_value: str | None = None
+    new_value: str | None = None
+    amended_by: str
+    amended_date: datetime
+
+
 class NomisMigrateLocation(NomisLocation):
     """What NOMIS has, with all that was changed of it."""
 
-    history: tuple[HistoryEntry, ...] | None = None
+    history: tuple[NomisAmendment, ...] | None = None
 
     def snapshot(self) -> Snapshot:
         """Return it in the words of the change."""
-        return replace(super().snapshot(), history=self.history or ())
+        told = tuple(HistoryEntry(**dict(amendment)) for amendment in self.history or ())
+        return replace(super().snapshot(), history=told)
 
 
 class DeleteQuery(Wire):

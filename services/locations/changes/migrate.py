@@ -4,22 +4,24 @@ Migrate only creates: an id that is there is left as it is (its history is impor
 key without a NOMIS row is adopted. Nothing is announced: NOMIS has it already and DPS is not live yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from msgspec.structs import replace
+import msgspec
 
 from libs.db.pool import Connection, Database
 from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import HistoryEntry, MigrateLocation, MigrateOutcome, MigrateResult
+from services.locations.changes.fields import parsed
 from services.locations.changes.sync import KEY
 from services.locations.errors import FieldNotAllowed
 from services.locations.records import HistoryRow, LocationRow
 from services.locations.rules import history, synced
+from services.locations.rules.synced import Birth, SharedFields
 from services.locations.store import bulk
 from services.locations.store.writing import writing
 
@@ -61,83 +63,107 @@ class MigrateChanges:
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as refused:
             if len(wishes) == 1:
                 return [_outcome(wishes[0], MigrateResult.FAILED, _why(refused))]
-        alone = {wish.id: await self._tried(tx, [wish]) for wish in _parents_first(wishes)}
+        alone = {asked.wish.id: await self._tried(tx, [asked.wish]) for asked in _parents_first(wishes)}
         return [outcome for wish in wishes for outcome in alone[wish.id]]
 
     async def _page(self, tx: Connection, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
-        known = await self._known(tx, wishes)
+        ordered = _parents_first(wishes)
+        known = await self._known(tx, ordered)
         outcomes: dict[UUID, MigrateOutcome] = {}
-        fresh: dict[UUID, tuple[MigrateLocation, LocationRow]] = {}
+        fresh: dict[UUID, Fresh] = {}
         placed = dict(known.parents)
-        for wish in _parents_first(wishes):
-            made = self._made(wish, known, placed)
+        for asked in ordered:
+            made = _made(asked, known, placed)
             if isinstance(made, MigrateOutcome):
-                outcomes[wish.id] = made
+                outcomes[asked.wish.id] = made
             else:
-                fresh[wish.id] = (wish, made)
-                placed[wish.id] = (made.prison_id, made.path_hierarchy)
+                fresh[asked.wish.id] = made
+                placed[asked.wish.id] = (made.row.prison_id, made.row.path_hierarchy)
         outcomes |= await self._without_taken_paths(tx, fresh)
         await self._store(tx, [*fresh.values()])
         await self._import_history(tx, wishes, known)
-        outcomes |= {location_id: _outcome(wish, MigrateResult.CREATED) for location_id, (wish, _) in fresh.items()}
+        outcomes |= {each: _outcome(made.wish, MigrateResult.CREATED) for each, made in fresh.items()}
         return [outcomes[wish.id] for wish in wishes]
 
-    async def _known(self, tx: Connection, wishes: Sequence[MigrateLocation]) -> Known:
-        ids = [wish.id for wish in wishes]
-        parents = {UUID(str(parent)) for wish in wishes if (parent := wish.fields.get("parentId"))}
+    async def _known(self, tx: Connection, ordered: Sequence["Asked"]) -> Known:
+        ids = [asked.wish.id for asked in ordered]
+        parents = {asked.parent_id for asked in ordered if asked.parent_id is not None}
         return Known(
             await bulk.parents(tx, parents),
             await bulk.known(tx, ids),
             await bulk.buried(tx, ids),
         )
 
-    def _made(self, wish: MigrateLocation, known: Known, placed: dict[UUID, Path]) -> LocationRow | MigrateOutcome:
-        if settled := _settled(wish, known):
-            return settled
-        parent = wish.fields.get("parentId")
-        above = placed.get(UUID(str(parent))) if parent else None
-        if parent and above is None:
-            return _outcome(wish, MigrateResult.NO_PARENT, str(parent))
-        if above and above[0] != wish.prison_id:
-            return _outcome(wish, MigrateResult.FAILED, f"parentId: {parent} is of another prison")
-        try:
-            row = synced.created(_blank(wish), wish.fields)
-        except FieldNotAllowed as wrong:
-            return _outcome(wish, MigrateResult.FAILED, str(wrong))
-        return replace(row, path_hierarchy=f"{above[1]}-{row.code}" if above else row.code)
-
-    async def _without_taken_paths(
-        self, tx: Connection, fresh: dict[UUID, tuple[MigrateLocation, LocationRow]]
-    ) -> dict[UUID, MigrateOutcome]:
+    async def _without_taken_paths(self, tx: Connection, fresh: dict[UUID, "Fresh"]) -> dict[UUID, MigrateOutcome]:
         """Take out of `fresh` whose path somebody holds, here or in this very page, and what stands below those."""
-        holders = await bulk.holders(tx, [(row.prison_id, row.path_hierarchy) for _, row in fresh.values()])
+        holders = await bulk.holders(tx, [(made.row.prison_id, made.row.path_hierarchy) for made in fresh.values()])
         seen: dict[Path, UUID] = {}
         outcomes: dict[UUID, MigrateOutcome] = {}
-        for location_id, (wish, row) in [*fresh.items()]:
-            path = (row.prison_id, row.path_hierarchy)
+        for location_id, made in [*fresh.items()]:
+            path = (made.row.prison_id, made.row.path_hierarchy)
             holder, linked = holders.get(path, (seen.get(path), True))
-            if row.parent_id in outcomes:
-                outcomes[location_id] = _outcome(wish, MigrateResult.NO_PARENT, str(row.parent_id))
+            if made.row.parent_id in outcomes:
+                outcomes[location_id] = _outcome(made.wish, MigrateResult.NO_PARENT, str(made.row.parent_id))
             elif holder is None:
                 seen[path] = location_id
                 continue
             elif linked:
-                outcomes[location_id] = _outcome(wish, MigrateResult.FAILED, "duplicate path")
+                outcomes[location_id] = _outcome(made.wish, MigrateResult.FAILED, "duplicate path")
             else:
-                outcomes[location_id] = _outcome(wish, MigrateResult.ADOPTED, None, holder)
+                outcomes[location_id] = _outcome(made.wish, MigrateResult.ADOPTED, None, holder)
             del fresh[location_id]
         return outcomes
 
-    async def _store(self, tx: Connection, fresh: Sequence[tuple[MigrateLocation, LocationRow]]) -> None:
-        await bulk.copy_locations(tx, [row for _, row in fresh])
-        await bulk.copy_states(tx, [_state(wish, row) for wish, row in fresh])
-        await bulk.copy_history(tx, [change for wish, row in fresh for change in _history(wish, row)])
+    async def _store(self, tx: Connection, fresh: Sequence["Fresh"]) -> None:
+        await bulk.copy_locations(tx, [made.row for made in fresh])
+        await bulk.copy_states(tx, [_state(made) for made in fresh])
+        await bulk.copy_history(tx, [change for made in fresh for change in _history(made)])
 
     async def _import_history(self, tx: Connection, wishes: Sequence[MigrateLocation], known: Known) -> None:
         missing = [wish for wish in wishes if known.there.get(wish.id) is False and wish.history]
         if missing:
             await bulk.copy_history(tx, [imported(wish.id, entry) for wish in missing for entry in wish.history])
             await bulk.mark_imported(tx, [wish.id for wish in missing])
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A wish whose fields were read, once; or what is wrong with them."""
+
+    wish: MigrateLocation
+    fields: SharedFields | FieldNotAllowed
+
+    @property
+    def parent_id(self) -> UUID | None:
+        """Below whom it is to stand."""
+        return None if isinstance(self.fields, FieldNotAllowed) else self.fields.parent_id or None
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """A location to insert; `came` differs from `row` where a holding cell became a room."""
+
+    wish: MigrateLocation
+    came: LocationRow
+    row: LocationRow
+
+
+def _made(asked: Asked, known: Known, placed: Mapping[UUID, Path]) -> Fresh | MigrateOutcome:
+    wish, fields, parent_id = asked.wish, asked.fields, asked.parent_id
+    if settled := _settled(wish, known):
+        return settled
+    if isinstance(fields, FieldNotAllowed):
+        return _outcome(wish, MigrateResult.FAILED, str(fields))
+    above = placed.get(parent_id) if parent_id is not None else None
+    if parent_id is not None and above is None:
+        return _outcome(wish, MigrateResult.NO_PARENT, str(parent_id))
+    if above is not None and above[0] != wish.prison_id:
+        return _outcome(wish, MigrateResult.FAILED, f"parentId: {parent_id} is of another prison")
+    created = wish.create_date.replace(tzinfo=None)
+    birth = Birth(wish.id, wish.prison_id, above[1] if above else "", created, created, wish.last_updated_by)
+    try:
+        came, row = synced.born(fields, birth)
+    except FieldNotAllowed as wrong:
+        return _outcome(wish, MigrateResult.FAILED, str(wrong))
+    return Fresh(wish, came, row)
 
 
 def _settled(wish: MigrateLocation, known: Known) -> MigrateOutcome | None:
@@ -151,51 +177,38 @@ def _settled(wish: MigrateLocation, known: Known) -> MigrateOutcome | None:
     return None
 
 
-def _parents_first(wishes: Sequence[MigrateLocation]) -> list[MigrateLocation]:
+def _parents_first(wishes: Sequence[MigrateLocation]) -> list[Asked]:
     """Order a page so that no child stands before its parent; a circle keeps its order and finds no parent."""
-    by_id = {wish.id: wish for wish in wishes}
-    ordered: dict[UUID, MigrateLocation] = {}
-    for wish in wishes:
-        line: list[MigrateLocation] = []
-        at: MigrateLocation | None = wish
-        while at is not None and at.id not in ordered and at not in line:
-            line.append(at)
-            parent = at.fields.get("parentId")
-            at = by_id.get(UUID(str(parent))) if parent else None
-        ordered |= {each.id: each for each in reversed(line)}
+    by_id = {wish.id: Asked(wish, _read(wish)) for wish in wishes}
+    ordered: dict[UUID, Asked] = {}
+    for asked in by_id.values():
+        line: dict[UUID, Asked] = {}
+        at: Asked | None = asked
+        while at is not None and at.wish.id not in ordered and at.wish.id not in line:
+            line[at.wish.id] = at
+            at = by_id.get(at.parent_id) if at.parent_id is not None else None
+        ordered |= {each: line[each] for each in reversed(line)}
     return [*ordered.values()]
 
 
-def _blank(wish: MigrateLocation) -> LocationRow:
-    read = synced.parsed(wish.fields)
-    created = wish.create_date.replace(tzinfo=None)
-    return LocationRow(
-        id=wish.id,
-        prison_id=wish.prison_id,
-        path_hierarchy="",
-        code=read.code,
-        location_type=read.location_type,
-        parent_id=read.parent_id,
-        when_created=created,
-        when_updated=created,
-        updated_by=wish.last_updated_by,
-    )
+def _read(wish: MigrateLocation) -> SharedFields | FieldNotAllowed:
+    try:
+        return parsed(wish.fields)
+    except FieldNotAllowed as wrong:
+        return wrong
 
 
-def _state(wish: MigrateLocation, row: LocationRow) -> bulk.StateRow:
-    own = row.own()
-    base: dict[str, Any] = {**synced_part(project_dps(own), kind_in_dps(own)), KEY: row.key}
-    return (row.id, 1, wish.nomis_location_id, wish.nomis_description, base, True)
+def _state(made: Fresh) -> bulk.StateRow:
+    row = made.row
+    base: dict[str, Any] = {**synced_part(project_dps(row), kind_in_dps(row)), KEY: row.key}
+    return (row.id, 1, made.wish.nomis_location_id, made.wish.nomis_description, base, True)
 
 
-def _history(wish: MigrateLocation, row: LocationRow) -> list[HistoryRow]:
+def _history(made: Fresh) -> list[HistoryRow]:
     """Return the automatic rows of a new cell, then what NOMIS told, kept as it was."""
-    became_room = row.converted_cell_type is not None
-    came = (
-        replace(synced.begun(_blank(wish), wish.fields)[0], path_hierarchy=row.path_hierarchy) if became_room else row
-    )
-    automatic = history.beginning(came, row, row.updated_by, row.when_created)
-    return history.kept([*automatic, *(imported(row.id, entry) for entry in wish.history)])
+    row = made.row
+    automatic = history.beginning(made.came, row, row.updated_by, row.when_created)
+    return history.kept([*automatic, *(imported(row.id, entry) for entry in made.wish.history)])
 
 
 def imported(location_id: UUID, entry: HistoryEntry) -> HistoryRow:

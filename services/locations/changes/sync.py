@@ -6,7 +6,6 @@ nothing of their own changed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import LocationMirror, SyncState, SyncWrite
 from services.locations.changes.announce import Announcer
+from services.locations.changes.fields import parsed
 from services.locations.errors import (
     FieldNotAllowed,
     HasChildren,
@@ -31,6 +31,7 @@ from services.locations.errors import (
 )
 from services.locations.records import LocationRow
 from services.locations.rules import announcing, history, synced
+from services.locations.rules.synced import Birth
 from services.locations.store import rows
 from services.locations.store import sync as memory
 from services.locations.store.writing import writing
@@ -119,10 +120,16 @@ class SyncChanges:
             raise FieldNotAllowed("prisonId", "two capitals and an I, or ZZGHI")
         parent = await self._parent(tx, write.prison_id, write.fields)
         now = self._announcer.local_now()
-        came, row = synced.begun(_blank(location_id, write, parent, now), write.fields)
-        row = replace(row, path_hierarchy=_path(parent, row.code))
+        birth = Birth(
+            id=location_id,
+            prison_id=write.prison_id,
+            above=parent.path_hierarchy if parent else "",
+            created=write.create_date.replace(tzinfo=None) if write.create_date else now,
+            updated=now,
+            by=write.last_updated_by,
+        )
+        came, row = synced.born(parsed(write.fields), birth)
         await rows.insert(tx, row)
-        came = replace(came, path_hierarchy=row.path_hierarchy)
         await rows.add_history(tx, history.beginning(came, row, row.updated_by, row.when_created))
         return await self._remember(tx, row, SyncState(version=row.version, state_version=0), write), row
 
@@ -149,7 +156,7 @@ class SyncChanges:
             raise SyncRefused(row.key, "archived" if row.archived else "converted")
         if state.one_way:
             raise SyncOff(row.prison_id)
-        after = synced.changed(row, fields)
+        after = synced.changed(row, parsed(fields))
         if (after.code, after.parent_id) == (row.code, row.parent_id):
             return after
         return await self._move(tx, row, after)
@@ -181,8 +188,7 @@ class SyncChanges:
         """Write what sync remembers, and the conflicts, under a new state version."""
         base = write.base
         if write.base_as_stored:
-            own = row.own()
-            base = synced_part(project_dps(own), kind_in_dps(own))
+            base = synced_part(project_dps(row), kind_in_dps(row))
         if base is None and write.key_agreed:
             base = state.base
         if base is not None and write.key_agreed:
@@ -210,24 +216,6 @@ def _demand(wanted: Wanted, state: SyncState | None) -> None:
         raise VersionStale(None)
     if wanted.etag is not None and (state is None or state.etag != wanted.etag):
         raise VersionStale(state.etag if state else "gone")
-
-
-def _blank(location_id: UUID, write: SyncWrite, parent: LocationRow | None, now: datetime) -> LocationRow:
-    read = synced.parsed(write.fields)
-    if not {"code", "location_type"} <= read.model_fields_set:
-        raise FieldNotAllowed("code, locationType", "required to create a location")
-    assert write.prison_id is not None
-    return LocationRow(
-        id=location_id,
-        prison_id=write.prison_id,
-        path_hierarchy="",
-        code=read.code,
-        location_type=read.location_type,
-        parent_id=parent.id if parent else None,
-        when_created=write.create_date.replace(tzinfo=None) if write.create_date else now,
-        when_updated=now,
-        updated_by=write.last_updated_by,
-    )
 
 
 def _path(parent: LocationRow | None, code: str) -> str:

@@ -3,15 +3,15 @@
 Only values that DPS can hold get in; a wrong one names its field and the rule it breaks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
 
 from libs.domain.attributes import SPECIALIST_OF, Attribute
 from libs.domain.codes import (
@@ -21,6 +21,7 @@ from libs.domain.codes import (
     DeactivatedReason,
     LocationType,
     ResidentialHousingType,
+    UsageType,
     UsedForType,
 )
 from libs.domain.shared import is_holding_cell
@@ -28,93 +29,126 @@ from libs.domain.sync import Usage
 from services.locations.errors import FieldNotAllowed
 from services.locations.records import LocationRow
 
-Number = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Number = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 SEQUENCE_DEFAULT = 99
 
 
-class SharedFields(BaseModel):
+class Birth(msgspec.Struct, frozen=True, gc=False):
+    """What a new location has beside its fields; `above` is its parent's path, empty without one."""
+
+    id: UUID
+    prison_id: str
+    above: str
+    created: datetime
+    updated: datetime
+    by: str
+
+
+class SentUsage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A usage as it travels: [type, capacity, sequence]."""
+
+    usage_type: UsageType
+    capacity: Number | None
+    sequence: Number | None
+
+
+class SharedFields(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True, gc=False):
     """The fields of a sync write; only those that were sent count."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=12)] | UnsetType = UNSET
+    parent_id: UUID | UnsetType | None = UNSET
+    location_type: LocationType | UnsetType = UNSET
+    residential_housing_type: ResidentialHousingType | UnsetType | None = UNSET
+    local_name: Annotated[str, msgspec.Meta(max_length=80)] | UnsetType | None = UNSET
+    comments: Annotated[str, msgspec.Meta(max_length=255)] | UnsetType | None = UNSET
+    order_within_parent_location: Number | UnsetType | None = UNSET
+    max_capacity: Number | UnsetType | None = UNSET
+    working_capacity: Number | UnsetType | None = UNSET
+    certified: bool | UnsetType | None = UNSET
+    capacity_of_certified_cell: Number | UnsetType | None = UNSET
+    attributes: frozenset[Attribute] | UnsetType = UNSET
+    usages: tuple[SentUsage, ...] | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+    # A day or a time: the projection knows days, callers may know more.
+    deactivated_date: str | UnsetType | None = UNSET
+    deactivated_reason: DeactivatedReason | UnsetType | None = UNSET
+    proposed_reactivation_date: date | UnsetType | None = UNSET
 
-    code: Annotated[str, Field(min_length=1, max_length=12)] = ""
-    parent_id: UUID | None = None
-    location_type: LocationType = LocationType.CELL
-    residential_housing_type: ResidentialHousingType | None = None
-    local_name: Annotated[str, Field(max_length=80)] | None = None
-    comments: Annotated[str, Field(max_length=255)] | None = None
-    order_within_parent_location: Number | None = None
-    max_capacity: Number | None = None
-    working_capacity: Number | None = None
-    certified: bool | None = None
-    capacity_of_certified_cell: Number | None = None
-    attributes: frozenset[Attribute] = frozenset()
-    usages: tuple[Usage, ...] = ()
-    active: bool = True
-    deactivated_date: datetime | None = None
-    deactivated_reason: DeactivatedReason | None = None
-    proposed_reactivation_date: date | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _usages(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Usages travel as [type, capacity, sequence]; each type once."""
-        read = dict(values)
-        if isinstance(rows := read.get("usages"), list):
-            read["usages"] = [_usage(row) for row in rows]
-        return read
-
-
-def _usage(row: JsonValue) -> dict[str, JsonValue]:
-    if not isinstance(row, list) or len(row) != len(("type", "capacity", "sequence")):
-        raise ValueError("each usage is [type, capacity, sequence]")
-    return {"usageType": row[0], "capacity": row[1], "sequence": row[2] if row[2] is not None else SEQUENCE_DEFAULT}
+    def sent(self) -> dict[str, Any]:
+        """Return what was sent, as a row holds it. Raises FieldNotAllowed."""
+        values = {name: value for name in _SHARED if (value := getattr(self, name)) is not UNSET}
+        if "attributes" in values:
+            values["attributes"] = tuple(sorted(values["attributes"]))
+        if values.get("usages"):
+            values["usages"] = _usages(values["usages"])
+        if values.get("deactivated_date"):
+            values["deactivated_date"] = _moment(values["deactivated_date"])
+        for name in ("local_name", "comments"):
+            if name in values and not (values[name] or "").strip():
+                values[name] = None
+        return values
 
 
-def parsed(fields: Mapping[str, JsonValue]) -> SharedFields:
-    """Check the fields of a write. Raises FieldNotAllowed for the first that does not fit."""
+_SHARED = SharedFields.__struct_fields__
+
+
+def _usages(sent: Sequence[SentUsage]) -> tuple[Usage, ...]:
+    """Order them as people read them; each type once."""
+    ordered = sorted(sent, key=lambda usage: usage.usage_type.sequence)
+    if len({usage.usage_type for usage in ordered}) != len(ordered):
+        raise FieldNotAllowed("usages", "each usage type once")
+    return tuple(
+        Usage(
+            usage_type=usage.usage_type,
+            capacity=usage.capacity,
+            sequence=SEQUENCE_DEFAULT if usage.sequence is None else usage.sequence,
+        )
+        for usage in ordered
+    )
+
+
+def _moment(told: str) -> datetime:
     try:
-        read = SharedFields.model_validate(fields)
-        if len({usage.usage_type for usage in read.usages}) != len(read.usages):
-            raise FieldNotAllowed("usages", "each usage type once")
-    except ValidationError as wrong:
-        error = wrong.errors(include_url=False)[0]
-        raise FieldNotAllowed(".".join(map(str, error["loc"])) or "usages", error["msg"]) from wrong
-    return read
+        return datetime.fromisoformat(told)
+    except ValueError as wrong:
+        raise FieldNotAllowed("deactivatedDate", "a date, or a date and time, in ISO 8601") from wrong
 
 
-def changed(row: LocationRow, fields: Mapping[str, JsonValue]) -> LocationRow:
+def born(read: SharedFields, birth: Birth) -> tuple[LocationRow, LocationRow]:
+    """Return a location as it came and as it starts; the two differ where a holding cell became a room.
+
+    A cell's attributes bring specialist types. Raises FieldNotAllowed.
+    """
+    sent = read.sent()
+    if "code" not in sent or "location_type" not in sent:
+        raise FieldNotAllowed("code, locationType", "required to create a location")
+    nothing = LocationRow(
+        id=birth.id,
+        prison_id=birth.prison_id,
+        path_hierarchy=f"{birth.above}-{sent['code']}" if birth.above else sent["code"],
+        code=sent["code"],
+        location_type=sent["location_type"],
+        parent_id=sent.get("parent_id"),
+        when_created=birth.created,
+        when_updated=birth.updated,
+        updated_by=birth.by,
+    )
+    fresh = _consistent(nothing, replace(nothing, **sent))
+    if not fresh.is_cell:
+        return fresh, fresh
+    if special := {SPECIALIST_OF[a] for a in fresh.attributes if a in SPECIALIST_OF}:
+        fresh = replace(fresh, specialist_cell_types=tuple(sorted(special, key=lambda s: s.sequence)))
+    if is_holding_cell(fresh.location_type, fresh.residential_housing_type):
+        return fresh, converted(fresh, ConvertedCellType.HOLDING_ROOM)
+    return fresh, fresh
+
+
+def changed(row: LocationRow, read: SharedFields) -> LocationRow:
     """Return `row` with the given fields and what follows from them; path and parent's rules are the caller's.
 
     Raises FieldNotAllowed.
     """
-    read = parsed(fields)
-    values = {name: getattr(read, name) for name in read.model_fields_set}
-    if "attributes" in values:
-        values["attributes"] = tuple(sorted(values["attributes"]))
-    if "usages" in values:
-        values["usages"] = tuple(sorted(values["usages"], key=lambda usage: usage.usage_type.sequence))
-    for name in ("local_name", "comments"):
-        if name in values and not (values[name] or "").strip():
-            values[name] = None
-    return _consistent(row, replace(row, **values))
-
-
-def created(row: LocationRow, fields: Mapping[str, JsonValue]) -> LocationRow:
-    """Return a location as it starts: a cell's attributes bring specialist types, a holding cell is converted."""
-    return begun(row, fields)[1]
-
-
-def begun(row: LocationRow, fields: Mapping[str, JsonValue]) -> tuple[LocationRow, LocationRow]:
-    """Return a location as it came and as it starts; the two differ where a holding cell became a room."""
-    fresh = changed(row, fields)
-    if not fresh.is_cell:
-        return fresh, fresh
-    specialist = {SPECIALIST_OF[a] for a in fresh.attributes if a in SPECIALIST_OF}
-    fresh = replace(fresh, specialist_cell_types=tuple(sorted(specialist, key=lambda s: s.sequence)))
-    if is_holding_cell(fresh.location_type, fresh.residential_housing_type):
-        return fresh, converted(fresh, ConvertedCellType.HOLDING_ROOM)
-    return fresh, fresh
+    return _consistent(row, replace(row, **read.sent()))
 
 
 def converted(row: LocationRow, into: ConvertedCellType) -> LocationRow:
@@ -133,24 +167,25 @@ def converted(row: LocationRow, into: ConvertedCellType) -> LocationRow:
 
 def _consistent(before: LocationRow, after: LocationRow) -> LocationRow:
     """Drop what the new kind cannot hold, derive what it must (§5.3)."""
-    if after.active:
-        after = replace(after, **NO_DETAILS)
+    details = NO_DETAILS if after.active else {}
     if after.is_cell:
-        return _as_cell(before, replace(after, usages=()))
-    after = replace(
-        after,
-        max_capacity=None,
-        working_capacity=None,
-        certified=None,
-        capacity_of_certified_cell=None,
-        attributes=(),
-        used_for=(),
-        specialist_cell_types=(),
-        accommodation_type=None,
-    )
-    return after if after.residential_housing_type is None else replace(after, usages=())
+        return _as_cell(before, replace(after, usages=(), **details))
+    usages = after.usages if after.residential_housing_type is None else ()
+    return replace(after, usages=usages, **_NOT_A_CELL, **details)
 
 
+_NOT_A_CELL: Mapping[str, Any] = MappingProxyType(
+    {
+        "max_capacity": None,
+        "working_capacity": None,
+        "certified": None,
+        "capacity_of_certified_cell": None,
+        "attributes": (),
+        "used_for": (),
+        "specialist_cell_types": (),
+        "accommodation_type": None,
+    }
+)
 NO_DETAILS: Mapping[str, Any] = MappingProxyType(
     {
         "deactivated_date": None,

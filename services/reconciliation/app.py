@@ -1,7 +1,7 @@
 """The composition root of reconciliation."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,68 +14,164 @@ from libs.clients.mapping import MappingClient
 from libs.clients.nomis import NomisClient
 from libs.db import schema
 from libs.db.metrics import watch_pool
-from libs.db.pool import connect
+from libs.db.pool import Database, connect
+from libs.domain.events import SETTLE, LocationEventType, OffenderEventType, SettleRequest
+from libs.messaging import aws
+from libs.messaging.admin import AdminLimits
+from libs.messaging.consumer import Consumer
+from libs.messaging.endings import Handler
+from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue
+from libs.messaging.redrives import Redrives
+from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import ApiSession, api_session
+from libs.worker.handling import guarded
+from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
-from services.reconciliation.api import reports
+from services.reconciliation.api import repairs, reports
 from services.reconciliation.reconcile.full_run import FullRuns
-from services.reconciliation.records import Run
+from services.reconciliation.reconcile.looking import Look
+from services.reconciliation.reconcile.noting import Noting
+from services.reconciliation.reconcile.repair import Repair
+from services.reconciliation.reconcile.settle_check import SettleCheck
+from services.reconciliation.records import DueLocation, Run
 from services.reconciliation.rules.schedule import due
 from services.reconciliation.settings import Settings
+from services.reconciliation.store.due import DueStore
 from services.reconciliation.store.runs import RunStore
+
+QUEUE = "reconciliation-locations"
+TO_NOMIS, FROM_NOMIS = "to-nomis-locations", "from-nomis-locations"
 
 
 @dataclass(frozen=True, slots=True)
 class Remotes:
-    """The three APIs."""
+    """The three APIs, and the two workers by their queues."""
 
     nomis: NomisClient
     mappings: MappingClient
     locations: LocationsClient
+    workers: "WorkerQueues"
 
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
-    """Wire it; runs are worked on for as long as the application is open."""
+    """Wire it; consumer, settle check and runs work for as long as the application is open."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect(settings.database))
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
             await schema.apply(connection, files("services.reconciliation") / "schema")
-        remotes = await stack.enter_async_context(_remotes(settings))
-        store = RunStore(database)
-        worker = Repeated("runs", lambda: _work(runs, settings), settings.sweep_seconds)
-        runs = FullRuns(
-            store,
-            remotes.nomis,
-            remotes.mappings,
-            remotes.locations,
-            settle=_settle,
-            wake=worker.wake,
-            now=_now,
-            pause=asyncio.sleep,
-            limits=settings.full_run,
-        )
-        await stack.enter_async_context(beside("runs", worker.run))
-        doors = reports.ReportDoors(runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
+        broker = await stack.enter_async_context(aws.connect(settings.aws))
+        queue = broker.queue(QUEUE)
+        workers = WorkerQueues(broker.queue(TO_NOMIS), broker.queue(FROM_NOMIS))
+        remotes = await stack.enter_async_context(_remotes(settings, workers))
+        room = _Room(settings, database, remotes)
+        for name, repeated in (("runs", room.runner), ("settle-check", room.checker)):
+            await stack.enter_async_context(beside(name, repeated.run))
+        consumer = Consumer(queue, handlers(room.noting), settings.limits(QUEUE), now=_now, unknown="dlq")
+        await stack.enter_async_context(beside("consumer", consumer.run))
+        line = line_of(queue, broker.queue(QUEUE + DEAD_LETTER))
+        redrives = Redrives(AdminLimits())
+        stack.push_async_callback(redrives.close)
+        doors = QueueDoors([line], redrives, AdminLimits())
         yield application(
             service="reconciliation",
-            routes=reports.routes(doors),
-            problems=reports.PROBLEMS,
+            routes=(
+                *reports.routes(
+                    reports.ReportDoors(room.runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
+                ),
+                *repairs.routes(repairs.RepairDoors(room.repair)),
+                *queue_routes(doors),
+            ),
+            problems={**reports.PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({"db": database_check(database)}),
+            health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),
             registry=registry,
         )
 
 
+class _Room:
+    """What works here, wired together."""
+
+    def __init__(self, settings: Settings, database: Database, remotes: Remotes) -> None:
+        self._settings = settings
+        self._due = DueStore(database)
+        look = Look(remotes.nomis, remotes.mappings, remotes.locations)
+        self.noting = Noting(self._note, settings.settling.linger_seconds)
+        check = SettleCheck(self._due, look, remotes.workers, _now, settings.settling)
+        self.checker = Repeated("settle check", check.work, settings.settling.look_seconds)
+        self.runner = Repeated("runs", self._run, settings.sweep_seconds)
+        self.runs = FullRuns(
+            RunStore(database),
+            remotes.nomis,
+            remotes.mappings,
+            remotes.locations,
+            settle=self._settle,
+            wake=self.runner.wake,
+            now=_now,
+            pause=asyncio.sleep,
+            limits=settings.full_run,
+        )
+        self.repair = Repair(self._due, self.runs, _now, self.checker.wake)
+
+    async def _note(self, told: Collection[DueLocation]) -> None:
+        limits = self._settings.settling
+        settle, longest = timedelta(seconds=limits.settle_seconds), timedelta(seconds=limits.longest_seconds)
+        await self._due.note(told, _now(), settle, longest)
+
+    async def _settle(self, run: Run) -> None:
+        await self._due.note_run(run.run_id, _now(), demanded=False)
+        self.checker.wake()
+
+    async def _run(self) -> bool:
+        """Ask for the weekly run when it is time, and work on whatever run waits."""
+        week = self._settings.schedule
+        if week.enabled:
+            late_max = timedelta(hours=week.late_hours_max)
+            time = due(_now(), weekday=week.weekday, at=week.at, late_max=late_max)
+            await self.runs.schedule(time, settles=self._settings.runs_settle)
+        return await self.runs.work()
+
+
+def handlers(noting: Noting) -> Mapping[str, Handler]:
+    """Say who takes which message."""
+    return {
+        **{kind.value: guarded(noting.location_changed) for kind in LocationEventType},
+        **{kind.value: guarded(noting.row_changed) for kind in OffenderEventType},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerQueues:
+    """The two workers that run the walk, by their queues; what DPS knows by an id goes to to_nomis."""
+
+    to_nomis: Queue
+    from_nomis: Queue
+
+    async def backlog(self) -> int:
+        """Count the messages that wait for them."""
+        depths = await asyncio.gather(self.to_nomis.depth(), self.from_nomis.depth())
+        return sum(depth.visible for depth in depths)
+
+    async def ask(self, requests: Sequence[SettleRequest]) -> None:
+        """Ask for each location to be settled. Raises BrokerUnavailable when not all were taken."""
+        for queue, by_dps_id in ((self.to_nomis, True), (self.from_nomis, False)):
+            mine = [each for each in requests if (each.dps_location_id is not None) is by_dps_id]
+            for start in range(0, len(mine), BATCH_MAX):
+                batch = mine[start : start + BATCH_MAX]
+                parcels = [Parcel(each.model_dump_json(by_alias=True), {"eventType": SETTLE}) for each in batch]
+                if refused := [refusal for refusal in await queue.send(parcels) if refusal is not None]:
+                    raise BrokerUnavailable(f"{queue.name} took all but {len(refused)}: {refused[0].code}")
+
+
 @asynccontextmanager
-async def _remotes(settings: Settings) -> AsyncIterator[Remotes]:
+async def _remotes(settings: Settings, workers: WorkerQueues) -> AsyncIterator[Remotes]:
     async with AsyncExitStack() as stack:
 
         async def session(url: str) -> ApiSession:
@@ -85,21 +181,8 @@ async def _remotes(settings: Settings) -> AsyncIterator[Remotes]:
             NomisClient(await session(settings.api_base_url_nomis), bulk_reads=settings.nomis_bulk_reads),
             MappingClient(await session(settings.api_base_url_mapping)),
             LocationsClient(await session(settings.api_base_url_locations)),
+            workers,
         )
-
-
-async def _work(runs: FullRuns, settings: Settings) -> bool:
-    """Ask for the weekly run when it is time, and work on whatever run waits."""
-    week = settings.schedule
-    if week.enabled:
-        late_max = timedelta(hours=week.late_hours_max)
-        time = due(_now(), weekday=week.weekday, at=week.at, late_max=late_max)
-        await runs.schedule(time, settles=settings.runs_settle)
-    return await runs.work()
-
-
-async def _settle(run: Run) -> None:
-    """Nobody settles yet."""
 
 
 def _now() -> datetime:

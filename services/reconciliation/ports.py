@@ -4,6 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from libs.domain.bulk import Ids, Mirrors, NomisRow, PairRow
+from libs.domain.events import SettleRequest
+
+
+class Workers(Protocol):
+    """The two workers that run the walk, by their queues."""
+
+    async def backlog(self) -> int:
+        """Count the messages that wait for them."""
+
+    async def ask(self, requests: Sequence[SettleRequest]) -> None:
+        """Ask for each location to be settled. Raises when the broker takes none or not all."""
 
 
 class NomisEstate(Protocol):

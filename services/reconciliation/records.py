@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from libs.domain.bulk import MirrorRow, NomisRow
+from libs.domain.sync import Side
 from libs.domain.wire import Wire
 
 
@@ -80,6 +81,50 @@ class Verdict:
     differences: tuple[Difference, ...] = ()
     # Asking a worker would not help: only a person, or a change of either side, can end it.
     hopeless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueLocation:
+    """A location that one side told of, by that side's id; NOMIS's as text."""
+
+    side: Side
+    id: str
+    prison_id: str | None = None
+
+    def suspect(self) -> Suspect:
+        """Return how to look at it."""
+        return Suspect(self.id, None) if self.side is Side.DPS else Suspect(None, int(self.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is remembered of a location between looks."""
+
+    rounds: int = 0
+    asked: int = 0
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A location whose turn it is; `told` moves whenever a side tells of it again."""
+
+    where: DueLocation
+    told: int
+    noted: Noted
+
+
+class Parked(Wire):
+    """A location that nothing can settle until either side changes; `at` is where the next page starts."""
+
+    at: str
+    side: Side
+    location_id: str
+    prison_id: str | None = None
+    key: str
+    reason: str
+    parked_at: datetime
+    rounds: int
 
 
 class Status(StrEnum):

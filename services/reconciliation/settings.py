@@ -26,6 +26,23 @@ class RunLimits(BaseModel, frozen=True):
     told_max: PositiveInt = 10
 
 
+class SettleLimits(BaseModel, frozen=True):
+    """When and how changed locations are looked at."""
+
+    # A location is due this long after its last change, and at the latest so long after the first.
+    settle_seconds: PositiveFloat = 8
+    longest_seconds: PositiveFloat = 60
+    batch: PositiveInt = Field(200, le=250)
+    look_seconds: PositiveFloat = 1
+    # Sync comes first: while more messages than this wait for the workers nobody is looked at, unless it is late.
+    backlog_max: NonNegativeInt = 50
+    late_seconds: PositiveFloat = 20
+    rounds_max: PositiveInt = 3
+    asked_max: PositiveInt = 12
+    # Changes told within this are noted in one statement.
+    linger_seconds: PositiveFloat = 0.05
+
+
 class Schedule(BaseModel, frozen=True):
     """When the weekly run is, by London's clock; Monday is 0."""
 
@@ -47,6 +64,11 @@ class Settings(WorkerSettings):
     # Whether this NOMIS has the bulk doors; the real one does not, the stand-in does.
     nomis_bulk_reads: bool = False
     full_run: RunLimits = RunLimits()
+    settling: SettleLimits = SettleLimits()
+    # Noting a change is one row; those in flight at once share a statement.
+    messages_in_flight_max: PositiveInt = 100
+    handler_seconds_max: PositiveFloat = 30
+    parked_shown_max: PositiveInt = 500
     schedule: Schedule = Schedule()
     # How often the schedule, and runs that nobody works on any more, are looked for.
     sweep_seconds: PositiveFloat = 10

@@ -28,7 +28,7 @@ WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 AT_ONCE = 20
 PAGE = 500
-QUEUES = ("to-nomis-locations", "from-nomis-locations", "migration-locations")
+QUEUES = ("to-nomis-locations", "from-nomis-locations", "migration-locations", "reconciliation-locations")
 SCREEN_USER, SCREEN_MODULE = "QDEMO_GEN", "OIMMHOLO"
 
 Seen = TypeVar("Seen")
@@ -45,6 +45,7 @@ class Desk:
     operator: ApiSession
     staff: ApiSession
     publisher: ApiSession
+    reconciliation: ApiSession
     locations: LocationsClient
     mappings: MappingClient
     nomis: NomisClient
@@ -165,6 +166,7 @@ async def open_desk(estate: Estate) -> AsyncIterator[Desk]:
             operator=await session("migration", "operator"),
             staff=await session("locations", "operator"),
             publisher=await session("to_nomis", "operator"),
+            reconciliation=await session("reconciliation", "operator"),
             locations=LocationsClient(await session("locations", "from-nomis")),
             mappings=MappingClient(await session("mapping", "from-nomis")),
             nomis=NomisClient(await session("nomis", "from-nomis")),

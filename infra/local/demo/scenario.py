@@ -9,6 +9,7 @@ from infra.local.demo.desk import Desk, NotSeen, seen
 from libs.domain.nomis import NomisLocationId
 
 MIGRATION_SECONDS = 120.0
+RECONCILIATION_SECONDS = 60.0
 NEW_CODE, NEW_ROOM = "DEMO1", "DEMO2"
 
 Step = Callable[["Scenario"], Awaitable[str]]
@@ -183,6 +184,19 @@ async def migrate(desk: Desk, seconds: float = MIGRATION_SECONDS) -> dict[str, A
         raise NotSeen("listed = migrated + skipped + failed")
     run["reasons"] = (await desk.operator.request("GET", f"{path}/failures")).json()
     return run
+
+
+async def reconcile(desk: Desk, seconds: float = RECONCILIATION_SECONDS) -> dict[str, Any]:
+    """Have reconciliation compare the whole estate, settling nothing, and wait for its end."""
+    base = "/locations/reports/reconciliation"
+    request = await desk.reconciliation.request("PUT", base, params={"settles": "false"}, ok=(202,))
+    path = f"{base}/{request.json()['runId']}"
+
+    async def over() -> dict[str, Any] | None:
+        run: dict[str, Any] = (await desk.reconciliation.request("GET", path)).json()
+        return run if run["status"] == "COMPLETED" else None
+
+    return await seen(over, "the end of the reconciliation", seconds)
 
 
 async def a_cell(desk: Desk) -> tuple[UUID, NomisLocationId]:

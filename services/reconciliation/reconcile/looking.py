@@ -15,6 +15,9 @@ BATCH_MAX = 250
 """A suspect may need three locations of DPS: its own, the linked one and the derived one."""
 
 
+Pair = tuple[str | None, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """The mapping of some ids, both ways."""
@@ -35,10 +38,11 @@ class Look:
         """Return a verdict for each location that the suspects name; two that name one location get one."""
         assert len(suspects) <= BATCH_MAX
         links = await self._links(suspects)
-        pairs = _pairs(suspects, links)
-        rows = await self._rows([nomis_id for _, nomis_id in pairs])
+        pairs: Sequence[Pair] = _pairs(suspects, links)
         found = await self.locations.mirrors([dps_id for dps_id, _ in pairs if dps_id is not None])
         owns = {mirror.location.id: mirror for mirror in found.content}
+        pairs = await self._with_last_met(pairs, owns)
+        rows = await self._rows([nomis_id for _, nomis_id in pairs])
         buried = {each.id: each.key for each in found.buried}
         parents = await self._parents(rows.values(), links)
         return [judged(_sides(dps_id, nomis_id, links, owns, rows, buried, parents)) for dps_id, nomis_id in pairs]
@@ -52,6 +56,21 @@ class Look:
             {pair.nomis_location_id: pair.dps_location_id for pair in pairs},
         )
 
+    async def _with_last_met(self, pairs: Sequence[Pair], owns: Mapping[str, MirrorRow]) -> Sequence[Pair]:
+        """Pair an unlinked location with the row DPS last met, if that has no link either: only the link was lost."""
+        met = {
+            dps_id: owns[dps_id].sync.nomis_location_id
+            for dps_id, nomis_id in pairs
+            if dps_id is not None and dps_id in owns and nomis_id is None
+        }
+        wanted = [nomis_id for nomis_id in met.values() if nomis_id is not None]
+        if not wanted:
+            return pairs
+        linked = {pair.nomis_location_id for pair in await self.mappings.pairs_of_nomis(wanted)}
+        lost = {dps_id: nomis_id for dps_id, nomis_id in met.items() if nomis_id not in {None, *linked}}
+        kept = [pair for pair in pairs if pair[0] not in lost and (pair[1] not in lost.values() or pair[0] in owns)]
+        return [*kept, *lost.items()]
+
     async def _rows(self, nomis_ids: Sequence[int | None]) -> dict[int, NomisRow]:
         wanted = [each for each in nomis_ids if each is not None]
         return {row.location_id: row for row in await self.nomis.rows(wanted)} if wanted else {}
@@ -62,9 +81,9 @@ class Look:
         return {**links.nomis, **{pair.nomis_location_id: pair.dps_location_id for pair in pairs}}
 
 
-def _pairs(suspects: Sequence[Suspect], links: Links) -> list[tuple[str | None, int | None]]:
+def _pairs(suspects: Sequence[Suspect], links: Links) -> list[Pair]:
     """Name each location once, by both its ids where they are known."""
-    pairs: dict[tuple[str | None, int | None], None] = {}
+    pairs: dict[Pair, None] = {}
     for suspect in suspects:
         if suspect.dps_id is not None:
             pairs[(suspect.dps_id, links.dps.get(suspect.dps_id))] = None

@@ -224,6 +224,8 @@ _DROP_TWINS = """
             SELECT mismatch_id, row_number() OVER (PARTITION BY dps_id, nomis_id ORDER BY mismatch_id) AS place
               FROM mismatch WHERE run_id = $1) t
          WHERE place > 1)
+        OR (run_id = $1 AND finding = 'MISSING_IN_DPS' AND nomis_id IN (
+            SELECT nomis_id FROM mismatch WHERE run_id = $1 AND finding = 'MISSING_MAPPING'))
 """
 _JOIN_HALVES = """
     WITH halves AS (

@@ -24,7 +24,7 @@ from tests.fakes.fake_mappings import FakeMappings
 from tests.fakes.fake_nomis import FakeNomis
 from tests.libs.domain.rows import nomis_cell
 
-TABLES = "run, suspect, mismatch"
+TABLES = "run, suspect, mismatch, due"
 SMALL = RunLimits(ids_page=5, block=3, parents_kept_max=2)
 
 

@@ -1,0 +1,94 @@
+"""The doors of the settle check: what waits, what is parked, and repair of one location, a prison or a run."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from libs.domain.prisons import PRISON_ID
+from libs.domain.sync import Side
+from libs.domain.wire import Wire
+from libs.web.auth import Caller
+from libs.web.outgoing import RemoteRefused, RemoteUnavailable
+from libs.web.routing import Needs, Route
+from services.reconciliation.api.reports import BASE, Requested
+from services.reconciliation.errors import RunActive, RunNotFound, RunNotOver
+from services.reconciliation.reconcile.repair import Repair
+from services.reconciliation.records import DueLocation, Parked
+
+RECONCILE = Needs.role("ROLE_RECONCILE_LOCATIONS")
+PAGE_MAX = 1000
+Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
+NomisId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+class ParkedQuery(Wire):
+    """Which parked locations: after one, of one prison or of all."""
+
+    after: str = ""
+    size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
+    prison_id: Prison | None = None
+
+
+class Settling(Wire):
+    """How many locations are due for a look, now or later, and how many nothing can settle."""
+
+    due: int
+    parked: int
+
+
+class Repaired(Wire):
+    """How many locations are looked at anew and settled."""
+
+    locations: int
+
+
+class RepairDoors:
+    """The handlers."""
+
+    def __init__(self, repair: Repair) -> None:
+        self._repair = repair
+
+    async def settling(self) -> Settling:
+        """Count what waits and what is parked."""
+        due, parked = await self._repair.due.waiting()
+        return Settling(due=due, parked=parked)
+
+    async def parked(self, query: ParkedQuery) -> list[Parked]:
+        """List what nothing can settle, with the reason; the next page is after `at` of the last."""
+        return await self._repair.due.parked(query.after, query.size, query.prison_id)
+
+    async def by_dps_id(self, dps_location_id: UUID) -> Repaired:
+        """Have one location of DPS settled."""
+        await self._repair.one(DueLocation(Side.DPS, str(dps_location_id)))
+        return Repaired(locations=1)
+
+    async def by_nomis_id(self, nomis_location_id: NomisId) -> Repaired:
+        """Have one row of NOMIS settled."""
+        await self._repair.one(DueLocation(Side.NOMIS, str(nomis_location_id)))
+        return Repaired(locations=1)
+
+    async def of_prison(self, prison_id: Prison, caller: Caller) -> Requested:
+        """Compare a prison and have settled what differs."""
+        return Requested(run_id=await self._repair.prison(prison_id, caller.username))
+
+    async def of_run(self, run_id: int) -> Repaired:
+        """Have all mismatches of a run settled."""
+        return Repaired(locations=await self._repair.run(run_id))
+
+
+def routes(doors: RepairDoors) -> Sequence[Route]:
+    """List the doors."""
+    repair = "/locations/repair"
+    busy = (RunActive, RemoteRefused, RemoteUnavailable)
+    return (
+        Route("GET", "/locations/settling", doors.settling, RECONCILE),
+        Route("GET", "/locations/settling/parked", doors.parked, RECONCILE),
+        Route("PUT", f"{repair}/dps/{{dpsLocationId}}", doors.by_dps_id, RECONCILE, status=202),
+        Route("PUT", f"{repair}/nomis/{{nomisLocationId}}", doors.by_nomis_id, RECONCILE, status=202),
+        Route("PUT", f"{repair}/prison/{{prisonId}}", doors.of_prison, RECONCILE, status=202, problems=busy),
+        Route(
+            "PUT", f"{BASE}/{{runId}}/repair", doors.of_run, RECONCILE, status=202, problems=(RunNotFound, RunNotOver)
+        ),
+    )

@@ -1,0 +1,155 @@
+"""Locations that are due for a look, and those that nothing can settle."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from libs.db.pool import Database
+from libs.domain.sync import Side
+from services.reconciliation.records import DueLocation, Noted, Parked, Waiting
+from services.reconciliation.rules.settling import Ask, Park, Settled, Step
+
+LOCKS = 7_265_002
+"""Class of the advisory locks: whoever looks at a location holds its lock until the look has ended."""
+
+_TAKE = """
+    SELECT side, id, noted, rounds, asked, digest FROM (
+        SELECT * FROM due WHERE due_at <= $1 AND parked_at IS NULL ORDER BY due_at LIMIT $2) d
+     WHERE pg_try_advisory_lock($3, hashtext(side || id))
+"""
+_NOTE = """
+    INSERT INTO due (side, id, prison_id, due_at, since)
+    SELECT n.side, n.id, n.prison, $4, $5 FROM unnest($1::text[], $2::text[], $3::text[]) AS n (side, id, prison)
+     ORDER BY 1, 2
+    ON CONFLICT (side, id) DO UPDATE
+       SET due_at = least(excluded.due_at, due.since + $6), noted = due.noted + 1, parked_at = NULL, asked = 0,
+           prison_id = coalesce(excluded.prison_id, due.prison_id)
+"""
+# What is wrong in a run is looked at without delay; what is parked stays so, unless a person asks.
+_NOTE_RUN = """
+    INSERT INTO due (side, id, prison_id, due_at, since)
+    SELECT CASE WHEN dps_id IS NULL THEN 'NOMIS' ELSE 'DPS' END, coalesce(dps_id::text, nomis_id::text),
+           min(prison_id), $2, $2
+      FROM mismatch WHERE run_id = $1 GROUP BY 1, 2
+    ON CONFLICT (side, id) DO UPDATE
+       SET due_at = $2, noted = due.noted + 1, asked = 0,
+           parked_at = CASE WHEN $3 THEN NULL ELSE due.parked_at END,
+           rounds = CASE WHEN $3 THEN 0 ELSE due.rounds END
+"""
+
+
+class DueStore:
+    """The table `due`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def note(self, told: Collection[DueLocation], now: datetime, settle: timedelta, longest: timedelta) -> None:
+        """Note that these changed: each is due after `settle`, and `longest` after it was first told of."""
+        each = {(location.side, location.id): location for location in told}.values()
+        sides, ids = [location.side.value for location in each], [location.id for location in each]
+        prisons = [location.prison_id for location in each]
+        await self._db.execute(_NOTE, sides, ids, prisons, now + settle, now, longest)
+
+    async def demand(self, location: DueLocation, now: datetime) -> None:
+        """Have a location looked at now, and its workers asked again, whatever was known of it."""
+        await self._db.execute(
+            """
+            INSERT INTO due (side, id, prison_id, due_at, since) VALUES ($1, $2, $3, $4, $4)
+            ON CONFLICT (side, id) DO UPDATE
+               SET due_at = $4, noted = due.noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
+            """,
+            location.side.value,
+            location.id,
+            location.prison_id,
+            now,
+        )
+
+    async def note_run(self, run_id: int, now: datetime, *, demanded: bool) -> int:
+        """Have all mismatches of a run looked at now; return how many locations those are."""
+        tag = await self._db.execute(_NOTE_RUN, run_id, now, demanded)
+        return int(tag.rsplit(" ", 1)[1])
+
+    @asynccontextmanager
+    async def taken(self, now: datetime, most: int) -> AsyncIterator[list[Waiting]]:
+        """Take what is due, the longest waiting first, less what another replica is looking at.
+
+        The locks are the session's: they go with the connection, also when the process dies.
+        """
+        async with self._db.connection() as connection:
+            rows = await connection.fetch(_TAKE, now, most, LOCKS)
+            yield [
+                Waiting(
+                    DueLocation(Side(row["side"]), row["id"]),
+                    row["noted"],
+                    Noted(row["rounds"], row["asked"], row["digest"]),
+                )
+                for row in rows
+            ]
+
+    async def decide(self, decided: Sequence[tuple[Waiting, Step, str]], now: datetime) -> None:
+        """Write what follows for each; `key` is for people. What was told of meanwhile stays due as it is."""
+        done = [waiting for waiting, step, _ in decided if isinstance(step, Settled)]
+        kept = [(waiting, step, key) for waiting, step, key in decided if not isinstance(step, Settled)]
+        async with self._db.transaction() as tx:
+            await tx.execute(
+                """
+                DELETE FROM due d USING unnest($1::text[], $2::text[], $3::bigint[]) AS g (side, id, noted)
+                 WHERE d.side = g.side AND d.id = g.id AND d.noted = g.noted
+                """,
+                [each.where.side.value for each in done],
+                [each.where.id for each in done],
+                [each.told for each in done],
+            )
+            for waiting, step, key in kept:
+                await tx.execute(
+                    _KEEP, waiting.where.side.value, waiting.where.id, waiting.told, *_kept(step, now), key, now
+                )
+
+    async def oldest(self) -> datetime | None:
+        """Return since when the longest waiting is due."""
+        found: datetime | None = await self._db.fetchval("SELECT min(due_at) FROM due WHERE parked_at IS NULL")
+        return found
+
+    async def waiting(self, prison_id: str | None = None) -> tuple[int, int]:
+        """Count the locations that are due, now or later, and those that are parked; of one prison or of all."""
+        row = await self._db.fetchrow(
+            """
+            SELECT count(*) FILTER (WHERE parked_at IS NULL), count(*) FILTER (WHERE parked_at IS NOT NULL)
+              FROM due WHERE $1::text IS NULL OR prison_id = $1
+            """,
+            prison_id,
+        )
+        assert row is not None
+        return row[0], row[1]
+
+    async def parked(self, after: str, most: int, prison_id: str | None = None) -> list[Parked]:
+        """Return what is parked, in the order of `side-id`, after one."""
+        rows = await self._db.fetch(
+            """
+            SELECT side || '-' || id AS at, side, id AS location_id, prison_id, key, reason, parked_at, rounds
+              FROM due WHERE parked_at IS NOT NULL AND side || '-' || id > $1 AND ($3::text IS NULL OR prison_id = $3)
+             ORDER BY 1 LIMIT $2
+            """,
+            after,
+            most,
+            prison_id,
+        )
+        return [Parked.model_validate(dict(row)) for row in rows]
+
+
+_KEEP = """
+    UPDATE due SET rounds = $6, digest = $8, reason = $9, key = $10, since = $11,
+           due_at = CASE WHEN noted = $3 THEN $4 ELSE due_at END,
+           parked_at = CASE WHEN noted = $3 THEN $5::timestamptz END,
+           asked = CASE WHEN noted = $3 THEN $7 ELSE asked END
+     WHERE side = $1 AND id = $2
+"""
+
+
+def _kept(step: Ask | Park, now: datetime) -> tuple[object, ...]:
+    due_at = now + step.after if isinstance(step, Ask) else now
+    parked_at = now if isinstance(step, Park) else None
+    reason = step.reason if isinstance(step, Park) else ""
+    noted = step.noted
+    return due_at, parked_at, noted.rounds, noted.asked, noted.digest, reason

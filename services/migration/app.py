@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 import structlog
@@ -31,9 +31,11 @@ from libs.worker.handling import guarded
 from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.running import beside
 from services.migration.api import failures as failure_doors
+from services.migration.api import progress as progress_doors
 from services.migration.api import runs as run_doors
 from services.migration.api.failures import FailureDoors
 from services.migration.api.problems import PROBLEMS
+from services.migration.api.progress import ProgressDoors, Watch
 from services.migration.api.runs import Counts, RunDoors
 from services.migration.records import Kind
 from services.migration.settings import Settings
@@ -42,6 +44,7 @@ from services.migration.stages.rehearsal import Rehearsal
 from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
+from services.migration.store.progress import ProgressStore
 from services.migration.store.rehearsals import RehearsalStore
 from services.migration.store.runs import RunStore
 
@@ -75,9 +78,17 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
         migrations = RunDoors(control, runs, _counts(queue), allow_wipe=settings.allow_wipe)
         failed = FailureDoors(control, runs, failures, sample=settings.stages.failures_sample)
+        store = ProgressStore(database, timedelta(seconds=settings.pace_seconds))
+        watch = Watch(store, _now, timedelta(seconds=settings.progress_seconds))
+        progress = ProgressDoors(store, watch, _now, lambda: asyncio.sleep(settings.progress_seconds))
         yield application(
             service="migration",
-            routes=(*run_doors.routes(migrations), *failure_doors.routes(failed), *queue_routes(doors)),
+            routes=(
+                *run_doors.routes(migrations),
+                *failure_doors.routes(failed),
+                *progress_doors.routes(progress),
+                *queue_routes(doors),
+            ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
             health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),

@@ -120,6 +120,47 @@ class InProgress(Wire):
     paused: bool | None = None
 
 
+class PrisonProgress(Wire):
+    """How far a run is in one prison; without an id those whose prison nobody has looked up yet."""
+
+    prison_id: str | None = None
+    listed: int
+    migrated: int
+    skipped: int
+    failed: int
+    pending: int
+
+
+class Trouble(Wire):
+    """Why pages were given back and wait, and how many."""
+
+    reason: str
+    pages: int
+
+
+class Progress(Wire):
+    """How far a run is: `listed` is always `migrated`, `skipped`, `failed` and `pending` together, here and by prison.
+
+    `perSecond` counts locations decided lately, or on average when the run is over; None where nobody can tell.
+    """
+
+    migration_id: str
+    migration_type: Kind
+    status: Status
+    paused: bool
+    estimated: int
+    listing_complete: bool
+    listed: int
+    migrated: int
+    skipped: int
+    failed: int
+    pending: int
+    per_second: float | None = None
+    seconds_left: int | None = None
+    prisons: tuple[PrisonProgress, ...]
+    troubles: tuple[Trouble, ...] = ()
+
+
 class Failures(Wire):
     """One reason that locations were skipped or failed for, how many, and some of them."""
 

@@ -45,6 +45,9 @@ class Settings(WorkerSettings):
     handler_seconds_max: PositiveFloat = 600
     stages: StageLimits = StageLimits()
     sweep_seconds: PositiveFloat = 10
+    # How often progress is counted for those who watch, however many they are, and how far back its pace looks.
+    progress_seconds: PositiveFloat = 2
+    pace_seconds: PositiveFloat = 60
 
     @property
     def database(self) -> DatabaseSettings:

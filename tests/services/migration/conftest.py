@@ -6,8 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from libs.db.pool import Database, DatabaseSettings, connect
-from tests.conftest import Databases
+from tests.conftest import Auth, BrokerAddress, Databases, MakeToken
 from tests.services.migration.office import Office
+from tests.services.migration.town import Town
+from tests.services.migration.town import town as open_town
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,13 @@ async def history(databases: Databases) -> AsyncIterator[Database]:
 async def office(history: Database) -> Office:
     await history.execute("DELETE FROM migration_history")
     return Office(history)
+
+
+@pytest.fixture(scope="session")
+async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIterator[Town]:
+    """Every service in this process; each test builds a prison of its own in it."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
+        environment.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)
+        async with open_town(databases, broker, auth, token) as opened:
+            yield opened

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from libs.web.application import application as web_application
 from libs.web.auth import AuthSettings
 from libs.web.health import Health
+from libs.web.problems import Problem
 from libs.web.routing import Needs, Route
 
 Prisoner = Mapping[str, Any]
@@ -20,6 +21,10 @@ ROLL = Needs.role("ROLE_ESTABLISHMENT_ROLL")
 # Real prisoner search has no such doors.
 PUT = Needs.role("ROLE_PRISONER_ADMIN", scope="write")
 NO_MOVEMENTS = MappingProxyType({"inOutMovementsToday": {"in": 0, "out": 0}, "enRouteToday": 0})
+
+
+class PrisonUnknown(Exception):
+    """prison-api has no such prison."""
 
 
 class _Wire(BaseModel):
@@ -81,6 +86,7 @@ class Prisoners:
     def __init__(self) -> None:
         self._prisoners: dict[str, Prisoner] = {}
         self._movements: dict[str, Mapping[str, Any]] = {}
+        self._unknown: set[str] = set()
 
     async def put(self, number: str, body: dict[str, Any]) -> Prisoner:
         """Put a prisoner somewhere."""
@@ -102,10 +108,17 @@ class Prisoners:
     async def put_movements(self, prison_id: str, body: dict[str, Any]) -> None:
         """Say how many came and went today."""
         self._movements[prison_id] = body
+        self._unknown.discard(prison_id)
 
     async def movements(self, prison_id: str) -> Mapping[str, Any]:
         """Count who came and went today."""
+        if prison_id in self._unknown:
+            raise PrisonUnknown(f"Resource with id [{prison_id}] not found.")
         return dict(self._movements.get(prison_id, NO_MOVEMENTS))
+
+    async def forget_prison(self, prison_id: str) -> None:
+        """Let prison-api not know a prison."""
+        self._unknown.add(prison_id)
 
 
 def application(auth: AuthSettings) -> web.Application:
@@ -121,8 +134,9 @@ def application(auth: AuthSettings) -> web.Application:
             Route("DELETE", "/prisoner/{number}", prisoners.delete, PUT, status=204),
             Route("GET", movements, prisoners.movements, ROLL),
             Route("PUT", movements, prisoners.put_movements, PUT, status=204),
+            Route("DELETE", movements, prisoners.forget_prison, PUT, status=204),
         ],
-        problems={},
+        problems={PrisonUnknown: Problem(404, "Prison not found")},
         auth=auth,
         health=Health(),
     )

@@ -52,15 +52,16 @@ SERVICES = (
 # Designed, not built: issue 3 and later take them off this list.
 TO_COME = frozenset({"staff_ui"})
 
-# How each service is told where another is.
+# How each service is told where another is; prisoner search stands in for the one door of prison-api that is asked.
 ADDRESS = MappingProxyType(
     {
-        "sign_in": "API_BASE_URL_OAUTH",
-        "locations": "API_BASE_URL_LOCATIONS",
-        "nomis": "API_BASE_URL_NOMIS",
-        "mapping": "API_BASE_URL_MAPPING",
-        "prisoner_search": "API_BASE_URL_PRISONER_SEARCH",
-        "prison_register": "API_BASE_URL_PRISON_REGISTER",
+        "API_BASE_URL_OAUTH": "sign_in",
+        "API_BASE_URL_LOCATIONS": "locations",
+        "API_BASE_URL_NOMIS": "nomis",
+        "API_BASE_URL_MAPPING": "mapping",
+        "API_BASE_URL_PRISONER_SEARCH": "prisoner_search",
+        "API_BASE_URL_PRISON_API": "prisoner_search",
+        "API_BASE_URL_PRISON_REGISTER": "prison_register",
     },
 )
 
@@ -101,7 +102,7 @@ class Surroundings:
 
     def environment(self, spec: ServiceSpec, port: int) -> dict[str, str]:
         """Everything the process is told."""
-        told = {ADDRESS[name]: url for name, url in self.urls.items() if name in ADDRESS}
+        told = {setting: self.urls[name] for setting, name in ADDRESS.items() if name in self.urls}
         common = {
             "OAUTH_ISSUER": self.urls["sign_in"],
             "HTTP_HOST": "127.0.0.1",

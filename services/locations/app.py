@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
+import orjson
 from aiohttp import web
 
+from libs.clients.prison_api import PrisonApiClient
 from libs.clients.prison_register import PrisonRegisterClient
 from libs.clients.prisoner_search import PrisonerSearchClient
 from libs.db import schema
@@ -28,8 +30,10 @@ from services.locations.api import (
     cell_doors,
     closing_doors,
     constants,
+    group_doors,
     legacy_doors,
     migrate_doors,
+    people_doors,
     reads,
     signed_capacity,
     staff_doors,
@@ -47,8 +51,12 @@ from services.locations.changes.placing import PlaceChanges
 from services.locations.changes.signed_capacity import SignedCapacityChanges
 from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
+from services.locations.reading.groups import GroupReading
 from services.locations.reading.locations import Reading
+from services.locations.reading.people import People
 from services.locations.reading.prisons import Prisons
+from services.locations.reading.rolls import Rolls
+from services.locations.rules.groups import Groups
 from services.locations.settings import Settings
 from services.locations.store.mirrors import MirrorStore
 
@@ -84,12 +92,14 @@ class Neighbours:
 
     search: PrisonerSearchClient
     register: PrisonRegisterClient
+    prison_api: PrisonApiClient
 
 
 async def _neighbours(settings: Settings, stack: AsyncExitStack) -> Neighbours:
     search = await stack.enter_async_context(api_session(settings.prisoner_search))
     register = await stack.enter_async_context(api_session(settings.prison_register))
-    return Neighbours(PrisonerSearchClient(search), PrisonRegisterClient(register))
+    prison_api = await stack.enter_async_context(api_session(settings.prison_api))
+    return Neighbours(PrisonerSearchClient(search), PrisonRegisterClient(register), PrisonApiClient(prison_api))
 
 
 def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> Sequence[Route]:
@@ -97,17 +107,12 @@ def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> S
     sync, reading = SyncChanges(database, announcer), Reading(database)
     desk = Desk(database, announcer, neighbours.search)
     upserts = LegacyChanges(database, announcer, sync)
-    signed = SignedCapacityChanges(database, announcer, neighbours.register)
-    prisons = Prisons(database, neighbours.register)
     return (
         *bulk_doors.routes(bulk_doors.BulkDoors(MirrorStore(database))),
         *sync_doors.routes(sync_doors.SyncDoors(sync)),
         # Before the reads: `/locations/sync/…` is not a location called "sync".
         *legacy_doors.routes(legacy_doors.LegacyDoors(upserts, sync, reading)),
-        *summaries.routes(summaries.SummaryDoors(prisons, reading)),
-        *constants.routes(constants.ConstantDoors(prisons)),
-        *signed_capacity.routes(signed_capacity.SignedCapacityDoors(signed, prisons)),
-        *reads.routes(reads.ReadDoors(reading)),
+        *_reads(settings, database, neighbours, announcer),
         *staff_doors.routes(
             staff_doors.StaffDoors(CreateChanges(desk), PlaceChanges(desk)),
             staff_doors.TrialDoors(CreateChanges(desk.rehearsing()), PlaceChanges(desk.rehearsing())),
@@ -115,6 +120,23 @@ def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> S
         *closing_doors.routes(closing_doors.ClosingDoors(ClosingChanges(desk))),
         *cell_doors.routes(cell_doors.CellDoors(CellChanges(desk))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
+    )
+
+
+def _reads(settings: Settings, database: Database, neighbours: Neighbours, announcer: Announcer) -> Sequence[Route]:
+    reading, prisons = Reading(database), Prisons(database, neighbours.register)
+    signed = SignedCapacityChanges(database, announcer, neighbours.register)
+    listed = settings.location_groups_file or files("services.locations") / "groups.json"
+    groups = Groups(orjson.loads(listed.read_bytes()))
+    people = People(database, neighbours.search, groups)
+    rolls = Rolls(database, neighbours.search, neighbours.prison_api)
+    return (
+        *summaries.routes(summaries.SummaryDoors(prisons, reading)),
+        *constants.routes(constants.ConstantDoors(prisons)),
+        *signed_capacity.routes(signed_capacity.SignedCapacityDoors(signed, prisons)),
+        *group_doors.routes(group_doors.GroupDoors(GroupReading(database, groups))),
+        *people_doors.routes(people_doors.PeopleDoors(people, rolls)),
+        *reads.routes(reads.ReadDoors(reading)),
     )
 
 

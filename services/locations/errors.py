@@ -133,3 +133,17 @@ class SignedCapacityAboveMaximum(Exception):
 
     def __init__(self, prison_id: str, most: int) -> None:
         super().__init__(f"signedOperationCapacity: at most {most}, the maximum capacity of {prison_id}")
+
+
+class LocationPrefixNotFound(Exception):
+    """No such group is configured."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(f"No location prefix of group {group} found")
+
+
+class UnknownElsewhere(Exception):
+    """A service that we ask does not know the prison."""
+
+    def __init__(self, prison_id: str) -> None:
+        super().__init__(f"{prison_id} is not known to the services that count its people")

@@ -1,5 +1,7 @@
 """What the outside decides; the only door to the environment."""
 
+from pathlib import Path
+
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +21,7 @@ class Settings(BaseSettings):
     api_base_url_oauth: str
     api_base_url_prisoner_search: str
     api_base_url_prison_register: str
+    api_base_url_prison_api: str
     client_id: str
     client_secret: SecretStr
     oauth_issuer: str | None = None
@@ -27,12 +30,15 @@ class Settings(BaseSettings):
     relay_enabled: bool = True
     prisoner_search_seconds: PositiveFloat = 20
     prison_register_seconds: PositiveFloat = 20
+    prison_api_seconds: PositiveFloat = 20
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt = 8081
     log_level: str = "INFO"
     log_pretty: bool = False
     # Sends `amended` where consumers know no finer types.
     events_as_epoch: bool = False
+    # Groups of cells by prison, as JSON; without it those that come with the service.
+    location_groups_file: Path | None = None
     # A page of a migration is five hundred locations with their history.
     body_bytes_max: PositiveInt = 20 * 1024 * 1024
 
@@ -50,9 +56,17 @@ class Settings(BaseSettings):
     @property
     def prisoner_search(self) -> OutgoingSettings:
         """How to reach prisoner search as ourselves."""
+        return self._as_ourselves(self.api_base_url_prisoner_search, self.prisoner_search_seconds)
+
+    @property
+    def prison_api(self) -> OutgoingSettings:
+        """How to reach prison-api as ourselves."""
+        return self._as_ourselves(self.api_base_url_prison_api, self.prison_api_seconds)
+
+    def _as_ourselves(self, base_url: str, seconds: float) -> OutgoingSettings:
         return OutgoingSettings(
-            base_url=self.api_base_url_prisoner_search,
-            timeout_seconds=self.prisoner_search_seconds,
+            base_url=base_url,
+            timeout_seconds=seconds,
             token_url=f"{self.api_base_url_oauth}/oauth/token",
             client_id=self.client_id,
             client_secret=self.client_secret,

@@ -17,6 +17,7 @@ from services.locations.errors import (
     LocationGone,
     LocationKeyTaken,
     LocationNotFound,
+    LocationPrefixNotFound,
     NotInCaseload,
     ParentNotAllowed,
     ReasonMissing,
@@ -24,6 +25,7 @@ from services.locations.errors import (
     SignedCapacityNotFound,
     SyncOff,
     SyncRefused,
+    UnknownElsewhere,
     VersionStale,
 )
 
@@ -46,6 +48,8 @@ PROBLEMS = MappingProxyType(
         AlreadyInactive: Problem(400, "Location deactivated already"),
         ReasonMissing: Problem(400, "Deactivation reason missing", 118),
         HoldsPrisoners: Problem(409, "Location holds prisoners", 109),
+        LocationPrefixNotFound: Problem(404, "Location prefix not found", 111),
+        UnknownElsewhere: Problem(404, "Prison not known elsewhere"),
         SignedCapacityNotFound: Problem(404, "Signed operational capacity not found", 110),
         SignedCapacityAboveMaximum: Problem(400, "Signed operational capacity above maximum", 116),
         RemoteRefused: Problem(502, "Service we depend on refused"),

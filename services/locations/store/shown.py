@@ -101,6 +101,8 @@ _ARCHIVED = _look("l.prison_id = $1 AND l.archived AND l.residential_housing_typ
 _INACTIVE_CELLS = _look("""l.prison_id = $1 AND NOT l.active AND NOT l.archived AND l.location_type = 'CELL'
            AND l.residential_housing_type IS NOT NULL AND l.max_capacity IS NOT NULL AND l.certified IS NOT NULL""")
 
+_WITH_USAGE = _look("l.prison_id = $1 AND l.residential_housing_type IS NULL AND l.usages @> $2")
+
 
 async def by_id(asked: Asked, location_id: UUID) -> Row | None:
     """Return a location."""
@@ -135,6 +137,11 @@ async def archived(asked: Asked, prison_id: str) -> list[Row]:
 async def inactive_cells(asked: Asked, prison_id: str) -> list[Row]:
     """Return a prison's cells that are out of use by their own flag."""
     return await asked.fetch(_INACTIVE_CELLS, prison_id)
+
+
+async def with_usage(asked: Asked, prison_id: str, usage_type: str) -> list[Row]:
+    """Return a prison's non-residential locations that have this use."""
+    return await asked.fetch(_WITH_USAGE, prison_id, [{"usageType": usage_type}])
 
 
 async def line(asked: Asked, location_id: UUID) -> list[Row]:

@@ -75,6 +75,19 @@ class Forest:
             yield from level
             level = [child for parent in level for child in self.children.get(parent["id"], [])]
 
+    def line(self, location_id: Id) -> list[Fields]:
+        """Give who stands above a location, from the top down, and itself."""
+        found: list[Fields] = []
+        at: Id | None = location_id
+        while at in self.rows:
+            found.append(self.rows[at])
+            at = found[-1]["parent_id"]
+        return found[::-1]
+
+    def upwards(self) -> Iterator[Id]:
+        """Give every id, children before parents."""
+        return reversed(self.derived)
+
     def _walk_down(self) -> None:
         """Hand down to each location whether those above are open, and the details of the nearest that is not."""
         level = [(row, {**_NOTHING, **_TOP, "top_id": row["id"]}) for row in self.children.get(None, [])]
@@ -92,7 +105,7 @@ class Forest:
 
     def _walk_up(self) -> None:
         """Add each location's own numbers to what its children handed up, and hand the sums on."""
-        for location_id in reversed(self.derived):
+        for location_id in self.upwards():
             row, derived = self.rows[location_id], self.derived[location_id]
             if row["residential_housing_type"] is not None and not is_archived(row, derived):
                 _count(row, derived)

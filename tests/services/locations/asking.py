@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -11,6 +12,7 @@ from aiohttp.test_utils import TestClient
 
 from tests.conftest import MakeToken
 from tests.services.locations.f1 import ID
+from tests.services.locations.prison import at
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "VIEW": ("ROLE_VIEW_LOCATIONS",),
@@ -29,6 +31,10 @@ class Asking:
     client: TestClient[web.Request, web.Application]
     token: MakeToken
     connection: "asyncpg.Connection[asyncpg.Record]"
+
+    def id(self, which: str | int) -> UUID:
+        """Give the id of a location of F1 by its path, or of the nth of KTI."""
+        return at("KTI", which) if isinstance(which, int) else ID[which]
 
     async def ask(self, role: str, line: str, body: Any = None, status: int = 200) -> Any:
         """Send `GET /path` and return what was answered."""

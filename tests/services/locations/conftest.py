@@ -62,6 +62,7 @@ def locations_settings(locations_dsn: str, auth: Auth, search: Client, register:
     return Settings(
         database_url=SecretStr(locations_dsn),
         api_base_url_prisoner_search=str(search.make_url("")).rstrip("/"),
+        api_base_url_prison_api=str(search.make_url("")).rstrip("/"),
         api_base_url_prison_register=str(register.make_url("")).rstrip("/"),
         client_id="locations",
         client_secret=SecretStr(auth.secrets["locations"]),

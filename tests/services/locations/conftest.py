@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
@@ -14,11 +13,12 @@ from libs.web.auth import AuthSettings
 from services.locations import app
 from services.locations.settings import Settings
 from tests.conftest import Auth, Databases, MakeToken
+from tests.services.locations import cases
 from tests.services.locations.asking import Asking
 from tests.services.locations.f1 import F1
 from tests.services.locations.prison import put
 
-Client = TestClient[web.Request, web.Application]
+Client = cases.Client
 TABLES = (
     "location, location_history, sync_state, tombstone, conflict, prison_sync, outbox, prison_signed_operation_capacity"
 )
@@ -108,3 +108,14 @@ async def f1(client: Client, token: MakeToken, store: "asyncpg.Connection[asyncp
     """Fixture F1 in the tables, and somebody to ask."""
     await put(store, F1)
     return Asking(client, token, store)
+
+
+@pytest.fixture
+async def world(
+    client: Client, search: Client, store: "asyncpg.Connection[asyncpg.Record]", token: MakeToken
+) -> AsyncIterator[cases.World]:
+    """The service on fixture F1."""
+    made = cases.World(client, search, store, token)
+    await made.fresh()
+    yield made
+    await made.release()

@@ -7,7 +7,6 @@ Fixture F1 in part: prison KTI, wing C with landing 4 and cells 010 and 011; roo
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import orjson
@@ -17,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocation, NomisLocationId, NomisUsage
 from services.locations import app
-from services.locations.rules.naming import capitalised, natural
+from services.locations.rules.naming import capitalised
 from services.locations.settings import Settings
 from tests.conftest import MakeToken
 from tests.contracts.locations import migrated
@@ -117,70 +116,6 @@ async def kti(
 CELL = {"prisonId": "KTI", "locationType": "CELL", "accommodationType": "NORMAL_ACCOMMODATION"}
 
 
-async def test_d01_create_residential_cell(kti: Kti) -> None:
-    wish = CELL | {"code": "014", "certified": True, "parentId": str(ID["C-4"])}
-    made = await kti.ask(
-        "POST", "/locations/residential", wish | {"capacity": {"maxCapacity": 2, "workingCapacity": 2}}, 201
-    )
-    assert (made["key"], made["usedFor"], made["isResidential"]) == ("KTI-C-4-014", ["STANDARD_ACCOMMODATION"], True)
-    assert made["capacity"] == {"maxCapacity": 2, "workingCapacity": 2}
-    assert made["certification"] == {"certified": True, "capacityOfCertifiedCell": 0}
-    assert (made["level"], made["leafLevel"], made["lastModifiedBy"]) == (3, True, "BOSS")
-    assert await kti.events() == [("created", "KTI-C-4-014"), ("amended", "KTI-C-4"), ("amended", "KTI-C")]
-
-
-async def test_d02_duplicate_and_bad_prison(kti: Kti) -> None:
-    taken = await kti.ask("POST", "/locations/residential", CELL | {"code": "010", "parentId": str(ID["C-4"])}, 409)
-    assert (taken["errorCode"], taken["moreInfo"]) == (103, str(ID["C-4-010"]))
-    bad = await kti.ask("POST", "/locations/residential", CELL | {"code": "015", "prisonId": "FFO"}, 400)
-    assert bad["errorCode"] == 102
-    assert "prisonId" in bad["developerMessage"]
-    assert await kti.events() == []
-
-
-async def test_d03_create_non_residential_with_usage(kti: Kti) -> None:
-    wish = {
-        "prisonId": "KTI",
-        "code": "ADJ2",
-        "locationType": "ADJUDICATION_ROOM",
-        "localName": "hearing room two",
-        "parentId": str(ID["C"]),
-        "usage": [{"usageType": "ADJUDICATION_HEARING", "capacity": 8, "sequence": 1}],
-    }
-    made = await kti.ask("POST", "/locations/non-residential", wish, 201)
-    assert (made["key"], made["localName"], made["isResidential"]) == ("KTI-C-ADJ2", "Hearing Room Two", False)
-    assert made["usage"] == wish["usage"]
-    assert await kti.events() == [("created", "KTI-C-ADJ2"), ("amended", "KTI-C")]
-
-
-async def test_k01_capacity_change(kti: Kti) -> None:
-    after = await kti.ask("PUT", "/locations/{C-4-010}/capacity", {"maxCapacity": 2, "workingCapacity": 1})
-    assert after["capacity"] == {"maxCapacity": 2, "workingCapacity": 1}
-    assert await kti.events() == [("capacity.changed", "KTI-C-4-010"), ("amended", "KTI-C-4"), ("amended", "KTI-C")]
-    wing = await kti.ask("GET", "/locations/{C}?includeHistory=true")
-    assert wing["capacity"] == {"maxCapacity": 4, "workingCapacity": 3}
-    cell = await kti.ask("GET", "/locations/{C-4-010}?includeHistory=true")
-    newest = cell["changeHistory"][0]
-    assert (newest["attribute"], newest["oldValue"], newest["newValue"], newest["amendedBy"]) == (
-        "Working capacity",
-        "2",
-        "1",
-        "BOSS",
-    )
-
-
-async def test_k02_capacity_rules(kti: Kti) -> None:
-    await kti.put_in("C-4-010", "A1")
-    await kti.put_in("C-4-010", "A2")
-    for maximum, working, code in ((999, -1, 102), (1, 1, 117), (2, 3, 114), (2, 0, 106)):
-        body = {"maxCapacity": maximum, "workingCapacity": working}
-        told = await kti.ask("PUT", "/locations/{C-4-010}/capacity", body, 400)
-        assert told["errorCode"] == code
-    told = await kti.ask("PUT", "/locations/{C-4-011}/capacity", {"maxCapacity": 0, "workingCapacity": 0}, 400)
-    assert told["errorCode"] == 115
-    assert await kti.events() == []
-
-
 async def test_a_wing_has_no_capacity_to_set(kti: Kti) -> None:
     told = await kti.ask("PUT", "/locations/{C}/capacity", {"maxCapacity": 2, "workingCapacity": 1}, 404)
     assert told["errorCode"] == 101
@@ -211,20 +146,6 @@ async def test_closing_a_wing_closes_its_cells_and_leaves_its_rooms(kti: Kti) ->
     assert wing["capacity"] == {"maxCapacity": 4, "workingCapacity": 0}
     again = await kti.ask("PUT", "/locations/{C-4}/deactivate/temporary", {"deactivationReason": "DAMAGED"}, 400)
     assert "errorCode" not in again
-
-
-async def test_x09_bulk_deactivate_announces_ancestors_once(kti: Kti) -> None:
-    wishes = {
-        str(ID["C-4-010"]): {"deactivationReason": "DAMAGED", "deactivationReasonDescription": "Pipe burst"},
-        str(ID["C-4-011"]): {"deactivationReason": "REFURBISHMENT", "planetFmReference": "PFM9"},
-    }
-    await kti.ask("PUT", "/locations/bulk/deactivate/temporary", {"locations": wishes})
-    assert await kti.events() == [
-        ("amended", "KTI-C-4"),
-        ("amended", "KTI-C"),
-        ("deactivated", "KTI-C-4-010"),
-        ("deactivated", "KTI-C-4-011"),
-    ]
 
 
 async def test_a_bulk_call_is_all_or_nothing(kti: Kti) -> None:
@@ -261,17 +182,6 @@ async def test_a_cascade_reopens_everything_below_and_the_answer_is_what_was_ask
     assert wing["capacity"] == {"maxCapacity": 4, "workingCapacity": 4}
 
 
-async def test_r04_keys_lookup(kti: Kti) -> None:
-    found = await kti.ask("POST", "/locations/keys", ["KTI-D-E", "KTI-C", "KTI-C", "NOP-1-1", "nothing"])
-    assert [each["key"] for each in found] == ["KTI-C", "KTI-D-E"]
-
-
-async def test_r08_what_is_not_there(kti: Kti) -> None:
-    for path, code in (("/locations/key/NOPE", 101), (f"/locations/{UUID(int=7)}", 101)):
-        assert (await kti.ask("GET", path, status=404))["errorCode"] == code
-    assert "errorCode" not in await kti.ask("GET", "/locations/bad-uuid", status=400)
-
-
 async def test_children_are_nested_and_an_inactive_cell_shows_what_it_held(kti: Kti) -> None:
     wing = await kti.ask("GET", "/locations/{D}?includeChildren=true")
     [landing] = wing["childLocations"]
@@ -280,70 +190,12 @@ async def test_children_are_nested_and_an_inactive_cell_shows_what_it_held(kti: 
     assert cell["capacity"] == {"maxCapacity": 2, "workingCapacity": 0}
 
 
-async def test_p01_a_changed_code_renames_what_is_below_and_announces_it(kti: Kti) -> None:
-    after = await kti.ask("PATCH", "/locations/residential/{C-4}", {"code": "7"})
-    assert after["key"] == "KTI-C-7"
-    assert [child["key"] for child in after["childLocations"]] == ["KTI-C-7-010", "KTI-C-7-011"]
-    assert await kti.events() == [
-        ("amended", "KTI-C-7"),
-        ("amended", "KTI-C-7-010"),
-        ("amended", "KTI-C-7-011"),
-    ]
-    taken = await kti.ask("PATCH", "/locations/residential/{C-4-010}", {"code": "011"}, 409)
-    assert taken["errorCode"] == 103
-
-
-async def test_p02_a_changed_parent_moves_the_capacity(kti: Kti) -> None:
-    after = await kti.ask("PATCH", "/locations/residential/{C-4}", {"parentId": str(ID["D"])})
-    assert (after["key"], after["capacity"]) == ("KTI-D-4", {"maxCapacity": 4, "workingCapacity": 4})
-    assert [key for _, key in await kti.events()] == [
-        "KTI-D-4",
-        "KTI-D-4-010",
-        "KTI-D-4-011",
-        "KTI-D",
-        "KTI-C",
-    ]
-    assert (await kti.ask("GET", "/locations/{C}"))["capacity"] == {"maxCapacity": 0, "workingCapacity": 0}
-    assert (await kti.ask("GET", "/locations/{D}"))["capacity"] == {"maxCapacity": 6, "workingCapacity": 4}
-
-
 async def test_a_location_does_not_move_below_itself_or_into_another_kind(kti: Kti) -> None:
     for parent in ("C", "C-4-010"):
         told = await kti.ask("PATCH", "/locations/residential/{C}", {"parentId": str(ID[parent])}, 400)
         assert "parentId" in told["developerMessage"]
     await kti.ask("PATCH", "/locations/residential/{C-VIS}", {"code": "X"}, 404)
     await kti.ask("PATCH", "/locations/non-residential/{C}", {"code": "X"}, 404)
-
-
-async def test_p04_a_room_gets_another_code_and_other_uses(kti: Kti) -> None:
-    uses = [{"usageType": "APPOINTMENT", "capacity": 20, "sequence": 1}]
-    after = await kti.ask("PATCH", "/locations/non-residential/{C-VIS}", {"code": "CLIN", "usage": uses})
-    assert (after["key"], after["usage"]) == ("KTI-C-CLIN", uses)
-    history = (await kti.ask("GET", "/locations/{C-VIS}?includeHistory=true"))["changeHistory"]
-    changes = {(each["attribute"], each.get("oldValue"), each.get("newValue")) for each in history}
-    assert {
-        ("Usage", "Visit", None),
-        ("Usage", None, "Appointment"),
-        ("Non residential capacity", None, "20"),
-    } <= changes
-
-
-async def test_k04_specialist_types(kti: Kti) -> None:
-    after = await kti.ask("PUT", "/locations/{C-4-010}/specialist-cell-types", ["BIOHAZARD_DIRTY_PROTEST"])
-    assert after["specialistCellTypes"] == ["BIOHAZARD_DIRTY_PROTEST"]
-    assert await kti.events() == [("amended", "KTI-C-4-010")]
-    await kti.ask("PUT", "/locations/{C-4-010}/capacity", {"maxCapacity": 2, "workingCapacity": 0})
-    refused = await kti.ask("PUT", "/locations/{C-4-010}/specialist-cell-types", [], 400)
-    assert refused["errorCode"] == 106
-    assert (await kti.ask("PUT", "/locations/{C}/specialist-cell-types", ["DRY"], 404))["errorCode"] == 101
-
-
-async def test_k05_used_for_on_a_wing(kti: Kti) -> None:
-    await kti.ask("PUT", "/locations/{C}/used-for-type", ["FIRST_NIGHT_CENTRE", "PERSONALITY_DISORDER"])
-    cell = await kti.ask("GET", "/locations/{C-4-010}")
-    assert cell["usedFor"] == ["FIRST_NIGHT_CENTRE", "PERSONALITY_DISORDER"]
-    assert set(await kti.events()) == {("amended", "KTI-C-4-010"), ("amended", "KTI-C-4-011")}
-    await kti.ask("PUT", "/locations/{C}/used-for-type", ["TANNING"], 400)
 
 
 async def test_a_permanent_closure_empties_the_cells_and_takes_no_change_after_it(kti: Kti) -> None:
@@ -396,10 +248,6 @@ async def test_staff_act_only_on_prisons_in_their_caseload(kti: Kti, token: Make
 async def test_every_door_refuses_who_may_not(locations_settings: Settings, token: MakeToken) -> None:
     async with app.build(locations_settings) as built, TestClient(TestServer(built)) as stranger:
         assert await refusals(stranger, token) == []
-
-
-def test_u01_natural_order() -> None:
-    assert sorted(["A10", "A2", "A1", "B1", "A002"], key=natural) == ["A1", "A2", "A10", "A002", "B1"]
 
 
 def test_names_are_capitalised_by_word() -> None:

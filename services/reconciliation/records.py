@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from libs.domain.bulk import MirrorRow, NomisRow
+from libs.domain.comparing import Difference
 from libs.domain.sync import Side
 from libs.domain.wire import Wire
 
@@ -39,19 +40,6 @@ class NotedSuspect:
     suspect_id: int
     who: Suspect
     digest: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field that the two sides hold differently, each in the normal form of `libs.domain.shared`."""
-
-    field: str
-    dps: JsonValue
-    nomis: JsonValue
-
-    def shown(self) -> dict[str, JsonValue]:
-        """Return it as it is stored and answered."""
-        return {"field": self.field, "dps": self.dps, "nomis": self.nomis}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from libs.domain.bulk import MIRRORS_MAX, MirrorRow, NomisRow, PairRow
+from libs.domain.comparing import differences
 from libs.domain.prisons import is_ignored
 from libs.domain.translation import Untranslatable
 from services.reconciliation.ports import Locations, Mappings, NomisEstate
 from services.reconciliation.records import Counts, Suspect
-from services.reconciliation.rules.compare import differences
 from services.reconciliation.settings import RunLimits
 
 BEFORE_ALL, AFTER_ALL = -(2**63), 2**63 - 1

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
+from libs.domain.comparing import differences
 from libs.domain.prisons import is_ignored
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import is_soft_deleted
 from services.reconciliation.records import Finding, Sides, Verdict
-from services.reconciliation.rules.compare import differences
 
 
 def judged(sides: Sides) -> Verdict:

@@ -1,15 +1,45 @@
 """Compares the two halves of a pair: every field that both can hold of this kind, the key, and the prison."""
 
-from libs.domain.bulk import MirrorRow, NomisRow
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from libs.domain.bulk import MirrorRow
+from libs.domain.shapes import RowShape
 from libs.domain.shared import COMPARED, SYNCED, kind_in_dps, project_dps, project_nomis
-from services.reconciliation.records import Difference
 
 KEY = "key"
 PRISON = "prisonId"
 NOMIS_ID = "nomisLocationId"
 
 
-def differences(mirror: MirrorRow, row: NomisRow, parent: str | None) -> tuple[Difference, ...]:
+class NamedRow(RowShape, Protocol):
+    """A NOMIS row with what names it."""
+
+    @property
+    def prison_id(self) -> str:
+        """Its agency."""
+
+    @property
+    def description(self) -> str:
+        """NOMIS's form of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that the two sides hold differently, each in the normal form of `libs.domain.shared`."""
+
+    field: str
+    dps: JsonValue
+    nomis: JsonValue
+
+    def shown(self) -> dict[str, JsonValue]:
+        """Return it as it is stored and answered."""
+        return {"field": self.field, "dps": self.dps, "nomis": self.nomis}
+
+
+def differences(mirror: MirrorRow, row: NamedRow, parent: str | None) -> tuple[Difference, ...]:
     """Return what the two hold differently; `parent` is the DPS id that the row's parent is linked to.
 
     Raises Untranslatable for a code of the row that DPS has no word for.
@@ -29,7 +59,7 @@ def differences(mirror: MirrorRow, row: NomisRow, parent: str | None) -> tuple[D
     return tuple(found)
 
 
-def key_moved(mirror: MirrorRow, row: NomisRow) -> bool:
+def key_moved(mirror: MirrorRow, row: NamedRow) -> bool:
     """Whether NOMIS's description has yet to follow DPS's key, or moved away from the one last known.
 
     A description need not be parent + code: one that both sides agreed on, or that equals DPS's key, is fine.

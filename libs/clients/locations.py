@@ -9,13 +9,23 @@ import msgspec
 
 from libs.domain.bulk import Ids, Mirrors
 from libs.domain.sync import LocationMirror, MigrateOutcome, MigrateOutcomes, SyncWrite
-from libs.settling.ports import HasChildren, KeyTaken, NotAccepted, RefusedByDps, Stale, Tombstoned
+from libs.settling.ports import (
+    HasChildren,
+    KeyTaken,
+    NotAccepted,
+    ParentGone,
+    ParentRefused,
+    RefusedByDps,
+    Stale,
+    Tombstoned,
+)
 from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 
 ALREADY_EXISTS = 103
 _OUTCOMES = msgspec.json.Decoder(MigrateOutcomes)
 _MIRRORS = msgspec.json.Decoder(Mirrors)
 _IDS = msgspec.json.Decoder(Ids)
+PARENT_NOT_ALLOWED = "Parent not allowed"
 _ANSWERS = (
     HTTPStatus.OK,
     HTTPStatus.CREATED,
@@ -129,10 +139,15 @@ def _check(answer: ApiAnswer, method: str, location_id: UUID) -> None:
             raise Tombstoned(str(location_id))
         case HTTPStatus.PRECONDITION_FAILED:
             raise Stale
+        case HTTPStatus.BAD_REQUEST if _told(answer, "title") == PARENT_NOT_ALLOWED:
+            raise ParentRefused(_told(answer, "developerMessage"))
         case HTTPStatus.BAD_REQUEST:
             raise NotAccepted(f"DPS {method} {location_id}: {_told(answer, 'developerMessage')}")
         case HTTPStatus.CONFLICT:
             raise _conflict(answer)
+        case HTTPStatus.NOT_FOUND if method == "PUT":
+            # The location itself answers 410 when it is gone and needs no parent to be changed in place.
+            raise ParentGone(_told(answer, "developerMessage"))
         case HTTPStatus.NOT_FOUND:
             raise RemoteRefused(answer.status, {}, method, _path(location_id))
 

@@ -5,7 +5,7 @@ capacity, and whichever walk runs first wipes the other's edit, leaving both sid
 itself against the value both sides last agreed on (`design.md` §5).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -42,11 +42,18 @@ class _Sides:
     published: Published
     authority: Side
     bringer: Side | None
+    touched: Collection[Field]
+    refused: Collection[Field]
 
     def nomis_edited(self, field: Field) -> bool:
-        """Whether NOMIS holds an edit of its own: not the base, and not a late write of ours."""
+        """Whether NOMIS holds an edit of its own: not the base, and not a late write of ours.
+
+        What is known to have been touched counts, even if it was set back to the base.
+        """
         value = self.nomis[field]
-        return value != self.base.get(field.value) and value not in self.published.get(field.value, ())
+        if value == self.base.get(field.value):
+            return field in self.touched and bool(self.published.get(field.value))
+        return value not in self.published.get(field.value, ())
 
     def dps_edited(self, field: Field) -> bool:
         return self.dps[field] != self.base.get(field.value)
@@ -62,6 +69,8 @@ def merge(
     converted: bool = False,
     archived: bool = False,
     one_way: bool = False,
+    touched: Collection[Field] = (),
+    refused: Collection[Field] = (),
 ) -> Merged:
     """Merge two projections of one location, field by field.
 
@@ -69,9 +78,11 @@ def merge(
     found in `published` is our own late write. Without a base for a field, equal values agree; differing ones go to the
     side that just changed the location's kind and thereby brought the field in, else to the authority, recorded.
     Archived, converted and holding cells are DPS's, and so is everything where sync is one way: an edit in NOMIS is
-    refused and recorded.
+    refused and recorded. `touched` names fields that somebody is known to have edited in NOMIS since our last write,
+    `refused` those whose NOMIS value DPS was asked to take and did not, by rule.
     """
-    sides = _Sides(base or {}, dps, nomis, published, authority, _bringer(base, dps, nomis, published))
+    bringer = _bringer(base, dps, nomis, published)
+    sides = _Sides(base or {}, dps, nomis, published, authority, bringer, touched, refused)
     dps_kind = kind_of(
         dps[Field.LOCATION_TYPE],
         dps[Field.HOUSING_TYPE],
@@ -102,14 +113,21 @@ def _decide(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing:
     mine, theirs = sides.dps[field], sides.nomis[field]
     if mine == theirs:
         return mine
+    if field in sides.refused and (field.value not in sides.base or sides.nomis_edited(field)):
+        return _conflict(field, sides, conflicts, Side.DPS, "refused: DPS cannot hold it")
     if field.value not in sides.base:
         return _without_base(field, sides, conflicts, refusing=refusing)
     if not sides.nomis_edited(field):
         return mine
+    return _edited(field, sides, conflicts, refusing=refusing)
+
+
+def _edited(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing: bool) -> JsonValue:
+    """Decide a field that NOMIS edited."""
     if refusing:
         return _conflict(field, sides, conflicts, Side.DPS, "refused: DPS masters this location")
     if not sides.dps_edited(field):
-        return theirs
+        return sides.nomis[field]
     return _conflict(field, sides, conflicts, sides.authority, "changed on both sides")
 
 

@@ -1,9 +1,11 @@
 """The walk over a location that only one side has: find its other half, or make it.
 
-A create may have happened before and only its mapping be missing, so each create first looks for the row, and adopts
-what is there if nobody else is linked to it. What is adopted is merged, never overwritten.
+A create may have happened before and only its mapping be missing, so each create first looks for the row: under the
+present key, under the key in the event, and under the keys that were noted before an earlier create. What is there is
+adopted if nobody else is linked to it, and what is adopted is merged, never overwritten.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,12 +15,32 @@ from libs.domain.merge import with_published
 from libs.domain.nomis import CreateNomisLocation, NomisLocation, NomisLocationId
 from libs.domain.prisons import is_ignored
 from libs.domain.shared import SYNCED, Field, Projection, kind_in_dps, project_dps
-from libs.domain.sync import LocationMirror, SyncWrite
+from libs.domain.sync import Conflict, LocationMirror, SyncWrite
 from libs.domain.writing import dps_create_fields, nomis_create
-from libs.messaging.outcome import RetryLater
-from libs.settling.outcome import Act, Settled, Us
-from libs.settling.pair import Relatives, SettlesPair
-from libs.settling.ports import KeyTaken, Locations, Mappings, MappingTaken, Nomis, NomisKeyTaken, Stale
+from libs.messaging.outcome import RetryLater, Unprocessable
+from libs.settling.keys import KEY
+from libs.settling.outcome import Act, Settled, Us, Way
+from libs.settling.pair import Known, MakesRoom, Relatives, SettlesPair
+from libs.settling.ports import (
+    KeyTaken,
+    Locations,
+    Mappings,
+    MappingTaken,
+    Nomis,
+    NomisKeyTaken,
+    NotAccepted,
+    ParentRefused,
+    Stale,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowFor:
+    """The NOMIS row of a DPS location: found or made, and DPS as it was left."""
+
+    nomis_id: NomisLocationId
+    mirror: LocationMirror
+    made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +52,45 @@ class Creation:
     mappings: Mappings
     relatives: Relatives
     pairs: SettlesPair
+    room: MakesRoom
     us: Us
 
-    async def in_nomis(self, dps_id: UUID, key_told: str | None, depth: int) -> Settled:
+    async def in_nomis(self, mirror: LocationMirror, key_told: str | None, way: Way) -> Settled:
         """Give a DPS location its NOMIS row. `key_told` is the key in the event: an earlier try may have used it."""
-        mirror = await self.locations.mirror(dps_id)
-        if mirror is None:
-            return Settled(Act.IGNORED, dps_id, reason="not in DPS")
         own = mirror.location
         if is_ignored(own.prison_id):
-            return Settled(Act.IGNORED, dps_id, key=own.key, reason="ignored agency")
-        parent = await self.relatives.nomis_parent(own.parent_id, depth) if own.parent_id else None
+            return Settled(Act.IGNORED, own.id, key=own.key, reason="ignored agency")
+        row = await self.row_for(mirror, key_told, way)
+        await self._link(own.id, row.nomis_id, MappingType.LOCATION_CREATED)
+        return await self._created(row, Act.CREATED if row.made else Act.ADOPTED, way)
+
+    async def row_for(
+        self, mirror: LocationMirror, key_told: str | None, way: Way, conflicts: tuple[Conflict, ...] = ()
+    ) -> RowFor:
+        """Find the row that nobody else is linked to, or make it; `conflicts` are recorded before it is made."""
+        own = mirror.location
+        parent = await self.relatives.nomis_parent(own.parent_id, way) if own.parent_id else None
+        for key in _keys(mirror, key_told):
+            found = await self._unlinked(mirror, key, way)
+            if found is not None:
+                if conflicts:
+                    write = SyncWrite(last_updated_by=self.us.sync_user, conflicts=conflicts)
+                    mirror = await self.locations.write(own.id, write, mirror.sync.etag)
+                return RowFor(found, mirror, made=False)
         wanted = nomis_create(own, kind_in_dps(own), parent=parent, description=own.key)
-        for key in dict.fromkeys((own.key, key_told or own.key)):
-            if found := await self.nomis.read_by_key(key):
-                return await self._adopt_row(mirror, found.location, depth)
-        # Noted first: whoever finds the row after a crash knows that its values are ours.
-        await self.locations.write(own.id, self._noted(mirror, wanted), mirror.sync.etag)
+        # Noted first: whoever finds the row after a crash knows that its values, and its key, are ours.
+        mirror = await self.locations.write(own.id, self._noted(mirror, wanted, conflicts), mirror.sync.etag)
         try:
-            nomis_id = await self.nomis.create(wanted)
+            return RowFor(await self.nomis.create(wanted), mirror, made=True)
         except NomisKeyTaken as taken:
             raise RetryLater(f"NOMIS has a row with key {own.key}") from taken
-        await self._link(own.id, nomis_id, MappingType.LOCATION_CREATED)
-        return await self._created(own.id, nomis_id, depth)
+        except NotAccepted:
+            if parent is None or own.parent_id is None or await self.nomis.read(parent) is not None:
+                raise
+            await self.relatives.restore_parent(own.parent_id, parent, own.id, way)
+            raise RetryLater(f"parent {parent} of {own.id} was gone from NOMIS") from None
 
-    async def in_dps(self, row: NomisLocation, depth: int) -> Settled:
+    async def in_dps(self, row: NomisLocation, way: Way) -> Settled:
         """Give a NOMIS row its DPS location."""
         if is_ignored(row.prison_id):
             return Settled(Act.IGNORED, None, row.location_id, row.description, "ignored agency")
@@ -62,50 +98,86 @@ class Creation:
             # DPS made it: its own walk links it. Creating here would make a twin.
             raise RetryLater(f"{row.location_id} was created by DPS and is not linked yet")
         parent = row.parent_location_id
-        dps_parent = await self.relatives.dps_parent(parent, depth) if parent is not None else None
+        dps_parent = await self.relatives.dps_parent(parent, way) if parent is not None else None
         dps_id = dps_id_for(row.location_id)
+        mirror: LocationMirror | None = None
         try:
-            await self.locations.create(dps_id, self._first_write(row, dps_parent))
+            mirror = await self._create_in_dps(row, dps_id, dps_parent, way)
         except Stale:
             pass  # an earlier try got this far
         except KeyTaken as taken:
-            return await self._adopt_location(row, taken, depth)
+            return await self._adopt_location(row, taken, way)
+        except ParentRefused as refused:
+            raise Unprocessable(f"{row.location_id}: {refused}") from refused
         try:
             await self._link(dps_id, row.location_id, MappingType.NOMIS_CREATED)
         except MappingTaken as taken:
-            return await self._withdraw(dps_id, row.location_id, taken, depth)
-        return await self._created(dps_id, row.location_id, depth)
+            return await self._withdraw(dps_id, row.location_id, taken, way)
+        known = Known(mirror, {parent: dps_parent} if parent is not None and dps_parent is not None else {})
+        settled = await self.pairs.settle_pair(dps_id, row.location_id, way, known)
+        return _as(Act.CREATED, settled)
 
-    async def _created(self, dps_id: UUID, nomis_id: NomisLocationId, depth: int) -> Settled:
+    async def _create_in_dps(
+        self, row: NomisLocation, dps_id: UUID, dps_parent: UUID | None, way: Way
+    ) -> LocationMirror:
+        """Create; a linked holder of the path is given the chance to move on first."""
+        write = self._first_write(row, dps_parent)
+        try:
+            return await self.locations.create(dps_id, write)
+        except KeyTaken as taken:
+            if taken.holder is None or not await self.room.in_dps(taken.holder, dps_id, way):
+                raise
+        return await self.locations.create(dps_id, write)
+
+    async def _created(self, row: RowFor, act: Act, way: Way) -> Settled:
         """Look at both again: what changed or went while we created is settled now."""
-        settled = await self.pairs.settle_pair(dps_id, nomis_id, depth)
-        if settled.act is Act.DELETED:
-            return settled
-        return Settled(Act.CREATED, settled.dps_location_id, settled.nomis_location_id, settled.key)
+        return _as(act, await self.pairs.settle_pair(row.mirror.location.id, row.nomis_id, way, Known(row.mirror)))
 
-    async def _adopt_row(self, mirror: LocationMirror, row: NomisLocation, depth: int) -> Settled:
+    async def _unlinked(self, mirror: LocationMirror, key: str, way: Way) -> NomisLocationId | None:
+        """Return the row with this key that can be adopted. Under an old key only one that our own login made."""
         own = mirror.location
-        holder = (await self.mappings.for_nomis([row.location_id])).get(row.location_id)
-        if holder is not None and holder.dps_location_id != own.id:
-            raise RetryLater(f"NOMIS {row.location_id} has key {own.key} and is linked to {holder.dps_location_id}")
-        await self._link(own.id, row.location_id, MappingType.LOCATION_CREATED)
-        settled = await self.pairs.settle_pair(own.id, row.location_id, depth)
-        return Settled(Act.ADOPTED, settled.dps_location_id, settled.nomis_location_id, settled.key)
+        for last in (False, True):
+            found = await self.nomis.read_by_key(key)
+            if found is None:
+                return None
+            row = found.location
+            holder = (await self.mappings.for_nomis([row.location_id])).get(row.location_id)
+            if holder is None or holder.dps_location_id == own.id:
+                ours = key == own.key or row.create_username == self.us.nomis_api_user
+                return row.location_id if ours else None
+            if key != own.key:
+                return None
+            if last or not await self.room.in_nomis(key, own.id, way):
+                raise RetryLater(f"NOMIS {row.location_id} has key {key} and is linked to {holder.dps_location_id}")
+        return None
 
-    async def _adopt_location(self, row: NomisLocation, taken: KeyTaken, depth: int) -> Settled:
+    async def _adopt_location(self, row: NomisLocation, taken: KeyTaken, way: Way) -> Settled:
         if taken.holder is None or taken.holder in await self.mappings.for_dps([taken.holder]):
             raise RetryLater(f"duplicate path: {row.location_id} has key {row.description}, {taken}") from taken
+        if (mirror := await self.locations.mirror(taken.holder)) is not None and await self._has_a_row(mirror, row):
+            raise RetryLater(f"duplicate path: {row.location_id}; {taken.holder} has a row that is not linked yet")
         await self._link(taken.holder, row.location_id, MappingType.NOMIS_CREATED)
-        settled = await self.pairs.settle_pair(taken.holder, row.location_id, depth)
-        return Settled(Act.ADOPTED, settled.dps_location_id, settled.nomis_location_id, settled.key)
+        return _as(Act.ADOPTED, await self.pairs.settle_pair(taken.holder, row.location_id, way))
 
-    async def _withdraw(self, dps_id: UUID, nomis_id: NomisLocationId, taken: MappingTaken, depth: int) -> Settled:
+    async def _has_a_row(self, mirror: LocationMirror, besides: NomisLocation) -> bool:
+        """Whether an earlier create left a row under another key: that one is the location's, and not this."""
+        for key in _noted_keys(mirror):
+            found = await self.nomis.read_by_key(key)
+            if found is None or found.location.location_id == besides.location_id:
+                continue
+            nomis_id = found.location.location_id
+            ours = found.location.create_username == self.us.nomis_api_user
+            if ours and nomis_id not in await self.mappings.for_nomis([nomis_id]):
+                return True
+        return False
+
+    async def _withdraw(self, dps_id: UUID, nomis_id: NomisLocationId, taken: MappingTaken, way: Way) -> Settled:
         """Somebody linked the row to another location meanwhile: ours is the twin, and goes."""
         if taken.by_nomis is None or taken.by_nomis.dps_location_id == dps_id:
             raise taken
         if twin := await self.locations.mirror(dps_id):
             await self.locations.delete(dps_id, twin.sync.etag)
-        return await self.pairs.settle_pair(taken.by_nomis.dps_location_id, nomis_id, depth)
+        return await self.pairs.settle_pair(taken.by_nomis.dps_location_id, nomis_id, way)
 
     async def _link(self, dps_id: UUID, nomis_id: NomisLocationId, how: MappingType) -> None:
         await self.mappings.save(
@@ -124,11 +196,31 @@ class Creation:
             nomis_description=row.description,
         )
 
-    def _noted(self, mirror: LocationMirror, wanted: CreateNomisLocation) -> SyncWrite:
+    def _noted(self, mirror: LocationMirror, wanted: CreateNomisLocation, conflicts: tuple[Conflict, ...]) -> SyncWrite:
+        published = with_published(mirror.sync.published, _as_created(mirror, wanted))
+        keys = [*published.get(KEY, ()), wanted.description]
         return SyncWrite(
             last_updated_by=self.us.sync_user,
-            published=with_published(mirror.sync.published, _as_created(mirror, wanted)),
+            published=published | {KEY: [*dict.fromkeys(keys)]},
+            conflicts=conflicts,
         )
+
+
+def _keys(mirror: LocationMirror, key_told: str | None) -> Iterator[str]:
+    """Return the keys under which the row may be, each once: the present one first."""
+    own = mirror.location
+    yield from dict.fromkeys((own.key, key_told or own.key, *_noted_keys(mirror)))
+
+
+def _noted_keys(mirror: LocationMirror) -> tuple[str, ...]:
+    return tuple(str(key) for key in mirror.sync.published.get(KEY, ()))
+
+
+def _as(act: Act, settled: Settled) -> Settled:
+    """Say what was done first, unless the pair went in the meantime."""
+    if settled.act is Act.DELETED:
+        return settled
+    return Settled(act, settled.dps_location_id, settled.nomis_location_id, settled.key)
 
 
 def _as_created(mirror: LocationMirror, wanted: CreateNomisLocation) -> Projection:

@@ -1,22 +1,24 @@
 """The walk over a pair of which one half was deleted (`design.md` §5, Deletion).
 
 NOMIS's API has no DELETE and staff do not delete in DPS. A row deleted in NOMIS goes from DPS if nothing there changed
-since the two agreed; else the authority decides, recorded. A location deleted in DPS is soft-deleted in NOMIS.
+since the two agreed and nothing stands below it that NOMIS lacks; else the authority decides, recorded. A location
+deleted in DPS is soft-deleted in NOMIS.
 """
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from libs.domain.mapping import LocationMapping, MappingType
-from libs.domain.merge import with_published
 from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import SYNCED, kind_in_dps, project_dps
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
-from libs.domain.writing import is_soft_deleted, nomis_create, nomis_soft_delete
+from libs.domain.writing import is_soft_deleted, nomis_soft_delete, nomis_writes
 from libs.messaging.outcome import RetryLater
-from libs.settling.outcome import Act, Settled, Us
-from libs.settling.pair import Relatives, SettlesPair
-from libs.settling.ports import HasChildren, Locations, Mappings, Nomis, NomisKeyTaken
+from libs.settling.creation import Creation
+from libs.settling.keys import aside_description
+from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
+from libs.settling.pair import Known, SettlesPair
+from libs.settling.ports import HasChildren, Locations, Mappings, Nomis
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,91 +28,88 @@ class Deletion:
     locations: Locations
     nomis: Nomis
     mappings: Mappings
-    relatives: Relatives
+    creation: Creation
     pairs: SettlesPair
+    limits: WalkLimits
     us: Us
 
-    async def gone_from_nomis(self, dps_id: UUID, nomis_id: NomisLocationId, depth: int) -> Settled:
+    async def gone_from_nomis(self, dps_id: UUID, nomis_id: NomisLocationId, way: Way) -> Settled:
         """Carry over that the row is not in NOMIS any more. Raises Tombstoned, Stale."""
-        mirror = await self.locations.mirror(dps_id)
-        if mirror is None:
-            await self.mappings.remove(dps_id)
-            return Settled(Act.DELETED, dps_id, nomis_id)
-        if mirror.sync.nomis_location_id not in (None, nomis_id):
-            raise RetryLater(f"{dps_id} is on its way to another NOMIS row")
-        if _untouched(mirror):
-            return await self._delete(mirror, nomis_id, ())
-        conflict = Conflict(
-            field="deleted",
-            dps=False,
-            nomis=True,
-            won=mirror.sync.authority,
-            reason="deleted in NOMIS, changed in DPS",
-        )
-        if mirror.sync.authority is Side.NOMIS:
-            return await self._delete(mirror, nomis_id, (conflict,))
-        return await self._create_again(mirror, nomis_id, conflict, depth)
+        for _ in range(self.limits.looks_max):
+            mirror = await self.locations.mirror(dps_id)
+            if mirror is None:
+                await self.mappings.remove(dps_id)
+                return Settled(Act.DELETED, dps_id, nomis_id)
+            if mirror.sync.nomis_location_id not in (None, nomis_id):
+                raise RetryLater(f"{dps_id} is on its way to another NOMIS row")
+            if not _untouched(mirror):
+                conflict = _conflict(mirror.sync.authority, "changed in DPS")
+                if mirror.sync.authority is Side.DPS:
+                    return await self._create_again(mirror, nomis_id, conflict, way)
+                noted = SyncWrite(last_updated_by=self.us.sync_user, conflicts=(conflict,))
+                mirror = await self.locations.write(dps_id, noted, mirror.sync.etag)
+            if deleted := await self._delete(mirror, nomis_id):
+                return deleted
+            if not await self._clear_below(mirror, way):
+                # What stands below has nowhere else to go, whoever masters the prison.
+                conflict = _conflict(Side.DPS, "has children in DPS")
+                return await self._create_again(mirror, nomis_id, conflict, way)
+        raise RetryLater(f"{dps_id} is gone from NOMIS but keeps getting children in DPS")
 
-    async def gone_from_dps(self, dps_id: UUID, nomis_id: NomisLocationId) -> Settled:
-        """Take the row of a tombstone out of use in NOMIS; the mapping is kept."""
+    async def gone_from_dps(self, dps_id: UUID, nomis_id: NomisLocationId, way: Way) -> Settled:
+        """Take the row of a tombstone out of use in NOMIS; the mapping is kept. Its key goes to who needs it."""
         row = await self.nomis.read(nomis_id)
         if row is None:
             await self.mappings.remove(dps_id)
             return Settled(Act.DELETED, dps_id, nomis_id)
-        if is_soft_deleted(row.location):
-            return Settled(Act.NOTHING, dps_id, nomis_id, row.location.description)
+        own = row.location
+        if own.description == way.freeing:
+            aside = nomis_writes(own, {}, parent=own.parent_location_id, description=aside_description(own))
+            await self.nomis.carry_out(nomis_id, aside, row.etag)
+            return await self.gone_from_dps(dps_id, nomis_id, way)
+        if is_soft_deleted(own):
+            return Settled(Act.NOTHING, dps_id, nomis_id, own.description)
         await self.nomis.carry_out(nomis_id, nomis_soft_delete(), row.etag)
-        return Settled(Act.DELETED, dps_id, nomis_id, row.location.description)
+        return Settled(Act.DELETED, dps_id, nomis_id, own.description)
 
-    async def _delete(
-        self,
-        mirror: LocationMirror,
-        nomis_id: NomisLocationId,
-        conflicts: tuple[Conflict, ...],
-    ) -> Settled:
+    async def _delete(self, mirror: LocationMirror, nomis_id: NomisLocationId) -> Settled | None:
+        """Delete from DPS what NOMIS deleted; None while something stands below."""
         own = mirror.location
-        if conflicts:
-            noted = SyncWrite(last_updated_by=self.us.sync_user, conflicts=conflicts)
-            mirror = await self.locations.write(own.id, noted, mirror.sync.etag)
         try:
             await self.locations.delete(own.id, mirror.sync.etag)
-        except HasChildren as children:
-            raise RetryLater(f"{own.id} is gone from NOMIS but has children in DPS") from children
+        except HasChildren:
+            return None
         await self.mappings.remove(own.id)
         return Settled(Act.DELETED, own.id, nomis_id, own.key)
 
-    async def _create_again(
-        self,
-        mirror: LocationMirror,
-        nomis_id: NomisLocationId,
-        conflict: Conflict,
-        depth: int,
-    ) -> Settled:
+    async def _clear_below(self, mirror: LocationMirror, way: Way) -> bool:
+        """Settle what stands below: what NOMIS deleted or moved away goes. False when something stays for good."""
         own = mirror.location
-        kind = kind_in_dps(own)
-        parent = await self.relatives.nomis_parent(own.parent_id, depth) if own.parent_id else None
-        wanted = nomis_create(own, kind, parent=parent, description=own.key)
-        sent = {f: v for f, v in project_dps(own).items() if f in SYNCED[kind]}
-        noted = SyncWrite(
-            last_updated_by=self.us.sync_user,
-            published=with_published(mirror.sync.published, sent),
-            conflicts=(conflict,),
-        )
-        await self.locations.write(own.id, noted, mirror.sync.etag)
-        try:
-            new_id = await self.nomis.create(wanted)
-        except NomisKeyTaken as taken:
-            found = await self.nomis.read_by_key(own.key)
-            if found is None or await self.mappings.for_nomis([found.location.location_id]):
-                raise RetryLater(f"NOMIS has another row with key {own.key}") from taken
-            new_id = found.location.location_id
+        if way.depth >= self.limits.ancestors_max:
+            raise RetryLater(f"{own.id} is gone from NOMIS but has children in DPS")
+        below = [each for each in await self.locations.below(own.id) or () if each != own.id]
+        links = await self.mappings.for_dps(below)
+        if way.waiting & set(below) or any(each not in links for each in below):
+            return False
+        for each in reversed(below):
+            await self.pairs.settle_pair(each, links[each].nomis_location_id, way.behind(own.id))
+        return await self.locations.below(own.id) == [own.id]
+
+    async def _create_again(
+        self, mirror: LocationMirror, nomis_id: NomisLocationId, conflict: Conflict, way: Way
+    ) -> Settled:
+        row = await self.creation.row_for(mirror, None, way, (conflict,))
         replacement = LocationMapping(
-            dps_location_id=own.id,
-            nomis_location_id=new_id,
+            dps_location_id=mirror.location.id,
+            nomis_location_id=row.nomis_id,
             mapping_type=MappingType.LOCATION_CREATED,
         )
         await self.mappings.replace(replacement, nomis_id)
-        return await self.pairs.settle_pair(own.id, new_id, depth)
+        return await self.pairs.settle_pair(mirror.location.id, row.nomis_id, way, Known(row.mirror))
+
+
+def _conflict(won: Side, why: str) -> Conflict:
+    return Conflict(field="deleted", dps=False, nomis=True, won=won, reason=f"deleted in NOMIS, {why}")
 
 
 def _untouched(mirror: LocationMirror) -> bool:

@@ -1,17 +1,25 @@
-"""Screen edits that fell between our last look at a NOMIS row and our write over it.
+"""Screen edits that a read of a NOMIS row cannot show: overwritten before they were seen, or set back to the old value.
 
-Only a NOMIS without conditional writes has this gap. Its amendments tell of the edit afterwards: one that the row does
-not show any more was wiped by our PUT, which replaces the whole row, and becomes a conflict. Local name and parent
-leave no amendment; that part of the gap cannot be seen (`docs/adr/0007-merge-walk.md`).
+A NOMIS without conditional writes can take a screen edit between our last look and our PUT, which replaces the whole
+row. And in any NOMIS a screen can undo what we wrote before we saw it land: the row then looks as if our write had
+never come. The amendments tell both. Up to where they were known at the last decision is noted beside the values sent
+to NOMIS (`published`), so that also a walk that takes over from a dead one can tell. Local name, parent, profiles and
+uses leave no amendment that names them: that part of the gap cannot be seen (`docs/adr/0007-merge-walk.md`).
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from hashlib import sha256
 from types import MappingProxyType
+
+from pydantic import JsonValue
 
 from libs.domain.nomis import Amendment, NomisLocation
 from libs.domain.shared import Field
 from libs.domain.sync import Conflict, Side
-from libs.settling.ports import NomisRow
+
+KNOWN = "amendments"
+"""Member of `published`: the time of the latest amendment known, then the marks of those with that very time."""
 
 _FIELD_OF_LABEL = MappingProxyType(
     {
@@ -25,52 +33,96 @@ _FIELD_OF_LABEL = MappingProxyType(
         "Operational Capacity": Field.WORKING_CAPACITY,
         "Maximum Capacity": Field.MAX_CAPACITY,
         "Deactivate Reason": Field.DEACTIVATED_REASON,
+        "Deactivate Date": Field.DEACTIVATED_DATE,
+        "Proposed Reactivate Date": Field.PROPOSED_REACTIVATION_DATE,
         "Sequence": Field.ORDER,
     },
 )
+_COLUMN = MappingProxyType(
+    {
+        Field.HOUSING_TYPE: "unit_type",
+        Field.ACTIVE: "active",
+        Field.CODE: "location_code",
+        Field.COMMENTS: "comment",
+        Field.LOCATION_TYPE: "location_type",
+        Field.CERTIFIED: "certified",
+        Field.CERTIFIED_CAPACITY: "cna_capacity",
+        Field.WORKING_CAPACITY: "operational_capacity",
+        Field.MAX_CAPACITY: "capacity",
+        Field.DEACTIVATED_REASON: "reason_code",
+        Field.DEACTIVATED_DATE: "deactivate_date",
+        Field.PROPOSED_REACTIVATION_DATE: "reactivate_date",
+        Field.ORDER: "list_sequence",
+    },
+)
+_MARK_LENGTH = 12
 
 
-def lost_in_the_gap(before: NomisRow | None, after: NomisRow, our_user: str) -> tuple[Conflict, ...]:
-    """Return a conflict for each edit made since `before` by somebody else that `after` does not show."""
-    if before is None or before.etag is not None:
-        return ()
-    known = set(before.location.amendments)
-    made_since = (a for a in after.location.amendments if a not in known and a.amended_by != our_user)
-    return tuple(_conflict(a) for a in made_since if _is_lost(a, after.location))
+def known_amendments(row: NomisLocation) -> list[JsonValue]:
+    """Return up to where a row's amendments are known; they may come in any order, and many in one second."""
+    if not row.amendments:
+        return [""]
+    latest = max(a.amend_date_time for a in row.amendments)
+    marks = sorted(_mark(a) for a in row.amendments if a.amend_date_time == latest)
+    return [latest.isoformat(), *marks]
 
 
-def _is_lost(amendment: Amendment, row: NomisLocation) -> bool:
-    field = _FIELD_OF_LABEL.get(amendment.column_name or "")
-    return field is not None and (amendment.new_value or "") != _text(row, field)
+def made_since(published: Mapping[str, Sequence[JsonValue]], row: NomisLocation) -> list[Amendment]:
+    """Return the amendments made since what is noted in `published`; none when nothing is noted."""
+    noted = published.get(KNOWN)
+    if not noted:
+        return []
+    latest, marks = str(noted[0]), [str(mark) for mark in noted[1:]]
+    fresh = []
+    for amendment in row.amendments:
+        at = amendment.amend_date_time.isoformat()
+        if at == latest and _mark(amendment) in marks:
+            marks.remove(_mark(amendment))
+        elif at >= latest:
+            fresh.append(amendment)
+    return fresh
 
 
-def _conflict(amendment: Amendment) -> Conflict:
-    return Conflict(
-        field=_FIELD_OF_LABEL[amendment.column_name or ""].value,
-        base=amendment.old_value,
-        dps=None,
-        nomis=amendment.new_value,
-        won=Side.DPS,
-        reason=f"screen edit by {amendment.amended_by} overwritten before it was seen",
+def lost_in_the_gap(fresh: Sequence[Amendment], our_user: str) -> tuple[Conflict, ...]:
+    """Return a conflict for each screen edit that one of our own writes replaced before it was seen."""
+    ours = {(a.column_name, a.old_value) for a in fresh if a.amended_by == our_user}
+    return tuple(
+        Conflict(
+            field=field.value,
+            base=a.old_value,
+            dps=None,
+            nomis=a.new_value,
+            won=Side.DPS,
+            reason=f"screen edit by {a.amended_by} overwritten before it was seen",
+        )
+        for field, a in _by_others(fresh, our_user)
+        if (a.column_name, a.new_value) in ours
     )
+
+
+def edited_by_others(fresh: Sequence[Amendment], row: NomisLocation, our_user: str) -> frozenset[Field]:
+    """Return the fields whose present value somebody else set, even if it is the value last agreed on."""
+    return frozenset(field for field, a in _by_others(fresh, our_user) if (a.new_value or "") == _text(row, field))
+
+
+def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, Amendment]]:
+    return [
+        (field, a)
+        for a in fresh
+        if a.amended_by != our_user and (field := _FIELD_OF_LABEL.get(a.column_name or "")) is not None
+    ]
 
 
 def _text(row: NomisLocation, field: Field) -> str:
     """Return the column as an amendment writes it."""
-    columns: dict[Field, str | int | bool | date | None] = {
-        Field.HOUSING_TYPE: row.unit_type,
-        Field.ACTIVE: row.active,
-        Field.CODE: row.location_code,
-        Field.COMMENTS: row.comment,
-        Field.LOCATION_TYPE: row.location_type,
-        Field.CERTIFIED: row.certified,
-        Field.CERTIFIED_CAPACITY: row.cna_capacity,
-        Field.WORKING_CAPACITY: row.operational_capacity,
-        Field.MAX_CAPACITY: row.capacity,
-        Field.DEACTIVATED_REASON: row.reason_code,
-        Field.ORDER: row.list_sequence,
-    }
-    value = columns[field]
+    value: str | int | bool | date | None = getattr(row, _COLUMN[field])
     if isinstance(value, bool):
         return "Y" if value else "N"
+    if isinstance(value, date):
+        return value.strftime("%d-%b-%y").upper()
     return "" if value is None else str(value)
+
+
+def _mark(amendment: Amendment) -> str:
+    told = (amendment.column_name, amendment.old_value, amendment.new_value, amendment.amended_by)
+    return sha256(repr(told).encode()).hexdigest()[:_MARK_LENGTH]

@@ -1,6 +1,6 @@
-"""How a walk ended, and the limits it keeps."""
+"""How a walk ended, how it came to a location, and the limits it keeps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -31,6 +31,24 @@ class Settled:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a walk came to a location: how many walks stand behind it, who waits in them, and for which key."""
+
+    depth: int = 0
+    waiting: frozenset[UUID] = field(default_factory=frozenset)
+    freeing: str | None = None
+    """A NOMIS description that somebody behind us needs: its row takes its own name, if it has another."""
+
+    def deeper(self) -> "Way":
+        """Return the way to a relative that has to be there first."""
+        return replace(self, depth=self.depth + 1, freeing=None)
+
+    def behind(self, who: UUID, freeing: str | None = None) -> "Way":
+        """Return the way to a location that `who` waits for."""
+        return Way(self.depth + 1, self.waiting | {who}, freeing)
+
+
 class WalkLimits(BaseModel, frozen=True):
     """Bounds of one walk."""
 
@@ -38,7 +56,10 @@ class WalkLimits(BaseModel, frozen=True):
     """How often a walk looks again when a side moved under it, before the message is put back."""
 
     ancestors_max: PositiveInt = 8
-    """How many missing ancestors a walk creates on the way."""
+    """How many missing ancestors a walk creates on the way, and how many others it has make room."""
+
+    rounds_max: PositiveInt = 3
+    """How often a walk writes over the same pair of states before the location is parked as `cannot settle`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,52 +1,138 @@
-"""The walk over a linked pair: read NOMIS, read DPS, merge, write what differs, look again until both are seen equal.
+"""The walk over a linked pair: read DPS, read NOMIS, merge, write what differs, look again until both are seen equal.
 
 Every write to DPS is conditional on what was read. What is about to go to NOMIS is noted in DPS first (`published`), so
 that a later walk knows our own late write from an edit. The base moves, field by field, only once both sides were seen
-to hold the value.
+to hold the value. DPS is read first: whatever another walk agrees on afterwards moves its tag, so that a NOMIS row that
+was read later can be behind, but never ahead of what we compare it with (`docs/adr/0007-merge-walk.md`).
 """
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 from pydantic import JsonValue
 
 from libs.domain.merge import Merged, merge, with_published
-from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import Field, project_dps, project_nomis
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
-from libs.domain.writing import dps_fields, nomis_writes
-from libs.messaging.outcome import RetryLater
-from libs.settling.gap import lost_in_the_gap
-from libs.settling.outcome import Act, Settled, Us, WalkLimits
-from libs.settling.ports import Locations, Nomis, NomisKeyTaken, NomisRow, RefusedByDps, Stale
+from libs.domain.writing import NomisWrites, dps_fields, nomis_writes
+from libs.messaging.outcome import RetryLater, Unprocessable
+from libs.settling.gap import KNOWN, edited_by_others, known_amendments, lost_in_the_gap, made_since
+from libs.settling.keys import (
+    KEY,
+    MOVES,
+    Circle,
+    aside_code,
+    aside_description,
+    description_conflicts,
+    rewrites_description,
+)
+from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
+from libs.settling.ports import (
+    KeyTaken,
+    Locations,
+    Nomis,
+    NomisKeyTaken,
+    NomisRow,
+    NotAccepted,
+    ParentRefused,
+    RefusedByDps,
+    Stale,
+)
 
-KEY = "key"
-"""Member of the base beside the shared fields: the DPS key when both sides last agreed."""
-
-_MOVES = frozenset({Field.CODE, Field.PARENT})
+Links = dict[NomisLocationId, UUID]
 
 
 class Relatives(Protocol):
     """Finds the other side's id of a parent, creating the parent there when it is missing."""
 
-    async def dps_parent(self, nomis_parent: NomisLocationId, depth: int) -> UUID:
+    async def dps_parent(self, nomis_parent: NomisLocationId, way: Way) -> UUID:
         """Return the DPS id of a NOMIS parent."""
 
-    async def nomis_parent(self, dps_parent: UUID, depth: int) -> NomisLocationId:
+    async def nomis_parent(self, dps_parent: UUID, way: Way) -> NomisLocationId:
         """Return the NOMIS id of a DPS parent."""
+
+    async def restore_parent(self, dps_parent: UUID, nomis_parent: NomisLocationId, child: UUID, way: Way) -> None:
+        """Settle a parent whose NOMIS row turned out to be gone while it has children."""
 
 
 class SettlesPair(Protocol):
     """Settles two halves that are linked."""
 
-    async def settle_pair(self, dps_id: UUID, nomis_id: NomisLocationId, depth: int) -> Settled:
+    async def settle_pair(
+        self, dps_id: UUID, nomis_id: NomisLocationId, way: Way, known: "Known | None" = None
+    ) -> Settled:
         """Settle the pair."""
+
+
+class MakesRoom(Protocol):
+    """Has whoever holds a place move on, if it has another place to be. Raises Circle."""
+
+    async def in_nomis(self, key: str, waits: UUID, way: Way) -> bool:
+        """Return whether the description may be free now."""
+
+    async def in_dps(self, holder: UUID, waits: UUID, way: Way) -> bool:
+        """Return whether the holder may have moved."""
 
 
 class Gone(Exception):
     """The NOMIS row of a linked pair is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a walk was told before it came here, so that it need not ask again: true at some moment of this very walk.
+
+    A stale mirror does no harm: every write is conditional on it.
+    """
+
+    mirror: LocationMirror | None = None
+    links: Mapping[NomisLocationId, UUID] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Both sides as seen at one moment, and what follows."""
+
+    mirror: LocationMirror
+    row: NomisRow
+    merged: Merged
+    rewrites: bool
+    lost: tuple[Conflict, ...]
+
+    @property
+    def writes_nomis(self) -> bool:
+        """Whether NOMIS lacks something."""
+        return bool(self.merged.to_nomis) or self.rewrites
+
+    @property
+    def news(self) -> bool:
+        """Whether anything is left to write, the record of the agreement included."""
+        state, row = self.mirror.sync, self.row.location
+        return bool(
+            self.writes_nomis
+            or self.merged.to_dps
+            or self.merged.conflicts
+            or self.lost
+            or state.published
+            or state.base != self.merged.base | {KEY: self.mirror.location.key}
+            or state.nomis_location_id != row.location_id
+            or state.nomis_description != row.description,
+        )
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one walk over a pair learns on the way. `kept` says that NOMIS's description stays, as its key is taken."""
+
+    links: Links
+    refused: frozenset[Field] = frozenset()
+    kept: bool = False
+    moved_on: set[UUID | None] = field(default_factory=set)
+    rounds: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +142,40 @@ class PairWalk:
     locations: Locations
     nomis: Nomis
     relatives: Relatives
+    room: MakesRoom
     limits: WalkLimits
     us: Us
 
-    async def settle(self, dps_id: UUID, nomis_id: NomisLocationId, depth: int) -> Settled:
-        """Settle the pair. Raises Gone, Tombstoned, RetryLater when it keeps moving."""
+    async def settle(self, dps_id: UUID, nomis_id: NomisLocationId, way: Way, known: Known) -> Settled:
+        """Settle the pair. Raises Gone, Tombstoned, Circle, RetryLater when it keeps moving."""
         act = Act.NOTHING
-        sent_over: NomisRow | None = None
+        mirror = known.mirror
+        memory = Memory(dict(known.links))
         for _ in range(self.limits.looks_max):
-            row = await self._row(nomis_id)
-            mirror = await self._mirror(dps_id)
-            merged = await self._merged(mirror, row.location, depth)
-            lost = lost_in_the_gap(sent_over, row, self.us.nomis_api_user)
-            if not self._news(mirror, row.location, merged, lost):
-                return Settled(act, dps_id, nomis_id, mirror.location.key)
-            act = Act.NOTHING if merged.settled and act is Act.NOTHING else Act.AMENDED
+            look = await self._look(mirror or await self._mirror(dps_id), nomis_id, memory, way)
+            mirror = None
+            if not look.news:
+                return Settled(act, dps_id, nomis_id, look.mirror.location.key)
+            if act is Act.NOTHING and not look.merged.settled:
+                act = Act.AMENDED
             try:
-                mirror = await self._write_dps(mirror, row.location, merged, lost)
-                if _to_write(mirror, row.location, merged):
-                    await self._write_nomis(mirror, row, merged, depth)
-                elif not merged.to_dps or await self._is_still(row):
-                    return Settled(act, dps_id, nomis_id, mirror.location.key)
+                mirror = await self._write(look, memory, way)
             except (Stale, RefusedByDps):
                 continue
-            act, sent_over = Act.AMENDED, row
+            except ParentRefused:
+                memory.refused |= {Field.PARENT}
+            except KeyTaken as taken:
+                await self._room_in_dps(taken, look, memory, way)
+            except NomisKeyTaken:
+                await self._room_in_nomis(look, memory, way)
+            if mirror is None:
+                continue
+            if not look.writes_nomis and not look.merged.to_dps:
+                return Settled(act, dps_id, nomis_id, mirror.location.key)
+            # What was taken over may have been taken back meanwhile, by an edit whose own walk found both sides equal.
+            act = Act.AMENDED
+            self._stop_endless(look, memory)
         raise RetryLater(f"{dps_id} and {nomis_id} keep changing")
-
-    async def _row(self, nomis_id: NomisLocationId) -> NomisRow:
-        row = await self.nomis.read(nomis_id)
-        if row is None:
-            raise Gone(str(nomis_id))
-        return row
-
-    async def _is_still(self, row: NomisRow) -> bool:
-        """Whether NOMIS holds what was just taken over.
-
-        An edit taken back in between has a walk of its own, which may have found both sides equal and written nothing:
-        then no version told us that what we wrote was old.
-        """
-        return (await self._row(row.location.location_id)).location == row.location
 
     async def _mirror(self, dps_id: UUID) -> LocationMirror:
         mirror = await self.locations.mirror(dps_id)
@@ -103,114 +184,158 @@ class PairWalk:
             raise RetryLater(f"{dps_id} is linked but not in DPS")
         return mirror
 
-    async def _merged(self, mirror: LocationMirror, row: NomisLocation, depth: int) -> Merged:
-        parent = row.parent_location_id
-        dps_parent = str(await self.relatives.dps_parent(parent, depth)) if parent is not None else None
-        own = mirror.location
-        return merge(
-            mirror.sync.base,
+    async def _look(self, mirror: LocationMirror, nomis_id: NomisLocationId, memory: Memory, way: Way) -> Look:
+        row = await self.nomis.read(nomis_id)
+        if row is None:
+            raise Gone(str(nomis_id))
+        state, own = mirror.sync, mirror.location
+        fresh = made_since(state.published, row.location)
+        merged = merge(
+            state.base,
             project_dps(own),
-            project_nomis(row, dps_parent),
-            published=mirror.sync.published,
-            authority=mirror.sync.authority,
+            project_nomis(row.location, await self._dps_parent(row.location.parent_location_id, memory.links, way)),
+            published=state.published,
+            authority=state.authority,
             converted=own.converted_cell_type is not None,
             archived=own.archived,
-            one_way=mirror.sync.one_way,
+            one_way=state.one_way,
+            touched=edited_by_others(fresh, row.location, self.us.nomis_api_user),
+            refused=memory.refused,
         )
+        rewrites = not memory.kept and rewrites_description(mirror, row.location, merged, way.freeing)
+        lost = () if row.etag is not None else lost_in_the_gap(fresh, self.us.nomis_api_user)
+        return Look(mirror, row, merged, rewrites, lost)
 
-    def _news(
-        self,
-        mirror: LocationMirror,
-        row: NomisLocation,
-        merged: Merged,
-        lost: tuple[Conflict, ...],
-    ) -> bool:
-        """Whether anything is left to write, the record of the agreement included."""
-        state = mirror.sync
-        return bool(
-            _to_write(mirror, row, merged)
-            or merged.to_dps
-            or merged.conflicts
-            or lost
-            or state.published
-            or state.base != merged.base | {KEY: mirror.location.key}
-            or state.nomis_location_id != row.location_id
-            or state.nomis_description != row.description,
-        )
+    async def _dps_parent(self, parent: NomisLocationId | None, links: Links, way: Way) -> str | None:
+        if parent is None:
+            return None
+        if parent not in links:
+            links[parent] = await self.relatives.dps_parent(parent, way)
+        return str(links[parent])
 
-    async def _write_dps(
-        self,
-        mirror: LocationMirror,
-        row: NomisLocation,
-        merged: Merged,
-        lost: tuple[Conflict, ...],
-    ) -> LocationMirror:
+    def _stop_endless(self, look: Look, memory: Memory) -> None:
+        """Give up a pair that stays as it was whatever is written; it comes again when either side changes.
+
+        Raises Unprocessable.
+        """
+        states = look.row.location.model_dump_json(exclude={"amendments", "modify_username"})
+        pair = look.mirror.location.model_dump_json() + states
+        memory.rounds[pair] += 1
+        if memory.rounds[pair] >= self.limits.rounds_max:
+            stuck = ", ".join(sorted({f.value for f in (*look.merged.to_dps, *look.merged.to_nomis)})) or "description"
+            raise Unprocessable(f"cannot settle {look.mirror.location.id} and {look.row.location.location_id}: {stuck}")
+
+    async def _write(self, look: Look, memory: Memory, way: Way) -> LocationMirror | None:
+        """Write to DPS, then to NOMIS; return DPS as it was left."""
+        mirror = await self._write_dps(look, memory)
+        if look.writes_nomis:
+            await self._write_nomis(look, way)
+        return mirror
+
+    async def _write_dps(self, look: Look, memory: Memory) -> LocationMirror:
         """Write in one call what DPS lacks, what both are seen to agree on, and what is about to go to NOMIS."""
-        state = mirror.sync
-        writing = _to_write(mirror, row, merged)
+        mirror, row, merged = look.mirror, look.row.location, look.merged
+        published: dict[str, list[JsonValue]] = {}
+        if look.writes_nomis:
+            published = with_published(mirror.sync.published, merged.to_nomis) | {KNOWN: known_amendments(row)}
         write = SyncWrite(
             last_updated_by=row.modify_username or row.create_username or self.us.sync_user,
             fields=dps_fields(merged.to_dps, mirror.location),
-            base=_agreed(state.base, merged),
-            key_agreed=not writing,
-            published=with_published(state.published, merged.to_nomis) if writing else {},
+            base=_agreed(mirror.sync.base, merged),
+            key_agreed=not look.writes_nomis and not memory.kept,
+            published=published,
             nomis_location_id=row.location_id,
             nomis_description=row.description,
-            conflicts=(*merged.conflicts, *_description_conflict(mirror, row, merged), *lost),
+            conflicts=(
+                *merged.conflicts,
+                *description_conflicts(mirror, row, rewrites=look.rewrites),
+                *look.lost,
+            ),
         )
-        return await self.locations.write(mirror.location.id, write, state.etag)
+        return await self.locations.write(mirror.location.id, write, mirror.sync.etag)
 
-    async def _write_nomis(self, mirror: LocationMirror, row: NomisRow, merged: Merged, depth: int) -> None:
-        own = mirror.location
-        parent = row.location.parent_location_id
+    async def _write_nomis(self, look: Look, way: Way) -> None:
+        own, row, merged = look.mirror.location, look.row.location, look.merged
+        parent = row.parent_location_id
         if Field.PARENT in merged.to_nomis:
-            parent = await self.relatives.nomis_parent(own.parent_id, depth) if own.parent_id else None
+            parent = await self.relatives.nomis_parent(own.parent_id, way) if own.parent_id else None
+        description = own.key if look.rewrites else row.description
+        writes = nomis_writes(row, merged.to_nomis, parent=parent, description=description)
+        try:
+            await self._carry_out(look.row, writes)
+        except NotAccepted:
+            if parent is None or own.parent_id is None or await self.nomis.read(parent) is not None:
+                raise
+            await self.relatives.restore_parent(own.parent_id, parent, own.id, way)
+            raise Stale from None
+
+    async def _carry_out(self, row: NomisRow, writes: NomisWrites) -> None:
+        """Write to NOMIS. One without conditional writes is read again right before. Raises Stale, NomisKeyTaken."""
         if row.etag is None:
             again = await self.nomis.read(row.location.location_id)
             if again is None or again.location != row.location:
                 raise Stale
-        rewrite = _rewrites_description(mirror, row.location, merged)
-        writes = nomis_writes(
-            row.location,
-            merged.to_nomis,
-            parent=parent,
-            description=own.key if rewrite else row.location.description,
-        )
+        await self.nomis.carry_out(row.location.location_id, writes, row.etag)
+
+    async def _room_in_nomis(self, look: Look, memory: Memory, way: Way) -> None:
+        """Have the row with our key move on, or keep our description as it is: it need not be the key."""
+        own = look.mirror.location
         try:
-            await self.nomis.carry_out(row.location.location_id, writes, row.etag)
-        except NomisKeyTaken as taken:
-            raise RetryLater(f"NOMIS has another row with key {own.key}") from taken
+            memory.kept = not await self.room.in_nomis(own.key, own.id, way)
+        except Circle as circle:
+            await self._stand_aside(circle, look)
+
+    async def _room_in_dps(self, taken: KeyTaken, look: Look, memory: Memory, way: Way) -> None:
+        """Have the location with that path move on, or refuse NOMIS's move: DPS has each path once."""
+        own = look.mirror.location
+        if taken.holder == own.id:
+            return
+        try:
+            if taken.holder in memory.moved_on or not await self._moves_on(taken.holder, own.id, way):
+                memory.refused |= MOVES
+            memory.moved_on.add(taken.holder)
+        except Circle as circle:
+            if circle.who == own.id and circle.side is Side.DPS and _edited_code(look):
+                memory.refused |= MOVES
+                return
+            await self._stand_aside(circle, look)
+
+    async def _moves_on(self, holder: UUID | None, waits: UUID, way: Way) -> bool:
+        return holder is not None and await self.room.in_dps(holder, waits, way)
+
+    async def _stand_aside(self, circle: Circle, look: Look) -> None:
+        """Leave our place so that the others of a circle can move; ours is free when we look again. Raises Circle."""
+        own, row, state = look.mirror.location, look.row.location, look.mirror.sync
+        if circle.who != own.id:
+            raise circle
+        if circle.side is Side.NOMIS:
+            writes = nomis_writes(row, {}, parent=row.parent_location_id, description=aside_description(row))
+            await self._aside_in_nomis(look, writes)
+            return
+        code = aside_code(row.location_id)
+        write = SyncWrite(
+            last_updated_by=self.us.sync_user,
+            fields={Field.CODE.value: code},
+            base=dict(state.base or {}) | {Field.CODE.value: code},
+        )
+        await self._aside_in_dps(look, write)
+
+    async def _aside_in_nomis(self, look: Look, writes: NomisWrites) -> None:
+        try:
+            await self._carry_out(look.row, writes)
+        except Stale:
+            return
+
+    async def _aside_in_dps(self, look: Look, write: SyncWrite) -> None:
+        try:
+            await self.locations.write(look.mirror.location.id, write, look.mirror.sync.etag)
+        except (Stale, RefusedByDps):
+            return
 
 
-def _to_write(mirror: LocationMirror, row: NomisLocation, merged: Merged) -> bool:
-    return bool(merged.to_nomis) or _rewrites_description(mirror, row, merged)
-
-
-def _rewrites_description(mirror: LocationMirror, row: NomisLocation, merged: Merged) -> bool:
-    """Whether NOMIS's description follows: DPS's code, parent or an ancestor's moved the key since the agreement.
-
-    A description that merely is not parent + code is left alone, and so is one that NOMIS itself just moved.
-    """
-    agreed = (mirror.sync.base or {}).get(KEY)
-    if agreed is None or _MOVES & set(merged.to_dps):
-        return bool(_MOVES & set(merged.to_nomis))
-    return mirror.location.key not in (agreed, row.description)
-
-
-def _description_conflict(mirror: LocationMirror, row: NomisLocation, merged: Merged) -> tuple[Conflict, ...]:
-    known = mirror.sync.nomis_description
-    if known is None or known == row.description or not _rewrites_description(mirror, row, merged):
-        return ()
-    return (
-        Conflict(
-            field="description",
-            base=known,
-            dps=mirror.location.key,
-            nomis=row.description,
-            won=Side.DPS,
-            reason="changed on both sides",
-        ),
-    )
+def _edited_code(look: Look) -> bool:
+    """Whether DPS has a code of its own that standing aside would wipe."""
+    return (look.mirror.sync.base or {}).get(Field.CODE.value) != look.mirror.location.code
 
 
 def _agreed(base: Mapping[str, JsonValue] | None, merged: Merged) -> dict[str, JsonValue]:

@@ -4,7 +4,7 @@ Every write here may be repeated. A port raises one of the errors below, or an a
 the walk lets pass: the message is the unit of retry.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -33,6 +33,14 @@ class KeyTaken(Exception):
     def __init__(self, reason: str, holder: UUID | None) -> None:
         super().__init__(reason)
         self.holder = holder
+
+
+class ParentRefused(Exception):
+    """DPS does not take this parent by rule (a circle, another prison); nothing was written."""
+
+
+class ParentGone(Exception):
+    """DPS does not have that parent; nothing was written."""
 
 
 class HasChildren(Exception):
@@ -75,13 +83,19 @@ class Locations(Protocol):
         """Return own state and sync state; None when never seen. Raises Tombstoned."""
 
     async def create(self, location_id: UUID, write: SyncWrite) -> LocationMirror:
-        """Create it; Stale when it exists. Raises Tombstoned, KeyTaken, NotAccepted."""
+        """Create it; Stale when it exists. Raises Tombstoned, KeyTaken, ParentRefused, ParentGone, NotAccepted."""
 
     async def write(self, location_id: UUID, write: SyncWrite, etag: str) -> LocationMirror:
-        """Write only if it still has that etag, else Stale. Raises Tombstoned, RefusedByDps, KeyTaken, NotAccepted."""
+        """Write only if it still has that etag, else Stale.
+
+        Raises Tombstoned, RefusedByDps, KeyTaken, ParentRefused, ParentGone, NotAccepted.
+        """
 
     async def delete(self, location_id: UUID, etag: str) -> None:
         """Delete only if it still has that etag, else Stale; done when already gone. Raises HasChildren."""
+
+    async def below(self, location_id: UUID) -> Sequence[UUID] | None:
+        """Return the location and all below it, parents first; None when it is unknown."""
 
 
 class Nomis(Protocol):

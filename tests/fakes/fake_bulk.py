@@ -7,7 +7,7 @@ import msgspec
 
 from libs.domain.bulk import BuriedRow, Ids, MirrorRow, Mirrors, NomisRow, OwnRow, PairRow, SyncRow
 from libs.domain.nomis import NomisLocation, NomisLocationId
-from libs.settling.pair import KEY
+from libs.settling.keys import KEY
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
 from tests.fakes.fake_nomis import FakeNomis
@@ -66,7 +66,7 @@ class BulkLocations:
 
     async def ids(self, after: str | None, size: int, prison_id: str | None = None) -> Ids:
         start = UUID(after) if after else BEFORE_ALL
-        known = self._locations.locations.values()
+        known = self._locations.rows.values()
         ids = sorted(own.id for own in known if own.id > start and prison_id in {None, own.prison_id})[:size]
         return Ids([str(i) for i in ids], len(ids) < size)
 
@@ -74,12 +74,12 @@ class BulkLocations:
         wanted = [UUID(i) for i in ids]
         tombs = self._locations.tombstones
         return Mirrors(
-            content=[self._mirror(i) for i in wanted if i in self._locations.locations],
+            content=[self._mirror(i) for i in wanted if i in self._locations.rows],
             buried=[BuriedRow(str(i), "", tombs[i]) for i in wanted if i in tombs],
         )
 
     def _mirror(self, location_id: UUID) -> MirrorRow:
-        own, state = self._locations.locations[location_id], self._locations.states[location_id]
+        own, state = self._locations.rows[location_id].own(), self._locations.states[location_id]
         agreed = str(state.base[KEY]) if state.base and KEY in state.base else None
         return MirrorRow(
             msgspec.json.decode(own.model_dump_json(by_alias=True), type=OwnRow),

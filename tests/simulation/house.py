@@ -6,7 +6,7 @@ from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocation
 from libs.domain.shared import SYNCED, Field, kind_in_dps, project_dps, project_nomis, synced_part
 from libs.domain.sync import OwnLocation
-from libs.settling.pair import KEY
+from libs.settling.keys import KEY
 from libs.settling.settler import Settler
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings

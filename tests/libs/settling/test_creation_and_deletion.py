@@ -183,13 +183,26 @@ async def test_creating_again_after_a_deletion_may_die_anywhere(house: House, di
     assert len(house.nomis.rows) == 2
 
 
-async def test_a_parent_gone_from_nomis_waits_for_its_children(house: House) -> None:
+async def test_a_parent_gone_from_nomis_goes_after_its_children(house: House) -> None:
     house.nomis.screen_delete(CELL_NOMIS)
     house.nomis.screen_delete(LANDING_NOMIS)
-    with pytest.raises(RetryLater, match="children"):
-        await house.settler.settle_nomis(LANDING_NOMIS)
-    await house.settler.settle_nomis(CELL_NOMIS)
     assert (await house.settler.settle_nomis(LANDING_NOMIS)).act is Act.DELETED
+    assert set(house.locations.tombstones) == {LANDING_ID, CELL_ID}
+    assert (await house.settler.settle_nomis(CELL_NOMIS)).act is Act.IGNORED
+
+
+@pytest.mark.parametrize("authority", Side)
+async def test_a_parent_gone_from_nomis_comes_back_for_a_child_that_nomis_lacks(house: House, authority: Side) -> None:
+    house.locations.set_sync(LANDING_ID, authority=authority)
+    house.nomis.screen_delete(CELL_NOMIS)
+    house.nomis.screen_delete(LANDING_NOMIS)
+    child = new_in_dps(house)
+    for settle in (house.settler.settle_nomis(LANDING_NOMIS), house.settler.settle_dps(child.id)):
+        await settle
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.differences() == []
+    assert set(house.locations.locations) == {LANDING_ID, child.id}
+    assert {c.reason for _, c in house.locations.conflicts} == {"deleted in NOMIS, has children in DPS"}
 
 
 async def test_a_row_deleted_before_its_create_was_handled_is_ignored(house: House) -> None:

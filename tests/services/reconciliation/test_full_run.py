@@ -58,8 +58,7 @@ async def test_two_equal_estates_have_no_mismatch_and_are_counted(bench: Bench) 
 async def test_each_field_of_a_cell_is_compared(bench: Bench, field: str, change: dict[str, Any]) -> None:
     ids = await bench.wing()
     cell = dps_id_for(ids[-1])
-    own = bench.locations.locations[cell]
-    bench.locations.locations[cell] = own.model_copy(update=change)
+    bench.locations.by_sql(cell, **change)
     _, found = await bench.report()
     assert [(each.finding, each.dps_location_id, each.nomis_location_id) for each in found] == [
         (Finding.DIFFERENT, cell, ids[-1])
@@ -77,8 +76,7 @@ async def test_each_field_of_a_cell_is_compared(bench: Bench, field: str, change
 )
 async def test_deactivation_details_are_compared(bench: Bench, field: str, change: dict[str, Any]) -> None:
     cell = await bench.add("1", active=False, reason_code="C", deactivate_date=date(2026, 6, 1))
-    own = bench.locations.locations[dps_id_for(cell)]
-    bench.locations.locations[own.id] = own.model_copy(update=change)
+    bench.locations.by_sql(dps_id_for(cell), **change)
     _, found = await bench.report()
     assert told(found) == [(Finding.DIFFERENT, "NWI-1", [field])]
 

@@ -194,7 +194,7 @@ async def l06() -> None:
 async def l07() -> None:
     stage = await landing_only()
     strange = Strange()
-    strange.locations, strange.states = stage.house.locations.locations, stage.house.locations.states
+    strange.rows, strange.states = stage.house.locations.rows, stage.house.locations.states
     stage.locations = strange
     for _ in range(3):
         assert (await stage.deliver("created")).outcome == "failed"
@@ -378,7 +378,7 @@ async def l26() -> None:
 
 async def l27() -> None:
     stage = await landing_only()
-    del stage.house.locations.locations[CELL_ID]
+    del stage.house.locations.rows[CELL_ID]
     assert (await stage.deliver("deactivated")).outcome == "ignored"
     assert stage.house.nomis.calls == []
 

@@ -14,6 +14,7 @@ from libs.messaging.endings import Ending
 from libs.messaging.groups import Groups
 from libs.messaging.leases import Lease
 from libs.messaging.limits import ConsumerLimits
+from libs.messaging.metrics import ConsumerMetrics
 from libs.messaging.queue import BrokerUnavailable, Delivery, Queue, QueueGone
 from libs.messaging.records import End
 from libs.messaging.supervision import beside
@@ -32,15 +33,29 @@ class Closing:
         quiet: Callable[[], Awaitable[None]],
         now: Callable[[], datetime],
         groups: Groups,
+        metrics: ConsumerMetrics,
     ) -> None:
         self._queue = queue
+        self._metrics = metrics
         self._groups = groups
         self._backoff = backoff
         self._quiet = quiet
         self._now = now
         linger, self._retry = limits.delete_linger_seconds, limits.call_retry_seconds
-        self._deletes = Coalescer("delete", queue.delete, linger_seconds=linger, retry_seconds=self._retry)
-        self._give_backs = Coalescer("give back", queue.change_visibility, linger_seconds=0, retry_seconds=self._retry)
+        self._deletes = Coalescer(
+            "delete",
+            queue.delete,
+            linger_seconds=linger,
+            retry_seconds=self._retry,
+            failed=metrics.ack_failures.labels(queue.name).inc,
+        )
+        self._give_backs = Coalescer(
+            "give back",
+            queue.change_visibility,
+            linger_seconds=0,
+            retry_seconds=self._retry,
+            failed=metrics.backoff_failures.labels(queue.name).inc,
+        )
         self.max_receives: int | None = None
 
     @asynccontextmanager
@@ -64,6 +79,8 @@ class Closing:
         last = is_last(delivery.receive_count, self.max_receives)
         if (last or ending.outcome == "unprocessable") and await self._bury(delivery, ending.reason):
             self._deletes.add(lease.receipt, lease.deadline)
+            why = "unprocessable" if ending.outcome == "unprocessable" else "last attempt"
+            self._metrics.dead_lettered.labels(self._queue.name, why).inc()
             return "dead"
         await self._give_back(delivery, lease, 0 if last else self._wait(delivery, lease, ending))
         return "retry" if ending.outcome == "retry" else "failed"

@@ -24,8 +24,17 @@ class _Entry(Generic[T]):
 class Coalescer(Generic[T]):
     """Sends at ten entries or after `linger_seconds`, whichever comes first. Nobody waits for it but `flush`."""
 
-    def __init__(self, what: str, send: Send[T], *, linger_seconds: float, retry_seconds: float) -> None:
+    def __init__(
+        self,
+        what: str,
+        send: Send[T],
+        *,
+        linger_seconds: float,
+        retry_seconds: float,
+        failed: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._what = what
+        self._failed = failed
         self._send = send
         self._linger_seconds = linger_seconds
         self._retry_seconds = retry_seconds
@@ -90,6 +99,8 @@ class Coalescer(Generic[T]):
         except (BrokerUnavailable, QueueGone) as error:
             refusals = [Refusal(type(error).__name__, ours=isinstance(error, QueueGone))] * len(batch)
         failed = [(entry, refusal) for entry, refusal in zip(batch, refusals, strict=True) if refusal]
+        if failed:
+            self._failed(len(failed))
         lost = [refusal.code for entry, refusal in failed if refusal.ours or entry.deadline <= now]
         if lost:
             # The broker will deliver these again; that is harmless, but should be rare.

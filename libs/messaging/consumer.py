@@ -8,6 +8,8 @@ from math import ceil
 from random import random
 
 import structlog
+from prometheus_client import CollectorRegistry
+from structlog import contextvars
 
 from libs.messaging.backoff import Backoff
 from libs.messaging.closing import Closing
@@ -19,11 +21,14 @@ from libs.messaging.lanes import Lanes
 from libs.messaging.leases import Lease, Leases, State
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.message import Message
+from libs.messaging.metrics import UNKNOWN_TYPE, ConsumerMetrics
 from libs.messaging.outcome import NO_FACTS
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone, is_fifo
-from libs.messaging.records import End, Handled, Observe, logged
+from libs.messaging.records import End, Handled, Observe, ids_of, logged
 from libs.messaging.slots import Slots
 from libs.messaging.supervision import beside, frames, kept_running, pause
+from libs.messaging.traces import span_for
+from libs.telemetry.tracing import TraceContext, bound
 
 # A backlog: receives came back as full as they could.
 FULL_RECEIVES = 2
@@ -46,17 +51,27 @@ class Consumer:
         switches: Switches | None = None,
         chance: Callable[[], float] = random,
         observe: Observe = logged,
+        metrics: ConsumerMetrics | None = None,
     ) -> None:
+        # Without a registry of the process's the numbers are there and nobody sees them.
+        metrics = metrics or ConsumerMetrics(CollectorRegistry())
+        self._metrics = metrics
+        self._types = frozenset(handlers)
+        self._now = now
         self._queue = queue
         self._limits = limits
         self._observe = observe
-        self._runner = Runner(handlers, unknown, key, switches or AllOn(), limits.handler_seconds_max, Lanes())
+        waited = metrics.lane_wait_seconds.labels(queue.name).observe
+        self._runner = Runner(handlers, unknown, key, switches or AllOn(), limits.handler_seconds_max, Lanes(), waited)
         self._slots = Slots(limits.messages_in_flight_max)
         self._leases = Leases(limits.visibility_seconds)
-        self._heartbeat = Heartbeat(queue, self._leases, limits.visibility_seconds, self._lost)
+        self._heartbeat = Heartbeat(queue, self._leases, limits.visibility_seconds, self._lost, metrics)
         backoff = Backoff(limits.backoff_seconds, limits.backoff_jitter, chance)
         self._groups = Groups()
-        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now, self._groups)
+        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now, self._groups, metrics)
+        metrics.slots_limit.labels(queue.name).set(self._slots.count)
+        metrics.slots_in_use.labels(queue.name).set_function(lambda: self._slots.count - self._slots.free)
+        metrics.leases_held.labels(queue.name).set_function(lambda: len(self._leases))
         self._running: dict[Lease, asyncio.Task[None]] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._full_receives = 0
@@ -89,6 +104,7 @@ class Consumer:
                 failures = 0
             except (BrokerUnavailable, QueueGone) as error:
                 failures += 1
+                self._metrics.poll_errors.labels(self._queue.name).inc()
                 log.warning("poll failed", queue=self._queue.name, reason=str(error), failures=failures)
             finally:
                 self._slots.give(wanted - taken)
@@ -125,6 +141,9 @@ class Consumer:
         for delivery in deliveries:
             self._start(delivery, self._leases.take(delivery.receipt, called_at))
         self._heartbeat.noted()
+        name = self._queue.name
+        (self._metrics.received if deliveries else self._metrics.empty_receives).labels(name).inc(len(deliveries) or 1)
+        self._metrics.last_poll.labels(name).set(self._now().timestamp())
         return len(deliveries)
 
     def _start(self, delivery: Delivery, lease: Lease) -> None:
@@ -155,12 +174,15 @@ class Consumer:
         message: Message | None = None
         ending: Ending | None = None
         end: End = "released"
+        trace: TraceContext | None = None
         try:
             async with self._groups.turn(turn):
                 if not turn.fallen:
                     try:
                         message = opened(delivery, self._queue.name)
-                        ending = await self._runner.run(message)
+                        trace = span_for(message, self._now())
+                        with bound(trace), contextvars.bound_contextvars(**ids_of(message)):
+                            ending = await self._runner.run(message)
                     except Undecodable as poison:
                         ending = Ending("unprocessable", str(poison))
                     end = await self._closing.end(delivery, turn.lease, ending)
@@ -168,19 +190,30 @@ class Consumer:
             # Ours, by a lost lease or a drain that is over; whoever cancelled waits for this task to end.
             end = "lost" if turn.lease.state is State.LOST else "released"
             await self._closing.release(delivery, turn.lease)
-        self._observe(
-            Handled(
-                queue=self._queue.name,
-                id=message.id if message else delivery.message_id,
-                type=message.type if message else "",
-                attempt=delivery.receive_count,
-                outcome=end,
-                reason=ending.reason if ending else "",
-                facts=ending.facts if ending else NO_FACTS,
-                seconds=asyncio.get_running_loop().time() - started,
-                error=ending.error if ending else None,
-            )
+        handled = Handled(
+            queue=self._queue.name,
+            id=message.id if message else delivery.message_id,
+            type=message.type if message else "",
+            attempt=delivery.receive_count,
+            outcome=end,
+            reason=ending.reason if ending else "",
+            facts=ending.facts if ending else NO_FACTS,
+            seconds=asyncio.get_running_loop().time() - started,
+            error=ending.error if ending else None,
+            trace_id=trace.trace_id if trace else "",
         )
+        self._count(handled, message)
+        self._observe(handled)
+
+    def _count(self, handled: Handled, message: Message | None) -> None:
+        name = handled.queue
+        kind = handled.type if handled.type in self._types else UNKNOWN_TYPE
+        self._metrics.processed.labels(name, kind, handled.outcome).inc()
+        self._metrics.handler_seconds.labels(name, kind).observe(handled.seconds)
+        self._metrics.attempts.labels(name).observe(handled.attempt)
+        if message is not None and handled.outcome == "done":
+            seconds = (self._now() - message.told_at).total_seconds()
+            self._metrics.end_to_end_seconds.labels(name).observe(max(0.0, seconds))
 
     async def _give_back(self, delivery: Delivery, lease: Lease) -> None:
         """For what an open poll brought after the stop."""

@@ -57,6 +57,7 @@ class Runner:
     switches: Switches
     seconds_max: float
     lanes: Lanes
+    lane_waited: Callable[[float], None] = lambda _: None
 
     async def run(self, message: Message) -> Ending:
         """Never raises but for cancellation."""
@@ -79,7 +80,10 @@ class Runner:
             raise Unprocessable("no handler for this type")
         if self.switches.mode(message.type) == "drop":
             return Ending("ignored", "switched off")
+        loop = asyncio.get_running_loop()
+        arrived = loop.time()
         async with self.lanes.lane(self.key(message) if self.key else None):
+            self.lane_waited(loop.time() - arrived)
             async with asyncio.timeout(self.seconds_max):
                 outcome = await handler(message)
         match outcome:

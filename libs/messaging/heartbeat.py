@@ -7,6 +7,7 @@ import structlog
 
 from libs.messaging.batching import batches
 from libs.messaging.leases import Lease, Leases
+from libs.messaging.metrics import ConsumerMetrics
 from libs.messaging.queue import BrokerUnavailable, Queue, QueueGone, Refusal
 
 log = structlog.get_logger()
@@ -15,8 +16,13 @@ log = structlog.get_logger()
 class Heartbeat:
     """Runs beside the pollers; `lost` is called once for each lease that ended without us."""
 
-    def __init__(self, queue: Queue, leases: Leases, seconds: int, lost: Callable[[Lease], None]) -> None:
+    def __init__(
+        self, queue: Queue, leases: Leases, seconds: int, lost: Callable[[Lease], None], metrics: ConsumerMetrics
+    ) -> None:
         self._queue = queue
+        self._renewals = metrics.heartbeats.labels(queue.name)
+        self._failures = metrics.heartbeat_failures.labels(queue.name)
+        self._losses = metrics.leases_lost.labels(queue.name)
         self._leases = leases
         self._seconds = seconds
         self._lost = lost
@@ -41,6 +47,7 @@ class Heartbeat:
                 await self._renew(batch)
             for lease in self._leases.lost():
                 self._leases.drop(lease)
+                self._losses.inc()
                 self._lost(lease)
             await self._wait()
 
@@ -67,6 +74,7 @@ class Heartbeat:
         except QueueGone:
             refusals = [Refusal("QueueGone", ours=True)] * len(batch)
         for lease, refusal in zip(batch, refusals, strict=True):
+            (self._failures if refusal else self._renewals).inc()
             if refusal is None:
                 lease.renewed(called_at)
             elif refusal.ours:

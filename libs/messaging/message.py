@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+PUBLISHED_AT = "publishedAt"
+COMMITTED_AT = "committedAt"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -21,3 +24,15 @@ class Message:
     sent_at: datetime
     queue: str
     group: str | None = None
+
+    @property
+    def told_at(self) -> datetime:
+        """When what it tells of was committed, else published, as far as its publisher says; else when it was sent."""
+        for name in (COMMITTED_AT, PUBLISHED_AT):
+            try:
+                told = datetime.fromisoformat(self.attributes[name])
+            except (KeyError, ValueError):
+                continue
+            if told.tzinfo is not None:
+                return told
+        return self.sent_at

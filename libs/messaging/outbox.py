@@ -13,6 +13,8 @@ from uuid import UUID, uuid4
 
 from libs.db.pool import Connection
 from libs.messaging.queue import ATTRIBUTES_MAX, NO_ATTRIBUTES, PUBLISH_BYTES_MAX, size_of
+from libs.messaging.traces import with_trace
+from libs.telemetry.tracing import current
 
 CHANNEL = "outbox"
 # A transaction with more keys takes one lock for all: PostgreSQL's table of locks is finite.
@@ -21,7 +23,7 @@ BULK_LOCK = 7_265_010
 # Held by the relay while it sleeps; whoever fails to share it knows that a hint is welcome.
 ASLEEP_LOCK = 7_265_011
 # What the relay adds to the caller's attributes.
-RESERVED = frozenset({"eventType", "eventId", "publishedAt"})
+RESERVED = frozenset({"eventType", "eventId", "publishedAt", "committedAt"})
 
 LOCK_KEYS = (
     "SELECT pg_advisory_xact_lock_shared($1), (SELECT count(pg_advisory_xact_lock(k)) FROM unnest($2::bigint[]) k)"
@@ -67,6 +69,8 @@ class Outbox:
         if not outgoing:
             return
         bodies = [checked(message) for message in outgoing]
+        # Under which trace it was written; the relay leaves it out where ten attributes are not enough.
+        trace = with_trace({}, current())
         await _lock(tx, {lock_of(message.topic, message.key) for message in outgoing})
         await tx.execute(
             INSERT,
@@ -75,7 +79,7 @@ class Outbox:
             [message.key for message in outgoing],
             [message.type for message in outgoing],
             bodies,
-            [json.dumps(dict(message.attributes)) for message in outgoing],
+            [json.dumps({**message.attributes, **trace}) for message in outgoing],
         )
         await tx.execute(HINT, CHANNEL, ASLEEP_LOCK)
 

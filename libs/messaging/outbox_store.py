@@ -26,6 +26,13 @@ DELETE FROM outbox WHERE id = ANY(
 )
 """
 REPUBLISH = "UPDATE outbox SET published_at = NULL WHERE published_at >= $1 AND topic = ANY($2::text[])"
+# A backlog is counted up to a bound: what is shown is that there is one, and how old it is.
+COUNTED = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE published_at IS NULL LIMIT 100000) AS found) AS waiting,
+       coalesce((SELECT extract(epoch FROM now() - created_at) FROM outbox
+                 WHERE published_at IS NULL ORDER BY id LIMIT 1), 0)::float8 AS oldest_seconds,
+       (SELECT count(*) FROM outbox_dead) AS dead
+"""
 GENERATIONS = "SELECT topic, generation FROM outbox_topic"
 NOTE_GENERATION = """
 INSERT INTO outbox_topic (topic, generation) VALUES ($1, $2)
@@ -51,6 +58,22 @@ class OutboxRow:
     def lane(self) -> tuple[str, str]:
         """Within this, order is kept."""
         return self.topic, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the outbox holds."""
+
+    waiting: int
+    oldest_seconds: float
+    dead: int
+
+
+async def counted(connection: Connection) -> Counted:
+    """Count what waits, for a gauge."""
+    found = await connection.fetchrow(COUNTED)
+    assert found is not None
+    return Counted(**dict(found))
 
 
 async def waiting(connection: Connection, limit: int, held: Collection[tuple[str, str]]) -> list[OutboxRow]:

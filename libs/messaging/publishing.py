@@ -7,10 +7,20 @@ from datetime import datetime
 
 from libs.messaging.batching import packed
 from libs.messaging.envelope import EVENT_ID, EVENT_TYPE
+from libs.messaging.message import COMMITTED_AT, PUBLISHED_AT
 from libs.messaging.outbox_store import OutboxRow
-from libs.messaging.queue import PUBLISH_BYTES_MAX, BrokerUnavailable, Parcel, QueueGone, Refusal, Topic, size_of
-
-PUBLISHED_AT = "publishedAt"
+from libs.messaging.queue import (
+    GROUP_CHARACTERS_MAX,
+    PUBLISH_BYTES_MAX,
+    BrokerUnavailable,
+    Parcel,
+    QueueGone,
+    Refusal,
+    Topic,
+    size_of,
+)
+from libs.messaging.traces import trace_of, with_trace
+from libs.telemetry.tracing import TRACEPARENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,7 @@ class Published:
 
     row: OutboxRow
     refusal: Refusal | None
+    untraced: bool = False
 
 
 async def publish_round(
@@ -32,7 +43,10 @@ async def publish_round(
     async def call(topic: str, batch: list[tuple[OutboxRow, Parcel]]) -> list[Published]:
         async with free:
             refusals = await _publish(topics.get(topic), [parcel for _, parcel in batch])
-        return [Published(row, refusal) for (row, _), refusal in zip(batch, refusals, strict=True)]
+        return [
+            Published(row, refusal, trace_dropped(row, parcel))
+            for (row, parcel), refusal in zip(batch, refusals, strict=True)
+        ]
 
     calls = [
         call(topic, batch)
@@ -48,8 +62,21 @@ async def publish_round(
 
 def parcel_of(row: OutboxRow, published_at: str) -> Parcel:
     """Add what every message of ours carries; the key spreads the load of consumers fairly, it promises no order."""
-    own = {EVENT_TYPE: row.type, EVENT_ID: str(row.event_id), PUBLISHED_AT: published_at}
-    return Parcel(row.body, {**row.attributes, **own}, group=row.key[:128])
+    own = {
+        EVENT_TYPE: row.type,
+        EVENT_ID: str(row.event_id),
+        COMMITTED_AT: row.created_at.isoformat(),
+        PUBLISHED_AT: published_at,
+    }
+    trace = trace_of(row.attributes)
+    # Each hop has a span of its own.
+    attributes = with_trace({**row.attributes, **own}, trace.child() if trace else None)
+    return Parcel(row.body, attributes, group=row.key[:GROUP_CHARACTERS_MAX], deduplication=str(row.event_id))
+
+
+def trace_dropped(row: OutboxRow, parcel: Parcel) -> bool:
+    """Tell whether there was no room for the row's trace."""
+    return TRACEPARENT in row.attributes and TRACEPARENT not in parcel.attributes
 
 
 async def _publish(topic: Topic | None, parcels: list[Parcel]) -> list[Refusal | None]:

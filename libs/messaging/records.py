@@ -6,6 +6,7 @@ from typing import Literal
 
 import structlog
 
+from libs.messaging.message import Message
 from libs.messaging.supervision import frames
 
 End = Literal["done", "ignored", "retry", "failed", "dead", "lost", "released"]
@@ -25,9 +26,15 @@ class Handled:
     facts: Mapping[str, str]
     seconds: float
     error: Exception | None = None
+    trace_id: str = ""
 
 
 Observe = Callable[[Handled], None]
+
+
+def ids_of(message: Message) -> dict[str, str | int]:
+    """Name a message in whatever is logged while it is handled."""
+    return {"queue": message.queue, "messageId": message.id, "eventType": message.type, "attempt": message.attempt}
 
 
 def logged(handled: Handled) -> None:
@@ -42,6 +49,8 @@ def logged(handled: Handled) -> None:
         "facts": dict(handled.facts),
         "seconds": round(handled.seconds, 4),
     }
+    if handled.trace_id:
+        told["traceId"] = handled.trace_id
     if handled.error is not None:
         told |= {"error": type(handled.error).__name__, "frames": frames(handled.error)}
     if handled.outcome == "dead":

@@ -9,10 +9,12 @@ from typing import Any
 
 import asyncpg
 import structlog
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from libs.db.pool import Connection, Database
 from libs.messaging import outbox_store as store
+from libs.messaging.metrics import RelayMetrics
 from libs.messaging.outbox import ASLEEP_LOCK, CHANNEL
 from libs.messaging.outbox_store import OutboxRow
 from libs.messaging.publishing import Published, publish_round
@@ -38,6 +40,7 @@ class RelaySettings(BaseModel, frozen=True):
     keep_seconds: PositiveFloat = 3600
     delete_every_seconds: PositiveFloat = 60
     delete_rows_max: PositiveInt = 5000
+    count_every_seconds: PositiveFloat = 5
     # How often the topics are looked at for having been made anew; 0 where brokers do not forget.
     generation_seconds: NonNegativeFloat = 5
     # A leader that took over waits for calls which the one before may still have in the air.
@@ -54,7 +57,11 @@ class Relay:
         settings: RelaySettings | None = None,
         *,
         now: Callable[[], datetime],
+        metrics: RelayMetrics | None = None,
     ) -> None:
+        # Without a registry of the process's the numbers are there and nobody sees them.
+        self._metrics = metrics or RelayMetrics(CollectorRegistry())
+        self._metrics.blocked_keys.set_function(lambda: len(self._held))
         self._database = database
         self._topics = topics
         self._settings = settings or RelaySettings()
@@ -97,6 +104,8 @@ class Relay:
             if not await self._elected(connection, stop):
                 return
             log.info("relay leads")
+            self._metrics.leader.set(1)
+            stack.callback(self._metrics.leader.set, 0)
             await stack.enter_async_context(self._listening(connection))
             while not stop.is_set():
                 self._hint.clear()
@@ -124,9 +133,11 @@ class Relay:
             self._hint.set()
 
         await connection.add_listener(CHANNEL, hinted)
+        self._metrics.listener_up.set(1)
         try:
             yield
         finally:
+            self._metrics.listener_up.set(0)
             await connection.remove_listener(CHANNEL, hinted)
             if connection.is_closed():
                 # The listener is still there; a connection that goes back to the pool with one is complained about.
@@ -157,6 +168,11 @@ class Relay:
         self._held = {lane: until for lane, until in self._held.items() if until > now}
         if self._is_due("generations", self._settings.generation_seconds, now):
             await self._notice_new_topics(connection)
+        if self._is_due("counting", self._settings.count_every_seconds, now):
+            counted = await store.counted(connection)
+            self._metrics.pending.set(counted.waiting)
+            self._metrics.oldest.set(counted.oldest_seconds)
+            self._metrics.dead.set(counted.dead)
         if self._is_due("deletion", self._settings.delete_every_seconds, now):
             keep = timedelta(seconds=self._settings.keep_seconds)
             if (
@@ -195,7 +211,8 @@ class Relay:
         some = False
         while lanes and not stop.is_set():
             heads = [lane[0] for lane in lanes.values()]
-            results = await publish_round(heads, self._topics, self._settings.calls_in_flight_max, self._now)
+            with self._metrics.publish_seconds.time():
+                results = await publish_round(heads, self._topics, self._settings.calls_in_flight_max, self._now)
             if not await self._note(connection, results, lanes):
                 break
             some = True
@@ -213,6 +230,10 @@ class Relay:
             lanes[row.lane].popleft()
             if not lanes[row.lane]:
                 del lanes[row.lane]
+        for result in results:
+            outcome = "ok" if result.refusal is None else "refused" if result.refusal.ours else "failed"
+            self._metrics.published.labels(result.row.topic, outcome).inc()
+            self._metrics.trace_dropped.inc(result.untraced)
         moment = sorted({result.refusal.code for result in failed if result.refusal and not result.refusal.ours})
         if moment:
             log.warning("publish failed", rows=len(failed), codes=moment)

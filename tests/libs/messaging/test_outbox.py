@@ -121,8 +121,10 @@ async def test_what_commits_is_published_with_its_attributes(db: Database) -> No
     assert parcel.body == '{"n": 1}'
     assert parcel.group == "A"
     event_id = await db.fetchval("SELECT event_id FROM outbox")
+    committed_at = await db.fetchval("SELECT created_at FROM outbox")
     assert parcel.attributes == {
         "key": "A", "source": "DPS", "eventType": "made", "eventId": str(event_id), "publishedAt": AT.isoformat(),
+        "committedAt": committed_at.isoformat(),
     }  # fmt: skip
 
 

@@ -1,0 +1,85 @@
+"""The numbers of queues, outbox and relay (`reference/messaging.md` §5.6); made once for a process, and handed on.
+
+Labels: `queue` and `topic` are ids of the topology, `event_type` one that has a handler, else `unknown`: nothing that
+comes from outside becomes a label.
+"""
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from libs.telemetry.metrics import LATENCY_SECONDS, counter, gauge, latency
+
+UNKNOWN_TYPE = "unknown"
+ATTEMPTS = (1, 2, 3, 4, 6, 8, 12)
+# From a commit to the end of its handling: a backlog takes minutes.
+JOURNEY_SECONDS = (*LATENCY_SECONDS, 60.0, 300.0, 1800.0, 7200.0)
+QUEUE = ("queue",)
+TOPIC = ("topic",)
+
+
+class ConsumerMetrics:
+    """What consumers count, each for its queue."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        typed = ("queue", "event_type")
+        self.received = counter(registry, "messaging_received", "Messages received", QUEUE)
+        self.empty_receives = counter(registry, "messaging_empty_receives", "Polls that brought nothing", QUEUE)
+        self.poll_errors = counter(registry, "messaging_poll_errors", "Polls that failed", QUEUE)
+        self.processed = counter(registry, "messaging_processed", "Messages by their end", (*typed, "outcome"))
+        self.handler_seconds = latency(registry, "messaging_handler_seconds", "From receive to end", typed)
+        self.end_to_end_seconds = Histogram(
+            "messaging_end_to_end_seconds",
+            "From the commit (where the publisher says it, else the publish or the send) to the end of handling",
+            QUEUE,
+            registry=registry,
+            buckets=JOURNEY_SECONDS,
+        )
+        self.attempts = Histogram(
+            "messaging_attempts", "Receives a message had had at its end", QUEUE, registry=registry, buckets=ATTEMPTS
+        )
+        self.lane_wait_seconds = latency(
+            registry, "messaging_lane_wait_seconds", "Waited for another message of the same key", QUEUE
+        )
+        self.slots_in_use = gauge(registry, "messaging_slots_in_use", "Messages in hand or asked for", QUEUE)
+        self.slots_limit = gauge(registry, "messaging_slots_limit", "Messages that may be in hand", QUEUE)
+        self.leases_held = gauge(registry, "messaging_leases_held", "Messages hidden from others for us", QUEUE)
+        self.leases_lost = counter(registry, "messaging_leases_lost", "Messages that may be another's by now", QUEUE)
+        self.heartbeats = counter(registry, "messaging_heartbeats", "Leases renewed", QUEUE)
+        self.heartbeat_failures = counter(registry, "messaging_heartbeat_failures", "Renewals that failed", QUEUE)
+        self.ack_failures = counter(registry, "messaging_ack_failures", "Deletes that failed, each try", QUEUE)
+        self.backoff_failures = counter(registry, "messaging_backoff_failures", "Give-backs that failed", QUEUE)
+        self.dead_lettered = counter(
+            registry, "messaging_dead_lettered", "Put into the dead-letter queue", (*QUEUE, "reason")
+        )
+        self.last_poll = gauge(
+            registry, "messaging_last_poll_success_timestamp_seconds", "When a poll was last answered", QUEUE
+        )
+
+
+class DepthMetrics:
+    """What a sampler finds on queues."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.messages = gauge(registry, "messaging_queue_messages", "Approximate counts", (*QUEUE, "state"))
+        self.dead = gauge(registry, "messaging_dlq_messages", "Waiting in the dead-letter queue", QUEUE)
+        self.oldest = gauge(
+            registry,
+            "messaging_queue_oldest_seconds",
+            "Age of the oldest message received lately, an estimate; 0 when the queue is empty",
+            QUEUE,
+        )
+        self.redrive_running = gauge(registry, "messaging_redrive_running", "1 while dead letters are retried", QUEUE)
+
+
+class RelayMetrics:
+    """What a relay counts, and what its outbox holds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.published = counter(registry, "messaging_published", "Entries by the topic's answer", (*TOPIC, "outcome"))
+        self.publish_seconds = latency(registry, "messaging_publish_seconds", "One round of publishing")
+        self.pending = gauge(registry, "messaging_outbox_pending", "Rows that wait")
+        self.oldest = gauge(registry, "messaging_outbox_oldest_seconds", "Age of the oldest row that waits")
+        self.dead = gauge(registry, "messaging_outbox_dead", "Rows that the topic will never take")
+        self.blocked_keys = gauge(registry, "messaging_outbox_blocked_keys", "Keys held back by a refused row")
+        self.leader = gauge(registry, "messaging_relay_leader", "1 while this replica publishes")
+        self.listener_up = gauge(registry, "messaging_listener_up", "1 while notifications of new rows can arrive")
+        self.trace_dropped = counter(registry, "messaging_trace_dropped", "Messages with no room for their trace")

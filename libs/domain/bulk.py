@@ -6,6 +6,7 @@ estate asks for. `libs.domain.shared` projects both.
 
 from datetime import date, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 
@@ -157,5 +158,5 @@ class Ids(_Row, frozen=True):
 class FindMirrors(_Row, frozen=True):
     """Body of `POST /sync/locations/find`."""
 
-    ids: Annotated[list[str], msgspec.Meta(max_length=MIRRORS_MAX)]
+    ids: Annotated[list[UUID], msgspec.Meta(max_length=MIRRORS_MAX)]
     with_base: bool = False

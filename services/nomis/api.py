@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
+import msgspec
 import orjson
 import structlog
 from pydantic import Field
@@ -146,8 +147,9 @@ class LocationsApi:
 
     async def details(self, body: Details) -> JsonBytes:
         """Read up to 500 locations in one answer; those that do not exist are absent. NOMIS does not have this door."""
-        rows = await self._reading.details(body.location_ids, with_amendments=body.with_amendments)
-        return JsonBytes(orjson.dumps(rows))
+        if body.with_amendments:
+            return JsonBytes(orjson.dumps(await self._reading.details(body.location_ids)))
+        return JsonBytes(msgspec.json.encode(await self._reading.bare(body.location_ids)))
 
     def _expected(self, conditions: Conditions) -> IfMatch | None:
         return conditions.if_match if self._settings.conditional_writes else None

@@ -12,7 +12,6 @@ from pydantic import Field
 from libs.domain.bulk import IDS_MAX, MIRRORS_MAX, FindMirrors, Ids, Mirrors
 from libs.domain.prisons import PRISON_ID
 from libs.domain.wire import Wire
-from libs.web.problems import BodyInvalid
 from libs.web.routing import Needs, Route
 from services.locations.store.mirrors import MirrorStore
 
@@ -53,13 +52,12 @@ class BulkDoors:
 
     async def find(self, body: FindMirrors) -> Mirrors:
         """Show the locations with these ids, and which of the others were deleted; unknown ones are absent."""
-        try:
-            ids = [UUID(each) for each in body.ids]
-        except ValueError as wrong:
-            raise BodyInvalid("ids: each is a UUID") from wrong
-        content = await self._mirrors.found(ids, with_base=body.with_base)
-        missing = set(ids) - {UUID(each.location.id) for each in content}
-        return Mirrors(content=content, buried=await self._mirrors.buried([*missing]) if missing else [])
+        content = await self._mirrors.found(body.ids, with_base=body.with_base)
+        if len(content) == len(body.ids):
+            return Mirrors(content=content)
+        found = {each.location.id for each in content}
+        missing = [each for each in body.ids if str(each) not in found]
+        return Mirrors(content=content, buried=await self._mirrors.buried(missing))
 
 
 def routes(doors: BulkDoors) -> Sequence[Route]:

@@ -18,6 +18,7 @@ from libs.domain.prisons import is_ignored
 from libs.domain.translation import Untranslatable
 from services.reconciliation.ports import Locations, Mappings, NomisEstate
 from services.reconciliation.records import Counts, Suspect
+from services.reconciliation.rules.quick import surely_equal
 from services.reconciliation.settings import RunLimits
 
 BEFORE_ALL, AFTER_ALL = -(2**63), 2**63 - 1
@@ -102,7 +103,7 @@ class Scan:
         above = row.parent_location_id
         parent = None if above is None else linked.get(above) or self._parents.get(above, UNLINKED)
         try:
-            return not differences(own, row, parent)
+            return surely_equal(own, row, parent) or not differences(own, row, parent)
         except Untranslatable:
             return False
 

@@ -84,6 +84,6 @@ async def test_how_a_prison_stands_comes_with_each_row(reader: LocationsClient, 
 async def test_ids_that_are_none_and_pages_too_large_are_refused(reader: LocationsClient) -> None:
     with pytest.raises(RemoteRefused, match="400") as wrong:
         await reader.mirrors(["no uuid"])
-    assert "ids: each is a UUID" in wrong.value.body["developerMessage"]
+    assert "ids.0: invalid UUID" in wrong.value.body["developerMessage"]
     with pytest.raises(RemoteRefused, match="400"):
         await reader.mirrors_page(None, 1001)

@@ -30,6 +30,7 @@ from services.locations.api import (
     cell_doors,
     closing_doors,
     constants,
+    feed,
     group_doors,
     legacy_doors,
     migrate_doors,
@@ -51,6 +52,7 @@ from services.locations.changes.placing import PlaceChanges
 from services.locations.changes.signed_capacity import SignedCapacityChanges
 from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
+from services.locations.reading.feed import Feed
 from services.locations.reading.groups import GroupReading
 from services.locations.reading.locations import Reading
 from services.locations.reading.people import People
@@ -58,6 +60,7 @@ from services.locations.reading.prisons import Prisons
 from services.locations.reading.rolls import Rolls
 from services.locations.rules.groups import Groups
 from services.locations.settings import Settings
+from services.locations.store.changed import begin_epoch_if_restored
 from services.locations.store.mirrors import MirrorStore
 
 
@@ -71,6 +74,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         async with database.connection() as connection:
             await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.locations") / "schema")
+            async with connection.transaction():
+                await begin_epoch_if_restored(connection)
         neighbours = await _neighbours(settings, stack)
         if settings.relay_enabled:
             await stack.enter_async_context(_relaying(settings, database))
@@ -136,6 +141,7 @@ def _reads(settings: Settings, database: Database, neighbours: Neighbours, annou
         *signed_capacity.routes(signed_capacity.SignedCapacityDoors(signed, prisons)),
         *group_doors.routes(group_doors.GroupDoors(GroupReading(database, groups))),
         *people_doors.routes(people_doors.PeopleDoors(people, rolls)),
+        *feed.routes(feed.FeedDoors(Feed(database))),
         *reads.routes(reads.ReadDoors(reading)),
     )
 

@@ -147,3 +147,17 @@ class UnknownElsewhere(Exception):
 
     def __init__(self, prison_id: str) -> None:
         super().__init__(f"{prison_id} is not known to the services that count its people")
+
+
+class CursorUnreadable(Exception):
+    """What was given as a cursor is none."""
+
+    def __init__(self) -> None:
+        super().__init__("since: the value of `next` of an earlier page is expected")
+
+
+class CursorExpired(Exception):
+    """The tables were restored since the cursor was given; what came after it cannot be told any more."""
+
+    def __init__(self) -> None:
+        super().__init__("since: this cursor is of before a restore; begin anew, without one")

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from libs.domain.wire import Wire
-from libs.web.routing import Route
+from libs.web.routing import JsonBytes, Reply, Route
 from services.locations.api.reads import VIEW, Prison
+from services.locations.api.tags import list_tag
 from services.locations.errors import LocationNotFound
 from services.locations.reading.locations import Reading
 from services.locations.reading.prisons import Prisons
@@ -26,6 +29,12 @@ class ParentQuery(Wire):
     parent_location_id: UUID | None = None
 
 
+class TreeQuery(Wire):
+    """Whether what is temporarily out of use is shown too."""
+
+    include_inactive: bool = False
+
+
 class SummaryDoors:
     """The handlers."""
 
@@ -38,6 +47,12 @@ class SummaryDoors:
         if query.parent_location_id is None and query.parent_path_hierarchy is None:
             return await self._prisons.top(prison_id)
         return await self._prisons.below(prison_id, query.parent_location_id, query.parent_path_hierarchy)
+
+    async def tree(self, prison_id: Prison, query: TreeQuery) -> Reply[JsonBytes]:
+        """Show the whole hierarchy of a prison at once, each location with its totals and with what is below it."""
+        shown = await self._reading.hierarchy(prison_id, inactive=query.include_inactive)
+        body = JsonBytes(orjson.dumps(shown))
+        return Reply(body, headers={"ETag": list_tag(body)})
 
     async def archived(self, prison_id: Prison) -> list[dict[str, Any]]:
         """List the residential locations that were permanently deactivated."""
@@ -55,6 +70,7 @@ def routes(doors: SummaryDoors) -> Sequence[Route]:
     prison, unknown = "/locations/prison/{prisonId}", (LocationNotFound,)
     return (
         Route("GET", "/locations/residential-summary/{prisonId}", doors.summary, VIEW, problems=unknown),
+        Route("GET", f"{prison}/tree", doors.tree, VIEW, answers=list[dict[str, Any]], tagged=True),
         Route("GET", f"{prison}/archived", doors.archived, VIEW),
         Route("GET", f"{prison}/inactive-cells", doors.inactive_cells, VIEW, problems=unknown),
     )

@@ -19,7 +19,16 @@ DIGEST_BYTES = 8
 
 def location_tag(version: int, shown: bytes) -> str:
     """Return the quoted tag of an answer that shows one location at this version: `"7-5f1c…"`."""
-    return entity_tag(f"{version}-{blake2b(shown, digest_size=DIGEST_BYTES).hexdigest()}")
+    return entity_tag(f"{version}-{_digest(shown)}")
+
+
+def list_tag(shown: bytes) -> str:
+    """Return the quoted tag of an answer that shows many; it is good for asking again, not for editing."""
+    return entity_tag(_digest(shown))
+
+
+def _digest(shown: bytes) -> str:
+    return blake2b(shown, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def tagged_answer(version: int, shown: Mapping[str, Any]) -> Reply[JsonBytes]:

@@ -12,7 +12,7 @@ from services.locations.store import shown as stored
 from services.locations.store.family import page
 from services.locations.views.derived import Forest, Id, is_archived, is_inactive_leaf
 from services.locations.views.legacy import legacy
-from services.locations.views.location import Json, location, nested, shown_history, sort_name
+from services.locations.views.location import Json, hierarchy_of, location, nested, shown_history, sort_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ class Reading:
         every = sorted(forest.rows.values(), key=lambda row: str(row["path_hierarchy"]))
         told = ((row, forest.derived[row["id"]]) for row in every)
         return [location(row, derived) for row, derived in told if not is_archived(row, derived)]
+
+    async def hierarchy(self, prison_id: str, *, inactive: bool) -> list[Json]:
+        """Return the whole hierarchy of a prison: what is in use, and with `inactive` what is temporarily not."""
+        return hierarchy_of(Forest(await stored.prison(self._db, prison_id)), inactive=inactive)
 
     async def archived(self, prison_id: str) -> list[Json]:
         """Return a prison's residential locations that were archived themselves, in natural order."""

@@ -9,7 +9,6 @@ from libs.domain.codes import (
     AccommodationType,
     Described,
     HistoryAttribute,
-    LocationType,
     SpecialistCellType,
     UsageType,
     UsedForType,
@@ -158,6 +157,25 @@ def nested(forest: Forest, location_id: Id, decorate: Callable[[Json, Id], None]
     return shown
 
 
+def hierarchy_of(forest: Forest, *, inactive: bool) -> list[Json]:
+    """Return all of a forest from the top, each location with those below it under `childLocations`, by path.
+
+    What is archived is left out, and without `inactive` also what is not in use.
+    """
+    rows = sorted(forest.rows.values(), key=lambda row: str(row["path_hierarchy"]))
+    shown: dict[Id, Json] = {}
+    for row in rows:
+        derived = forest.derived[row["id"]]
+        if is_active(row, derived) or (inactive and not is_archived(row, derived)):
+            shown[row["id"]] = location(row, derived) | {"childLocations": []}
+    tops: list[Json] = []
+    for row in rows:
+        if row["id"] in shown:
+            above = shown.get(row["parent_id"])
+            (tops if above is None else above["childLocations"]).append(shown[row["id"]])
+    return tops
+
+
 def shown_history(entries: Sequence[Json]) -> list[Json]:
     """Return the history that the public view shows, newest first."""
     kept = [entry for entry in reversed(entries) if HistoryAttribute(entry["attribute_name"]).shown]
@@ -179,8 +197,3 @@ def changed(entry: Json) -> Json:
 def local(moment: datetime | None) -> str | None:
     """Write a London time as the contract does: to the second, without zone."""
     return moment.isoformat(timespec="seconds") if moment else None
-
-
-def type_description(row: Fields) -> str:
-    """Return the words for what a location is."""
-    return LocationType(shown_type(row)).description

@@ -90,7 +90,8 @@ def _order(sort: Sequence[str]) -> list[tuple[str, bool]]:
 
 def paged(content: Sequence[dict[str, Any]], total: int, query: PageQuery) -> dict[str, Any]:
     """Lay a page out as Spring does (§6.1)."""
-    sort = {"empty": not query.sort, "sorted": bool(query.sort), "unsorted": not query.sort}
+    # Always sorted: by id, unless something else is asked for.
+    sort = {"empty": False, "sorted": True, "unsorted": False}
     pages = -(-total // query.size)
     return {
         "content": list(content),

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from tests.services.locations.cases import BY_ID, Z0, World, requests_of
 from tests.services.locations.f1 import F1
+from tests.services.locations.f2 import F2, INSIDE
 from tests.services.locations.prison import put
 
 BEFORE = -1
@@ -63,6 +64,14 @@ async def _z0(world: World, call: int) -> None:
         await put(world.connection, [z0])
 
 
+async def _f2(world: World, call: int) -> None:
+    if call == BEFORE:
+        await world.connection.execute("DELETE FROM location WHERE prison_id = 'KTI'")
+        await put(world.connection, F2)
+        for cell in INSIDE:
+            await world.put_in(cell)
+
+
 _STEPS: Mapping[str, Step] = MappingProxyType(
     {
         "S07": _after_asking("/locations/{C-4-010}/convert-cell-to-non-res-cell", {"convertedCellType": "OFFICE"}),
@@ -78,5 +87,6 @@ _STEPS: Mapping[str, Step] = MappingProxyType(
         "K04": _z0,
         "K08": _after("K06"),
         "K09": _after("K06"),
+        "R10": _f2,
     }
 )

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from libs.domain.attributes import Attribute
-from libs.domain.codes import LocationType, SpecialistCellType
 from services.locations.views.roll import roll_name
 from tests.services.locations.asking import Asking, holds
 from tests.services.locations.conftest import Client
 from tests.services.locations.f1 import ID
-from tests.services.locations.prison import cell, put, row
+from tests.services.locations.f2 import F2, FIRST
+from tests.services.locations.prison import put
 
 ROOM = "GET /location-occupancy/cells-with-capacity/KTI"
 MOVEMENTS = "/api/prison/roll-count/KTI/movement-count"
@@ -43,30 +42,19 @@ async def crowd(search: Client) -> AsyncIterator[Crowd]:
 
 @pytest.fixture
 async def f2(f1: Asking) -> Asking:
-    """Fixture F2: wing E beside F1, all of whose cells are full, closed or uncertified, but one."""
-    special: dict[str, Any] = {"specialist_cell_types": (SpecialistCellType.DRY,), "working_capacity": 0}
+    """Fixture F2 in the tables, and somebody to ask."""
     await f1.connection.execute("DELETE FROM location WHERE prison_id = 'KTI'")
-    await put(
-        f1.connection,
-        [
-            row(50, "E", location_type=LocationType.WING),
-            row(51, "E-1", f1.id(50)),
-            row(52, "E-2", f1.id(50)),
-            cell(53, "E-1-001", f1.id(51), working_capacity=1),
-            cell(54, "E-1-002", f1.id(51)),
-            cell(55, "E-2-001", f1.id(52), attributes=(Attribute.DOUBLE_OCCUPANCY, Attribute.CAT_B), **special),
-            cell(56, "E-2-002", f1.id(52), certified=False),
-        ],
-    )
+    await put(f1.connection, F2)
     return f1
 
 
-async def test_r10_cells_with_space(f2: Asking, crowd: Crowd) -> None:
+async def test_a_cell_with_space_is_shown_with_its_kinds_and_who_is_inside_only_if_asked(
+    f2: Asking, crowd: Crowd
+) -> None:
     await crowd.put("E-1-001", "A1")
     await crowd.put("E-1-002", "A2", "A3")
     await crowd.put("E-2-001", "A4", alerts=[{"alertType": "X", "alertCode": "XA", "active": True, "note": "kept in"}])
     [found] = await f2.ask("VIEW", ROOM)
-    holds(found, {"pathHierarchy": "E-2-001", "noOfOccupants": 1, "maxCapacity": 2, "workingCapacity": 0})
     assert found["specialistCellTypes"] == [{"typeCode": "DRY", "typeDescription": "Dry cell"}]
     assert found["legacyAttributes"] == [{"typeCode": "DOUBLE_OCCUPANCY", "typeDescription": "Double Occupancy"}]
     assert "prisonersInCell" not in found
@@ -81,7 +69,7 @@ async def test_cells_with_space_are_narrowed_down(f2: Asking) -> None:
         return [each["pathHierarchy"] for each in await f2.ask("VIEW", f"{ROOM}?{query}")]
 
     assert await paths("") == ["E-1-001", "E-1-002", "E-2-001"]
-    assert await paths(f"locationId={f2.id(51)}") == ["E-1-001", "E-1-002"]
+    assert await paths(f"locationId={FIRST}") == ["E-1-001", "E-1-002"]
     assert await paths("groupName=E_2") == ["E-2-001"]
     assert await paths("specialistCellType=DRY") == ["E-2-001"]
     assert (await f2.ask("VIEW", f"{ROOM}?locationId={ID['A']}", status=404))["errorCode"] == 101

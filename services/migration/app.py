@@ -32,20 +32,24 @@ from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_c
 from libs.worker.running import beside
 from services.migration.api import failures as failure_doors
 from services.migration.api import progress as progress_doors
+from services.migration.api import reports as report_doors
 from services.migration.api import runs as run_doors
 from services.migration.api.failures import FailureDoors
 from services.migration.api.problems import PROBLEMS
 from services.migration.api.progress import ProgressDoors, Watch
+from services.migration.api.reports import ReportDoors
 from services.migration.api.runs import Counts, RunDoors
 from services.migration.records import Kind
 from services.migration.settings import Settings
 from services.migration.stages.control import Control
 from services.migration.stages.rehearsal import Rehearsal
+from services.migration.stages.verification import Verification
 from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
 from services.migration.store.progress import ProgressStore
 from services.migration.store.rehearsals import RehearsalStore
+from services.migration.store.reports import ReportStore
 from services.migration.store.runs import RunStore
 
 QUEUE = "migration-locations"
@@ -66,7 +70,10 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         queue = broker.queue(QUEUE)
         remotes = await _remotes(stack, settings)
         wake = _Waker(queue).wake
-        works = {Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page}
+        works = {
+            Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page,
+            Kind.VERIFICATION: Verification(*remotes).page,
+        }
         stages = Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages, works=works)
         control = Control(runs, failures, stages, remotes[0], wake=wake, now=_now)
         consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
@@ -81,12 +88,15 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         store = ProgressStore(database, timedelta(seconds=settings.pace_seconds))
         watch = Watch(store, _now, timedelta(seconds=settings.progress_seconds))
         progress = ProgressDoors(store, watch, _now, lambda: asyncio.sleep(settings.progress_seconds))
+        limits = settings.stages
+        reports = ReportDoors(ReportStore(database, limits.failures_sample, limits.differences_shown))
         yield application(
             service="migration",
             routes=(
                 *run_doors.routes(migrations),
                 *failure_doors.routes(failed),
                 *progress_doors.routes(progress),
+                *report_doors.routes(reports),
                 *queue_routes(doors),
             ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},

@@ -27,6 +27,13 @@ class MigrationOver(Exception):
         super().__init__(f"Migration {migration_id} is {status}; start a new one")
 
 
+class NotVerified(Exception):
+    """Neither is this a verification, nor has one looked at it."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(f"There is no verification of {migration_id}")
+
+
 class WipeNotAllowed(Exception):
     """The door that wipes is closed by a setting."""
 

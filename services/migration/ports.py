@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
+from libs.domain.bulk import Mirrors
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import ListedLocation, NomisLocation, NomisLocationId
 from libs.domain.sync import MigrateOutcome
@@ -40,3 +41,10 @@ class Locations(Protocol):
 
     async def validate(self, locations: Sequence[Mapping[str, Any]]) -> Sequence[MigrateOutcome]:
         """Answer what `migrate` would, and write nothing; parents that are not in DPS belong in the same call."""
+
+
+class Mirrored(Protocol):
+    """Reads DPS in bulk."""
+
+    async def mirrors(self, ids: Sequence[str]) -> Mirrors:
+        """Return up to 1,000 locations by id, and which of the others were deleted."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from libs.domain.comparing import Difference
 from libs.domain.nomis import NomisLocationId
 from libs.domain.wire import Wire
 
@@ -69,6 +70,12 @@ class MigrationFilter(Wire):
         if len(set(value)) != len(value):
             raise ValueError("each prison once")
         return value
+
+
+class VerificationWish(MigrationFilter):
+    """Body of a verification: of the locations that a run migrated, or of all that NOMIS has."""
+
+    migration_id: str | None = Field(default=None, max_length=40)
 
 
 class MigrationContext(Wire):
@@ -235,6 +242,7 @@ class Listing:
     pages: int
     complete: bool
     prisons: tuple[str, ...]
+    of_migration_id: str | None = None
 
     @property
     def goes_on(self) -> bool:
@@ -289,3 +297,5 @@ class Verdict:
     prison_id: str | None = None
     notes: tuple[Note, ...] = ()
     place: str | None = None
+    # What a verification saw to differ; None where nothing was compared.
+    differences: tuple[Difference, ...] | None = None

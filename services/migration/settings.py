@@ -27,6 +27,10 @@ class StageLimits(BaseModel, frozen=True):
     failures_sample: PositiveInt = 20
     swept_pages: PositiveInt = 8
     isolation: IsolationLimits = IsolationLimits()
+    # A change on its way from side to side has arrived by the second look of a verification.
+    settle_seconds: PositiveFloat = 10
+    # How many differences of each prison a report shows; it counts all.
+    differences_shown: PositiveInt = 100
 
 
 class Settings(WorkerSettings):

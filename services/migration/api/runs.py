@@ -10,7 +10,15 @@ from libs.web.auth import Caller
 from libs.web.routing import Route
 from services.migration.api.problems import ADMIN, MIGRATE
 from services.migration.errors import MigrationActive, MigrationNotFound, MigrationOver, WipeNotAllowed
-from services.migration.records import LOCATIONS, InProgress, Kind, MigrationContext, MigrationFilter, MigrationRun
+from services.migration.records import (
+    LOCATIONS,
+    InProgress,
+    Kind,
+    MigrationContext,
+    MigrationFilter,
+    MigrationRun,
+    VerificationWish,
+)
 from services.migration.stages.control import Control
 from services.migration.store.runs import RunStore
 
@@ -49,6 +57,10 @@ class RunDoors:
     async def rehearse(self, body: MigrationFilter, caller: Caller) -> MigrationContext:
         """Start a run that does everything but write; `migrated` counts what would be."""
         return await self._control.start(body, caller.username, Kind.REHEARSAL)
+
+    async def verify(self, body: VerificationWish, caller: Caller) -> MigrationContext:
+        """Start a run that compares both sides; `migrated` counts locations that are equal."""
+        return await self._control.verify(body, caller.username)
 
     async def migrations(self, query: HistoryQuery) -> list[MigrationRun]:
         """List migrations, newest first; with `migrationTypes` also rehearsals and verifications."""
@@ -104,6 +116,7 @@ def routes(doors: RunDoors) -> Sequence[Route]:
     return (
         Route("POST", base, doors.start, MIGRATE, status=202, problems=(MigrationActive,)),
         Route("POST", f"{base}/rehearsals", doors.rehearse, MIGRATE, status=202, problems=(MigrationActive,)),
+        Route("POST", f"{base}/verifications", doors.verify, MIGRATE, status=202, problems=(MigrationActive, *gone)),
         Route("GET", f"{base}/history", doors.migrations, MIGRATE),
         Route("GET", f"{base}/history/{{migrationId}}", doors.run, MIGRATE, problems=gone),
         Route("POST", f"{base}/{{migrationId}}/cancel", doors.cancel, MIGRATE, status=202, problems=gone),

@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 
 from services.migration.errors import IdTaken, MigrationActive
 from services.migration.ports import NomisEstate
-from services.migration.records import Kind, MigrationContext, MigrationFilter, RetryWish, RunWish
+from services.migration.records import (
+    ItemState,
+    Kind,
+    MigrationContext,
+    MigrationFilter,
+    RetryWish,
+    RunWish,
+    VerificationWish,
+)
 from services.migration.stages.work import LIST, Call, Stages, Wake
 from services.migration.store.failures import FailureStore
 from services.migration.store.runs import RunStore
@@ -38,13 +46,25 @@ class Control:
 
     async def start(self, wish: MigrationFilter, by: str, kind: Kind = Kind.MIGRATION) -> MigrationContext:
         """Open a run and wake the lister. Raises MigrationActive: one at a time, of whatever kind."""
+        _, estimated = await self._nomis.ids_page(0, 1)
+        return await self._begun(wish, by, RunWish(kind, _json(wish), wish.prison_ids, estimated))
+
+    async def verify(self, wish: VerificationWish, by: str) -> MigrationContext:
+        """Open a verification of what a run migrated, or of all. Raises MigrationActive, MigrationNotFound."""
+        if wish.migration_id is None:
+            return await self.start(wish, by, Kind.VERIFICATION)
+        states = await self._runs.states(wish.migration_id)
+        estimated = states.get(ItemState.MIGRATED, 0) + states.get(ItemState.SKIPPED, 0)
+        run = RunWish(Kind.VERIFICATION, _json(wish), wish.prison_ids, estimated, wish.migration_id)
+        await self._runs.run(wish.migration_id)
+        return await self._begun(wish, by, run)
+
+    async def _begun(self, wish: MigrationFilter, by: str, run: RunWish) -> MigrationContext:
         if active := await self._runs.active_id():
             raise MigrationActive(active)
-        _, estimated = await self._nomis.ids_page(0, 1)
-        filter_json = wish.model_dump_json(by_alias=True, exclude_defaults=True)
-        migration_id = await self._opened(by, RunWish(kind, filter_json, wish.prison_ids, estimated))
+        migration_id = await self._opened(by, run)
         await self._wake([Call(type=LIST, migration_id=migration_id)])
-        return MigrationContext(type=kind, migration_id=migration_id, estimated_count=estimated, body=wish)
+        return MigrationContext(type=run.kind, migration_id=migration_id, estimated_count=run.estimated, body=wish)
 
     async def cancel(self, migration_id: str) -> None:
         """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
@@ -81,3 +101,7 @@ class Control:
                 continue
             return migration_id
         raise AssertionError("more runs than seconds")
+
+
+def _json(wish: MigrationFilter) -> str:
+    return wish.model_dump_json(by_alias=True, exclude_defaults=True)

@@ -68,6 +68,10 @@ class Stages:
         """List every id of NOMIS, page by page, and open the first wave."""
         call = _call(message)
         listing = await self._pages.listing(call.migration_id)
+        if listing.goes_on and listing.of_migration_id is not None:
+            await self._pages.list_of(call.migration_id, listing.of_migration_id)
+            await self._pages.finish_listing(call.migration_id)
+            listing = await self._pages.listing(call.migration_id)
         while listing.goes_on:
             rows, _ = await self._nomis.ids_page(listing.pages, self._limits.ids_page)
             if not rows:
@@ -115,7 +119,9 @@ class Stages:
 
     async def go_on(self, migration_id: str) -> None:
         """End the run, or open its next wave and wake whoever takes the pages."""
-        _, opened = await self._pages.advance(migration_id, self._limits.page, self._now())
+        _, opened = await self._pages.advance(
+            migration_id, self._limits.page, self._now(), timedelta(seconds=self._limits.settle_seconds)
+        )
         await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in opened])
 
     async def _with_prisons(self, rows: Sequence[ListedLocation]) -> list[ListedLocation]:

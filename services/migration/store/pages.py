@@ -8,7 +8,7 @@ from libs.domain.nomis import ListedLocation
 from services.migration.errors import MigrationNotFound
 from services.migration.records import Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.migration.rules.page import CANCELLED, OTHER_PRISON
-from services.migration.store.notes import noted
+from services.migration.store.notes import differing, noted
 from services.migration.store.rehearsals import fail_second_at_one_place
 
 # Real hierarchies are four deep; a circle is found by this bound and fails for want of a parent.
@@ -45,7 +45,7 @@ class PageStore:
         """Return how far the listing of a run is. Raises MigrationNotFound."""
         row = await self._db.fetchrow(
             """
-            SELECT status, migration_type, paused, pages_listed, listing_complete, prisons
+            SELECT status, migration_type, paused, pages_listed, listing_complete, prisons, of_migration_id
               FROM migration_history WHERE migration_id = $1
             """,
             migration_id,
@@ -59,6 +59,7 @@ class PageStore:
             row["pages_listed"],
             row["listing_complete"],
             tuple(row["prisons"]),
+            row["of_migration_id"],
         )
 
     async def add_listed(self, migration_id: str, page: int, rows: Sequence[ListedLocation]) -> None:
@@ -92,6 +93,19 @@ class PageStore:
                     prisons,
                     OTHER_PRISON,
                 )
+
+    async def list_of(self, migration_id: str, of_migration_id: str) -> None:
+        """List what another run brought to DPS or found there; what is listed already stays."""
+        await self._db.execute(
+            """
+            INSERT INTO migration_item (migration_id, nomis_id, prison_id)
+            SELECT $1, nomis_id, prison_id FROM migration_item
+             WHERE migration_id = $2 AND dps_id IS NOT NULL AND state IN ('migrated', 'skipped')
+            ON CONFLICT DO NOTHING
+            """,
+            migration_id,
+            of_migration_id,
+        )
 
     async def finish_listing(self, migration_id: str) -> None:
         """Give each item its wave: prisons in the order of the run, in each the parents first."""
@@ -186,6 +200,8 @@ class PageStore:
             )
             if any(v.notes for v in verdicts):
                 await noted(tx, migration_id, verdicts)
+            if any(v.differences is not None for v in verdicts):
+                await differing(tx, migration_id, verdicts)
             await tx.execute(
                 """
                 UPDATE migration_page SET done = true, done_at = $3, items = $4
@@ -197,8 +213,12 @@ class PageStore:
                 sum(v.state is not ItemState.PENDING for v in verdicts),
             )
 
-    async def advance(self, migration_id: str, page_size: int, now: datetime) -> tuple[Status, list[int]]:
+    async def advance(
+        self, migration_id: str, page_size: int, now: datetime, settle: timedelta
+    ) -> tuple[Status, list[int]]:
         """Open the next wave when this one is done, end the run when nothing is pending; return status and new pages.
+
+        `settle` is how long a verification waits before its second look.
 
         The run's row is locked, so of two that mark the last two pages one sees both done.
         """
@@ -218,7 +238,8 @@ class PageStore:
             resting = run["paused"] or not run["listing_complete"]
             if status is not Status.STARTED or resting or await self._open(tx, migration_id):
                 return status, []
-            if pages := await self._cut(tx, migration_id, page_size):
+            second_look = now + settle if run["migration_type"] == Kind.VERIFICATION else None
+            if pages := await self._cut(tx, migration_id, page_size, second_look):
                 return status, pages
             if run["migration_type"] == Kind.REHEARSAL:
                 await fail_second_at_one_place(tx, migration_id)
@@ -231,18 +252,23 @@ class PageStore:
             )
         )
 
-    async def _cut(self, tx: Connection, migration_id: str, page_size: int) -> list[int]:
+    async def _cut(self, tx: Connection, migration_id: str, page_size: int, second_look: datetime | None) -> list[int]:
         """Cut the next wave into pages. None when nothing is left, or when a wave of repeats moved nothing."""
         wave = await tx.fetchval(
             "SELECT min(wave) FROM migration_item WHERE migration_id = $1 AND state = 'pending' AND page IS NULL",
             migration_id,
         )
         if wave is None:
-            return await self._cut_repeats(tx, migration_id, page_size)
+            return await self._cut_repeats(tx, migration_id, page_size, second_look)
         return await self._pages(tx, migration_id, page_size, wave, "page IS NULL AND wave = $3")
 
-    async def _cut_repeats(self, tx: Connection, migration_id: str, page_size: int) -> list[int]:
-        """Try again those whose parent was missing, as long as each round moves something; then they have failed."""
+    async def _cut_repeats(
+        self, tx: Connection, migration_id: str, page_size: int, second_look: datetime | None
+    ) -> list[int]:
+        """Try again those whose parent was missing, as long as each round moves something; then they have failed.
+
+        A verification looks a second time before it says that a location differs, at `second_look`.
+        """
         moved = await tx.fetchval(
             """
             SELECT count(*) FILTER (WHERE i.state <> 'pending') FROM migration_item i
@@ -252,20 +278,33 @@ class PageStore:
             """,
             migration_id,
         )
-        pending = await tx.fetchval(
-            "SELECT count(*) FROM migration_item WHERE migration_id = $1 AND state = 'pending'", migration_id
+        pending = await tx.fetchrow(
+            """
+            SELECT count(*) AS n, min(attempts) AS attempts FROM migration_item
+             WHERE migration_id = $1 AND state = 'pending'
+            """,
+            migration_id,
         )
-        if not pending:
+        if pending is None or not pending["n"]:
             return []
-        if not moved:
+        if not moved and (second_look is None or pending["attempts"] > 1):
             await tx.execute(
                 "UPDATE migration_item SET state = 'failed' WHERE migration_id = $1 AND state = 'pending'", migration_id
             )
             return []
         wave = await tx.fetchval("SELECT max(wave) + 1 FROM migration_page WHERE migration_id = $1", migration_id)
-        return await self._pages(tx, migration_id, page_size, wave, "$3::integer IS NOT NULL")
+        return await self._pages(tx, migration_id, page_size, wave, "$3::integer IS NOT NULL", not_before=second_look)
 
-    async def _pages(self, tx: Connection, migration_id: str, page_size: int, wave: int, which: str) -> list[int]:
+    async def _pages(
+        self,
+        tx: Connection,
+        migration_id: str,
+        page_size: int,
+        wave: int,
+        which: str,
+        *,
+        not_before: datetime | None = None,
+    ) -> list[int]:
         first = await tx.fetchval(
             "SELECT coalesce(max(page) + 1, 0) FROM migration_page WHERE migration_id = $1", migration_id
         )
@@ -283,14 +322,15 @@ class PageStore:
         )
         rows = await tx.fetch(
             """
-            INSERT INTO migration_page (migration_id, page, wave)
-            SELECT DISTINCT $1::text, page, $2::integer FROM migration_item
+            INSERT INTO migration_page (migration_id, page, wave, leased_until)
+            SELECT DISTINCT $1::text, page, $2::integer, coalesce($4::timestamptz, '-infinity') FROM migration_item
              WHERE migration_id = $1 AND state = 'pending' AND page >= $3
             RETURNING page
             """,
             migration_id,
             wave,
             first,
+            not_before,
         )
         await tx.execute("UPDATE migration_history SET wave = $2 WHERE migration_id = $1", migration_id, wave)
         return sorted(row["page"] for row in rows)

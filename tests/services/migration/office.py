@@ -16,11 +16,13 @@ from services.migration.records import Kind
 from services.migration.settings import StageLimits
 from services.migration.stages.control import Control
 from services.migration.stages.rehearsal import Rehearsal
+from services.migration.stages.verification import Verification
 from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
 from services.migration.store.rehearsals import RehearsalStore
 from services.migration.store.runs import RunStore
+from tests.fakes.fake_bulk import BulkLocations
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
 from tests.fakes.fake_nomis import FakeNomis
@@ -73,7 +75,12 @@ class Office:
             wake=self.wake,
             now=lambda: self.time,
             limits=SMALL,
-            works={Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page},
+            works={
+                Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page,
+                Kind.VERIFICATION: Verification(
+                    remotes[0], remotes[1], Mortal(BulkLocations(self.locations), self.dies_in)
+                ).page,
+            },
         )
         self.failures = FailureStore(database)
         self.control = Control(self.runs, self.failures, self.stages, self.nomis, wake=self.wake, now=lambda: self.time)

@@ -59,7 +59,7 @@ async def streamed(town: Town, migration_id: str) -> list[tuple[str, dict[str, A
     return events
 
 
-@pytest.mark.parametrize("path", ["progress", "progress/events", "items", "failures"])
+@pytest.mark.parametrize("path", ["progress", "progress/events", "items", "failures", "report", "report/page"])
 async def test_an_unknown_run_is_not_found(town: Town, path: str) -> None:
     async with town.operator.get(f"/migrate/locations/history/nope/{path}") as answer:
         assert answer.status == 404
@@ -75,3 +75,27 @@ async def test_a_wrong_wish_is_refused_by_field_and_rule(town: Town) -> None:
         async with town.operator.post(path, json=body) as answer:
             assert answer.status == 400
             assert named in (await answer.json())["developerMessage"]
+
+
+async def test_a_run_is_verified_and_signed_for_through_the_doors(town: Town) -> None:
+    ids = await town.prison("BMI")
+    migration = await town.run(prisonIds=["BMI"])
+    await town.screens.edit(
+        "UPDATE agency_internal_locations SET user_desc = '<b>Wet</b>' WHERE internal_location_id = $1",
+        ids[-1],
+        module="MERGE",
+    )
+    verification = await town.run("/migrate/locations/verifications", migrationId=migration["migrationId"])
+    assert (verification["migrationType"], verification["recordsMigrated"]) == ("LOCATIONS_VERIFICATION", len(ids) - 1)
+    path = f"/migrate/locations/history/{migration['migrationId']}/report"
+    told = await town.get(path)
+    [prison] = [each for each in told["prisons"] if each["prisonId"] == "BMI"]
+    assert prison["differences"] == [
+        {"nomisLocationId": ids[-1], "key": "BMI-A-2-003", "field": "localName", "nomis": "<b>Wet</b>", "dps": ""}
+    ]
+    async with town.operator.get(f"{path}/page") as answer:
+        shown = await answer.text()
+        assert answer.content_type == "text/html"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert told["digest"] in shown
+    assert "<b>Wet" not in shown

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from infra.local import prison_register, prisoner_search
+from infra.local import prisoner_search
 from infra.local.ports import free_port
 from infra.local.settings import ROOT
 from infra.local.topology import set_up
@@ -42,6 +42,7 @@ from tests.services.nomis.prison import Prison
 
 Client = TestClient[web.Request, web.Application]
 MESSAGING = ROOT / "infra" / "messaging.json"
+NOBODY = "http://127.0.0.1:1"
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 OPERATOR = frozenset({"ROLE_MIGRATE_LOCATIONS", "ROLE_MIGRATION_ADMIN", "ROLE_QUEUE_ADMIN"})
@@ -213,7 +214,6 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
 
         verified = AuthSettings(jwks_url=auth.jwks_url, issuer=auth.issuer)
         _, search_url = await served(_opened(prisoner_search.application(verified)))
-        _, register_url = await served(_opened(prison_register.application(verified)))
         dsn = {
             "nomis": await databases.create("services/nomis/schema"),
             "mapping": await databases.create("services/mapping/schema"),
@@ -225,15 +225,13 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
             nomis.build(Nomis(database_url=SecretStr(dsn["nomis"]), relay=relay, **signed, **aws))
         )
         _, mapping_url = await served(mapping.build(Mapping(database_url=SecretStr(dsn["mapping"]), **signed)))
-        dps = Locations(
-            database_url=SecretStr(dsn["locations"]),
-            api_base_url_prisoner_search=search_url,
-            api_base_url_prison_register=register_url,
-            client_id="locations",
-            client_secret=SecretStr(auth.secrets["locations"]),
-            **signed,
-            **aws,
-        )
+        neighbours = {
+            # Whoever else it may speak to has nothing to do with migration and is not there.
+            **{name: NOBODY for name in Locations.model_fields if name.startswith("api_base_url_")},
+            "api_base_url_prisoner_search": search_url,
+        }
+        credentials = {"client_id": "locations", "client_secret": auth.secrets["locations"]}
+        dps = Locations.model_validate({"database_url": dsn["locations"], **neighbours, **credentials, **signed, **aws})
         staff, locations_url = await served(locations.build(dps), STAFF)
         urls = {
             "api_base_url_nomis": nomis_url,

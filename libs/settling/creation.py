@@ -22,6 +22,7 @@ from libs.settling.keys import KEY
 from libs.settling.outcome import Act, Settled, Us, Way
 from libs.settling.pair import Known, MakesRoom, Relatives, SettlesPair
 from libs.settling.ports import (
+    SYNC_OFF,
     KeyTaken,
     Locations,
     Mappings,
@@ -30,6 +31,7 @@ from libs.settling.ports import (
     NomisKeyTaken,
     NotAccepted,
     ParentRefused,
+    RefusedByDps,
     Stale,
 )
 
@@ -98,10 +100,11 @@ class Creation:
             # DPS made it: its own walk links it. Creating here would make a twin.
             raise RetryLater(f"{row.location_id} was created by DPS and is not linked yet")
         parent = row.parent_location_id
-        dps_parent = await self.relatives.dps_parent(parent, way) if parent is not None else None
+        dps_parent: UUID | None = None
         dps_id = dps_id_for(row.location_id)
         mirror: LocationMirror | None = None
         try:
+            dps_parent = await self.relatives.dps_parent(parent, way) if parent is not None else None
             mirror = await self._create_in_dps(row, dps_id, dps_parent, way)
         except Stale:
             pass  # an earlier try got this far
@@ -109,6 +112,11 @@ class Creation:
             return await self._adopt_location(row, taken, way)
         except ParentRefused as refused:
             raise Unprocessable(f"{row.location_id}: {refused}") from refused
+        except RefusedByDps as refused:
+            if not str(refused).startswith(SYNC_OFF):
+                raise
+            # The prison is one way: the row is reported by reconciliation, neither copied nor deleted.
+            return Settled(Act.IGNORED, None, row.location_id, row.description, str(refused))
         try:
             await self._link(dps_id, row.location_id, MappingType.NOMIS_CREATED)
         except MappingTaken as taken:

@@ -42,6 +42,8 @@ class Deletion:
                 return Settled(Act.DELETED, dps_id, nomis_id)
             if mirror.sync.nomis_location_id not in (None, nomis_id):
                 raise RetryLater(f"{dps_id} is on its way to another NOMIS row")
+            if mirror.sync.one_way:
+                return await self._create_again(mirror, nomis_id, _conflict(Side.DPS, "sync is one way"), way)
             if not _untouched(mirror):
                 conflict = _conflict(mirror.sync.authority, "changed in DPS")
                 if mirror.sync.authority is Side.DPS:

@@ -23,6 +23,10 @@ class Tombstoned(Exception):
     """The location was deleted in DPS; its mapping is kept."""
 
 
+SYNC_OFF = "sync off"
+"""How a refusal begins that means: the prison is one way."""
+
+
 class RefusedByDps(Exception):
     """DPS may not change this location by rule, or the prison's sync is off; nothing was written."""
 

@@ -12,6 +12,7 @@ from libs.settling.keys import Circle
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
 from libs.settling.pair import Gone, Known, PairWalk
 from libs.settling.ports import (
+    SYNC_OFF,
     KeyTaken,
     Locations,
     Mappings,
@@ -79,6 +80,8 @@ class Settler:
         if linked := (await self._mappings.for_nomis([nomis_parent])).get(nomis_parent):
             return linked.dps_location_id
         settled = await self._nomis_only(nomis_parent, self._deeper(way, f"NOMIS {nomis_parent}"))
+        if settled.dps_location_id is None and settled.reason.startswith(SYNC_OFF):
+            raise RefusedByDps(settled.reason)
         if settled.dps_location_id is None:
             raise RetryLater(f"parent {nomis_parent} has no place in DPS: {settled.reason}")
         return settled.dps_location_id

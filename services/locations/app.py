@@ -29,6 +29,7 @@ from services.locations.api import (
     bulk_doors,
     cell_doors,
     closing_doors,
+    conflict_doors,
     constants,
     feed,
     group_doors,
@@ -39,17 +40,20 @@ from services.locations.api import (
     signed_capacity,
     staff_doors,
     summaries,
+    switch_over_doors,
     sync_doors,
 )
 from services.locations.api.problems import PROBLEMS, style
 from services.locations.changes.announce import TOPIC, Announcer
 from services.locations.changes.cells import CellChanges
 from services.locations.changes.closing import ClosingChanges
+from services.locations.changes.conflicts import ConflictChanges
 from services.locations.changes.creating import CreateChanges
 from services.locations.changes.desk import Desk
 from services.locations.changes.migrate import MigrateChanges
 from services.locations.changes.placing import PlaceChanges
 from services.locations.changes.signed_capacity import SignedCapacityChanges
+from services.locations.changes.switch_over import SwitchOver
 from services.locations.changes.sync import SyncChanges
 from services.locations.changes.upsert import LegacyChanges
 from services.locations.reading.feed import Feed
@@ -124,6 +128,8 @@ def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> S
         ),
         *closing_doors.routes(closing_doors.ClosingDoors(ClosingChanges(desk))),
         *cell_doors.routes(cell_doors.CellDoors(CellChanges(desk))),
+        *conflict_doors.routes(conflict_doors.ConflictDoors(ConflictChanges(desk))),
+        *switch_over_doors.routes(switch_over_doors.SwitchOverDoors(SwitchOver(database, announcer))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
     )
 

@@ -39,6 +39,27 @@ class SyncOff(Exception):
         super().__init__(f"sync off: NOMIS changes of {prison_id} are not taken")
 
 
+class StepRefused(Exception):
+    """A step of a prison's switch-over that does not follow, or lacks what it rests on."""
+
+    def __init__(self, prison_id: str, why: str) -> None:
+        super().__init__(f"{prison_id}: {why}")
+
+
+class ConflictNotFound(Exception):
+    """No conflict has this id."""
+
+    def __init__(self, conflict_id: int) -> None:
+        super().__init__(f"There is no conflict {conflict_id}")
+
+
+class NothingToChoose(Exception):
+    """The conflict has no value that an edit of the location could bring back."""
+
+    def __init__(self, field: str, key: str) -> None:
+        super().__init__(f"{field}: no value to choose for {key}")
+
+
 class HasChildren(Exception):
     """Locations stand below the one to delete."""
 

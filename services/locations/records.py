@@ -18,7 +18,7 @@ from libs.domain.codes import (
     SpecialistCellType,
     UsedForType,
 )
-from libs.domain.sync import OwnLocation, Usage
+from libs.domain.sync import Conflict, OwnLocation, Side, Usage
 
 
 class LocationRow(msgspec.Struct, frozen=True, gc=False):
@@ -134,3 +134,31 @@ class HistoryRow(msgspec.Struct, frozen=True, gc=False):
     new_value: str | None
     amended_by: str
     amended_date: datetime
+
+
+class RecordedConflict(Conflict):
+    """A conflict as it is kept: where, what both sides and the base had, what won, who and when; what people did."""
+
+    id: int
+    location_id: UUID
+    key: str
+    detected_at: datetime
+    detected_by: str
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    chosen: Side | None = None
+
+    @property
+    def prison_id(self) -> str:
+        """The prison is what stands before the first hyphen of a key."""
+        return self.key.partition("-")[0]
+
+
+class ConflictFilter(msgspec.Struct, frozen=True):
+    """Which conflicts; None leaves out a condition."""
+
+    location_id: UUID | None = None
+    field: str | None = None
+    won: str | None = None
+    acknowledged: bool | None = None
+    prisons: frozenset[str] | None = None

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pydantic import JsonValue
 
 from libs.domain.events import LocationEventType, Source
+from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import (
@@ -54,6 +55,7 @@ class FakeLocations:
         self.conflicts: list[tuple[UUID, Conflict]] = []
         self.events: list[tuple[str, UUID, str]] = []
         self.now = now
+        self.one_way_prisons: set[str] = set()
 
     @property
     def locations(self) -> dict[UUID, OwnLocation]:
@@ -71,6 +73,8 @@ class FakeLocations:
         if write.prison_id is None or not PRISON_ID.fullmatch(write.prison_id):
             raise NotAccepted("prisonId")
         birth = synced.Birth(location_id, write.prison_id, "", self.now(), self.now(), write.last_updated_by)
+        if write.prison_id in self.one_way_prisons and not is_vsip_room(write.nomis_description):
+            raise RefusedByDps("sync off")
         self._insert(_born(write.fields, birth))
         self.tell(LocationEventType.CREATED, self.rows[location_id], Source.NOMIS)
         self._note(location_id, write)
@@ -90,6 +94,8 @@ class FakeLocations:
             return
         if self.states[location_id].etag != etag:
             raise Stale
+        if self.states[location_id].one_way:
+            raise RefusedByDps("sync off")
         self.bury(location_id)
 
     async def below(self, location_id: UUID) -> list[UUID] | None:

@@ -87,6 +87,8 @@ def routes(doors: SyncDoors) -> Sequence[Route]:
     return (
         Route("GET", path, doors.mirror, SYNC_OR_VIEW, problems=unknown, answers=LocationMirror, tagged=True),
         Route("PUT", path, doors.put, SYNC, problems=(*unknown, *refusals), answers=LocationMirror, tagged=True),
-        Route("DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale, LocationBusy)),
+        Route(
+            "DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale, SyncOff, LocationBusy)
+        ),
         Route("GET", "/sync/conflicts", doors.conflicts, SYNC_OR_VIEW),
     )

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from libs.db.pool import Connection, Database
 from libs.domain.events import LocationEventType, Source
+from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import LocationMirror, SyncState, SyncWrite
@@ -95,7 +96,7 @@ class SyncChanges:
             return await self._remember(tx, after, replace_version(state, after), write), False
 
     async def delete(self, location_id: UUID, by: str, wanted: Wanted) -> None:
-        """Delete a leaf and leave a tombstone; already gone is done. Raises HasChildren, VersionStale."""
+        """Delete a leaf and leave a tombstone; already gone is done. Raises HasChildren, VersionStale, SyncOff."""
         async with writing(self._db) as tx:
             await rows.lock_trees_of(tx, [location_id])
             row = await rows.lock(tx, location_id)
@@ -103,6 +104,8 @@ class SyncChanges:
                 return
             state = await memory.state(tx, row)
             _demand(wanted, state)
+            if state.one_way:
+                raise SyncOff(row.prison_id)
             if await rows.has_children(tx, location_id):
                 raise HasChildren(row.key)
             await memory.bury(tx, row, state.nomis_location_id, by, self._announcer.now())
@@ -112,7 +115,8 @@ class SyncChanges:
     async def create(self, tx: Connection, location_id: UUID, write: SyncWrite) -> tuple[LocationMirror, LocationRow]:
         """Insert a location with its first history; its prison's tree is locked. Telling of it is the caller's.
 
-        Raises LocationNotFound (the parent, or no prison), FieldNotAllowed, ParentNotAllowed, LocationKeyTaken.
+        Raises LocationNotFound (the parent, or no prison), FieldNotAllowed, ParentNotAllowed, LocationKeyTaken,
+        SyncOff.
         """
         if write.prison_id is None:
             raise LocationNotFound(str(location_id))
@@ -129,6 +133,9 @@ class SyncChanges:
             by=write.last_updated_by,
         )
         came, row = synced.born(parsed(write.fields), birth)
+        # The rooms that visit bookings are put into are made in NOMIS and nowhere else.
+        if not is_vsip_room(row.key) and (await memory.prison(tx, row.prison_id)).one_way:
+            raise SyncOff(row.prison_id)
         await rows.insert(tx, row)
         await rows.add_history(tx, history.beginning(came, row, row.updated_by, row.when_created))
         return await self._remember(tx, row, SyncState(version=row.version, state_version=0), write), row

@@ -49,11 +49,12 @@ def patched(hierarchy: Hierarchy, row: LocationRow, patch: Patch, parent_id: UUI
         raise LocationNotFound(f"{row.key} ({'residential' if patch.residential else 'non-residential'})")
     if hierarchy.standing(row).archived:
         raise LocationArchived(row.key)
-    after = _placed(hierarchy, row, patch.code or row.code, parent_id or row.parent_id)
+    after = placed(hierarchy, row, patch.code or row.code, parent_id or row.parent_id)
     return _cell(after, patch) if patch.residential else _room(after, patch)
 
 
-def _placed(hierarchy: Hierarchy, row: LocationRow, code: str, parent_id: UUID | None) -> LocationRow:
+def placed(hierarchy: Hierarchy, row: LocationRow, code: str, parent_id: UUID | None) -> LocationRow:
+    """Return a location under this code and parent, with its new path. Raises ParentNotAllowed."""
     if (code, parent_id) == (row.code, row.parent_id):
         return row
     parent = hierarchy.get(parent_id) if parent_id else None

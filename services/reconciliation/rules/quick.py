@@ -4,15 +4,11 @@ Nine pairs in ten are cells in use whose two halves hold the same words; for tho
 gets no yes here is compared in full. A property test holds it to the table.
 """
 
-from functools import lru_cache
-
 from libs.domain.attributes import Attribute
-from libs.domain.bulk import MirrorRow, NomisRow, OwnRow, ProfileRow
+from libs.domain.bulk import MirrorRow, NomisRow, OwnRow
 from libs.domain.codes import LocationType, ResidentialHousingType
 from libs.domain.shared import ORDER_MAX, attributes_of
 from libs.domain.translation import DPS_HOUSING, DPS_TYPE, NOMIS_PROFILE
-
-KINDS_OF_ATTRIBUTES_MAX = 20_000
 
 
 def surely_equal(mirror: MirrorRow, row: NomisRow, parent: str | None) -> bool:
@@ -46,16 +42,9 @@ def _same_cell(own: OwnRow, row: NomisRow) -> bool:
         and (own.working_capacity or 0) == (row.operational_capacity or 0)
         and (own.capacity_of_certified_cell or 0) == (row.cna_capacity or 0)
         and bool(own.certified) is row.certified
-        and _of_dps(own.attributes) == _of_nomis(row.profiles)
+        and _of_dps(own.attributes) == attributes_of(row.profiles)
     )
 
 
-# An estate has few thousand different sets of attributes.
-@lru_cache(KINDS_OF_ATTRIBUTES_MAX)
-def _of_dps(attributes: tuple[Attribute, ...]) -> frozenset[Attribute]:
-    return frozenset(attribute for attribute in attributes if attribute in NOMIS_PROFILE)
-
-
-@lru_cache(KINDS_OF_ATTRIBUTES_MAX)
-def _of_nomis(profiles: tuple[ProfileRow, ...]) -> frozenset[Attribute]:
-    return frozenset(attributes_of(profiles))
+def _of_dps(attributes: tuple[Attribute, ...]) -> set[Attribute]:
+    return {attribute for attribute in attributes if attribute in NOMIS_PROFILE}

@@ -20,7 +20,8 @@ from tests.services.locations.prison import put
 
 Client = cases.Client
 TABLES = (
-    "location, location_history, sync_state, tombstone, conflict, prison_sync, outbox, prison_signed_operation_capacity"
+    "location, location_history, sync_state, tombstone, conflict, prison_sync, switch_over_step, outbox, "
+    "prison_signed_operation_capacity"
 )
 
 

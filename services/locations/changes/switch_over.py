@@ -1,0 +1,35 @@
+"""Takes a prison from one stage of its switch-over to the next, or back, in one transaction with its record."""
+
+from libs.db.pool import Database
+from libs.domain.switch_over import PrisonStage, StageMove, refusal
+from services.locations.changes.announce import Announcer
+from services.locations.errors import StepRefused
+from services.locations.store import switch_over
+from services.locations.store.writing import writing
+
+
+class SwitchOver:
+    """The state machine's only door to the table."""
+
+    def __init__(self, database: Database, announcer: Announcer) -> None:
+        self._db = database
+        self._announcer = announcer
+
+    async def every(self) -> list[PrisonStage]:
+        """Return the prisons that ever took a step."""
+        async with self._db.transaction(readonly=True) as tx:
+            return await switch_over.every(tx)
+
+    async def one(self, prison_id: str) -> PrisonStage:
+        """Return where a prison stands, with its steps."""
+        async with self._db.transaction(isolation="repeatable_read", readonly=True) as tx:
+            return await switch_over.one(tx, prison_id)
+
+    async def move(self, prison_id: str, move: StageMove) -> PrisonStage:
+        """Take a step. Raises StepRefused, LocationBusy."""
+        async with writing(self._db) as tx:
+            stands = await switch_over.lock(tx, prison_id)
+            if refused := refusal(move, stands.stage, stands.since):
+                raise StepRefused(prison_id, refused)
+            await switch_over.take(tx, prison_id, move, self._announcer.now())
+            return await switch_over.one(tx, prison_id)

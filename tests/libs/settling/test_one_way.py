@@ -1,0 +1,76 @@
+"""A prison that is one way: what changes in NOMIS is put back or reported, never copied, and nothing is deleted."""
+
+from typing import Any
+
+import pytest
+
+from libs.domain.nomis import NomisLocationId
+from libs.settling.outcome import Act
+from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_NOMIS, nomis_cell
+from tests.simulation.house import House
+
+
+@pytest.fixture(params=[False, True], ids=["plain NOMIS", "conditional NOMIS"])
+async def house(request: pytest.FixtureRequest) -> House:
+    house = House(conditional_writes=request.param)
+    await house.furnish()
+    for location_id in house.locations.locations:
+        house.locations.set_sync(location_id, one_way=True)
+    house.locations.one_way_prisons.add("NWI")
+    return house
+
+
+def inserted(house: House, code: str, **changed: Any) -> NomisLocationId:
+    plain = {"location_code": code, "description": f"NWI-C-2-{code}", "parent_location_id": LANDING_NOMIS}
+    return house.nomis.screen_insert(nomis_cell(**plain | changed)).location_id
+
+
+async def test_an_edit_in_nomis_is_put_back_and_recorded(house: House) -> None:
+    house.nomis.screen_edit(CELL_NOMIS, comment="By SQL", capacity=9)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert (house.row.comment, house.row.capacity) == ("Door re-hung", 2)
+    assert {(each.field, each.nomis) for _, each in house.locations.conflicts} == {
+        ("comments", "By SQL"),
+        ("maxCapacity", 9),
+    }
+    assert house.locations.events == []
+
+
+async def test_an_edit_in_dps_goes_over_as_ever(house: House) -> None:
+    house.locations.staff_edit(CELL_ID, max_capacity=3)
+    await house.settler.settle_dps(CELL_ID)
+    assert (house.row.capacity, house.locations.conflicts) == (3, [])
+
+
+async def test_a_row_deleted_in_nomis_is_made_again(house: House) -> None:
+    house.nomis.screen_delete(CELL_NOMIS)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert CELL_ID in house.locations.locations
+    link = house.mappings.by_dps[CELL_ID]
+    assert house.nomis.rows[link.nomis_location_id].description == house.cell.key
+    assert [each.field for _, each in house.locations.conflicts] == ["deleted"]
+
+
+async def test_a_row_inserted_in_nomis_is_neither_copied_nor_deleted(house: House) -> None:
+    wing = inserted(house, "X", location_type="WING")
+    below = inserted(house, "Y", parent_location_id=wing)
+    for each in (wing, below):
+        settled = await house.settler.settle_nomis(each)
+        assert (settled.act, settled.reason) == (Act.IGNORED, "sync off")
+    assert {wing, below} <= house.nomis.rows.keys()
+    assert len(house.locations.locations) == len(house.mappings.by_dps)
+
+
+async def test_a_visit_room_is_taken_all_the_same(house: House) -> None:
+    room = inserted(
+        house,
+        "VSIP_SOC",
+        description="NWI-VISITS-VSIP_SOC",
+        location_type="VISIT",
+        unit_type=None,
+        parent_location_id=None,
+        create_username="PRISONER_MANAGER_API",
+        profiles=(),
+    )
+    settled = await house.settler.settle_nomis(room)
+    assert settled.act is Act.CREATED

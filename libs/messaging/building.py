@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from libs.messaging.aws import Aws
 from libs.messaging.faults import translated
+from libs.messaging.parking import RETENTION_SECONDS
 from libs.messaging.queue import QueueGone, is_fifo
 from libs.messaging.sns import GENERATION
-from libs.messaging.sqs import dead_letter_of
+from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.topology import QueuePlan, SubscriptionPlan, Topology
 
 Generation = Callable[[], str]
@@ -57,6 +58,7 @@ async def _create_queue(topology: Topology, aws: Aws, name: str, plan: QueuePlan
     dead = dead_letter_of(name)
     retention = {"MessageRetentionPeriod": str(plan.dead_letter.retention_seconds)}
     await _ensure_queue(aws, dead, fifo_queue(name) | retention)
+    await _ensure_queue(aws, parked_of(name), fifo_queue(name) | {"MessageRetentionPeriod": str(RETENTION_SECONDS)})
     wanted = fifo_queue(name) | {
         "VisibilityTimeout": str(plan.visibility_seconds),
         "MessageRetentionPeriod": str(plan.retention_seconds),

@@ -9,13 +9,14 @@ import structlog
 
 from libs.messaging.backoff import Backoff, bounded, is_last
 from libs.messaging.burial import buried
-from libs.messaging.coalescing import Coalescer
+from libs.messaging.coalescing import Coalescer, Send
 from libs.messaging.endings import Ending
 from libs.messaging.groups import Groups
 from libs.messaging.leases import Lease
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.metrics import ConsumerMetrics
-from libs.messaging.queue import BrokerUnavailable, Delivery, Queue, QueueGone
+from libs.messaging.parking import parked
+from libs.messaging.queue import BrokerUnavailable, Delivery, Parcel, Queue, QueueGone
 from libs.messaging.records import End
 from libs.messaging.supervision import beside
 
@@ -34,8 +35,11 @@ class Closing:
         now: Callable[[], datetime],
         groups: Groups,
         metrics: ConsumerMetrics,
+        aside: Queue | None,
     ) -> None:
         self._queue = queue
+        # Without a queue for them held messages are given back again and again, and end in the dead-letter queue.
+        self._aside = aside
         self._metrics = metrics
         self._groups = groups
         self._backoff = backoff
@@ -76,6 +80,9 @@ class Closing:
         if ending.delete:
             self._deletes.add(lease.receipt, lease.deadline)
             return "done" if ending.outcome == "done" else "ignored"
+        if ending.outcome == "held" and await self._park(delivery):
+            self._deletes.add(lease.receipt, lease.deadline)
+            return "parked"
         last = is_last(delivery.receive_count, self.max_receives)
         if (last or ending.outcome == "unprocessable") and await self._bury(delivery, ending.reason):
             self._deletes.add(lease.receipt, lease.deadline)
@@ -83,7 +90,7 @@ class Closing:
             self._metrics.dead_lettered.labels(self._queue.name, why).inc()
             return "dead"
         await self._give_back(delivery, lease, 0 if last else self._wait(delivery, lease, ending))
-        return "retry" if ending.outcome == "retry" else "failed"
+        return "failed" if ending.outcome in {"failed", "unprocessable"} else "retry"
 
     async def release(self, delivery: Delivery, lease: Lease) -> None:
         """Give a message back at once that was not handled, and what waits behind it in its group."""
@@ -108,11 +115,18 @@ class Closing:
 
     async def _bury(self, delivery: Delivery, reason: str) -> bool:
         """Copy it to the dead-letter queue; a crash before the delete leaves two copies there, never none."""
+        return await self._copied(self._queue.send_dead, buried(delivery, reason, self._now()), delivery)
+
+    async def _park(self, delivery: Delivery) -> bool:
+        """Copy it to the queue of what is held; a crash before the delete leaves two copies, never none."""
+        return self._aside is not None and await self._copied(self._aside.send, parked(delivery), delivery)
+
+    async def _copied(self, send: Send[Parcel], parcel: Parcel, delivery: Delivery) -> bool:
         try:
-            [refusal] = await self._queue.send_dead([buried(delivery, reason, self._now())])
+            [refusal] = await send([parcel])
         except (BrokerUnavailable, QueueGone) as error:
-            log.warning("burial failed", queue=self._queue.name, id=delivery.message_id, reason=str(error))
+            log.warning("copy failed", queue=self._queue.name, id=delivery.message_id, reason=str(error))
             return False
         if refusal is not None:
-            log.warning("burial failed", queue=self._queue.name, id=delivery.message_id, reason=refusal.code)
+            log.warning("copy failed", queue=self._queue.name, id=delivery.message_id, reason=refusal.code)
         return refusal is None

@@ -13,7 +13,7 @@ from structlog import contextvars
 
 from libs.messaging.backoff import Backoff
 from libs.messaging.closing import Closing
-from libs.messaging.endings import AllOn, Ending, Handler, Key, Runner, Switches, Unknown
+from libs.messaging.endings import Ending, Handler, Key, Runner, Unknown
 from libs.messaging.envelope import Undecodable, opened
 from libs.messaging.groups import Groups, Turn
 from libs.messaging.heartbeat import Heartbeat
@@ -27,6 +27,7 @@ from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, 
 from libs.messaging.records import End, Handled, Observe, ids_of, logged
 from libs.messaging.slots import Slots
 from libs.messaging.supervision import beside, frames, kept_running, pause
+from libs.messaging.switching import AllOn, Switches
 from libs.messaging.traces import span_for
 from libs.telemetry.tracing import TraceContext, bound
 
@@ -52,6 +53,7 @@ class Consumer:
         chance: Callable[[], float] = random,
         observe: Observe = logged,
         metrics: ConsumerMetrics | None = None,
+        aside: Queue | None = None,
     ) -> None:
         # Without a registry of the process's the numbers are there and nobody sees them.
         metrics = metrics or ConsumerMetrics(CollectorRegistry())
@@ -68,13 +70,14 @@ class Consumer:
         self._heartbeat = Heartbeat(queue, self._leases, limits.visibility_seconds, self._lost, metrics)
         backoff = Backoff(limits.backoff_seconds, limits.backoff_jitter, chance)
         self._groups = Groups()
-        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now, self._groups, metrics)
+        self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now, self._groups, metrics, aside)
         metrics.slots_limit.labels(queue.name).set(self._slots.count)
         metrics.slots_in_use.labels(queue.name).set_function(lambda: self._slots.count - self._slots.free)
         metrics.leases_held.labels(queue.name).set_function(lambda: len(self._leases))
         self._running: dict[Lease, asyncio.Task[None]] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._full_receives = 0
+        self._oldest: datetime | None = None
         self._knows_redrive = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,6 +90,11 @@ class Consumer:
             stack.push_async_callback(self._drain)
             self._start_poller(stop, main=True)
             await stop.wait()
+
+    def oldest_seen(self) -> datetime | None:
+        """Tell when the oldest message received since the last question was sent; None when none came."""
+        oldest, self._oldest = self._oldest, None
+        return oldest
 
     def _start_poller(self, stop: asyncio.Event, *, main: bool) -> None:
         name = f"poller of {self._queue.name}"
@@ -139,6 +147,7 @@ class Consumer:
             wanted, wait_seconds=self._limits.wait_seconds, visibility_seconds=self._limits.visibility_seconds
         )
         for delivery in deliveries:
+            self._oldest = min(self._oldest or delivery.sent_at, delivery.sent_at)
             self._start(delivery, self._leases.take(delivery.receipt, called_at))
         self._heartbeat.noted()
         name = self._queue.name

@@ -8,8 +8,9 @@ from typing import Any
 from libs.messaging.aws import Aws
 from libs.messaging.building import queue_arn, queue_url, subscription_arn
 from libs.messaging.faults import translated
+from libs.messaging.parking import RETENTION_SECONDS
 from libs.messaging.queue import BrokerUnavailable, QueueGone
-from libs.messaging.sqs import dead_letter_of
+from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.topology import QueuePlan, SubscriptionPlan, Topology
 
 MISSING = "missing"
@@ -78,7 +79,17 @@ async def _verify_queue(aws: Aws, name: str, plan: QueuePlan) -> list[Drift]:
         for resource, setting, wanted, actual in compared
         if str(actual) != wanted
     ]
-    return differing + _policy_drift(aws, name, plan, source.get("Policy"))
+    return [*differing, *await _parked_drift(aws, name), *_policy_drift(aws, name, plan, source.get("Policy"))]
+
+
+async def _parked_drift(aws: Aws, name: str) -> list[Drift]:
+    aside = parked_of(name)
+    try:
+        found = (await _attributes(aws, aside)).get("MessageRetentionPeriod", MISSING)
+    except QueueGone:
+        return [Drift(aside, "queue", "present", MISSING)]
+    wanted = str(RETENTION_SECONDS)
+    return [] if found == wanted else [Drift(aside, "MessageRetentionPeriod", wanted, found)]
 
 
 def _policy_drift(aws: Aws, name: str, plan: QueuePlan, policy: str | None) -> list[Drift]:

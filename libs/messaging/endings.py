@@ -4,38 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Literal
 
 from libs.messaging.envelope import Undecodable
 from libs.messaging.lanes import Lanes
 from libs.messaging.message import Message
 from libs.messaging.outcome import NO_FACTS, Done, Ignored, Outcome, RetryLater, Unprocessable
+from libs.messaging.switching import Switches
 
 Handler = Callable[[Message], Awaitable[Outcome]]
 Key = Callable[[Message], str | None]
 Unknown = Literal["ignore", "dlq"]
 
 
-class Switches(Protocol):
-    """Turns types of messages off and on while we run."""
-
-    def mode(self, event_type: str) -> Literal["on", "drop"]:
-        """`drop` deletes messages of this type unhandled, as the original's switches do; counted and logged."""
-
-
-class AllOn:
-    """Nothing is switched off."""
-
-    def mode(self, event_type: str) -> Literal["on", "drop"]:  # noqa: ARG002 - the port's signature
-        """See `Switches`."""
-        return "on"
-
-
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What became of one delivery."""
 
-    outcome: Literal["done", "ignored", "retry", "failed", "unprocessable"]
+    outcome: Literal["done", "ignored", "held", "retry", "failed", "unprocessable"]
     reason: str = ""
     facts: Mapping[str, str] = field(default_factory=lambda: NO_FACTS)
     delay: timedelta | None = None
@@ -78,8 +64,9 @@ class Runner:
             if self.unknown == "ignore":
                 return Ending("ignored", "no handler for this type")
             raise Unprocessable("no handler for this type")
-        if self.switches.mode(message.type) == "drop":
-            return Ending("ignored", "switched off")
+        mode = self.switches.mode(message)
+        if mode != "on":
+            return Ending("ignored", "switched off") if mode == "drop" else Ending("held", "its type is held")
         loop = asyncio.get_running_loop()
         arrived = loop.time()
         async with self.lanes.lane(self.key(message) if self.key else None):

@@ -26,7 +26,7 @@ from libs.messaging.queue import (
     Refusal,
     is_fifo,
 )
-from libs.messaging.sqs import dead_letter_of
+from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.topology import SubscriptionPlan, Topology
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -127,7 +127,9 @@ class MemoryBroker:
         self._queues: dict[str, MemoryQueue] = {}
         for name, plan in topology.queues.items():
             dead = MemoryQueue(self, dead_letter_of(name), None, None)
-            self._queues |= {dead.name: dead, name: MemoryQueue(self, name, dead, plan.max_receive_count)}
+            aside = MemoryQueue(self, parked_of(name), None, None)
+            queue = MemoryQueue(self, name, dead, plan.max_receive_count)
+            self._queues |= {dead.name: dead, aside.name: aside, name: queue}
         self._topics = {name: MemoryTopic(self, name) for name in topology.topics}
         for name, plan in topology.queues.items():
             for subscription in plan.subscriptions:
@@ -184,6 +186,7 @@ class MemoryQueue:
         self._sequences = count(1)
         # When a FIFO queue last took something under a deduplication id.
         self._taken_at: dict[str, float] = {}
+        self._tags: dict[str, str] = {}
         self.changed = asyncio.Event()
 
     @property
@@ -244,6 +247,21 @@ class MemoryQueue:
             raise PurgeInProgress(self._name)
         self._purged_at = now
         self._messages.clear()
+
+    async def tags(self) -> Mapping[str, str]:
+        """See `Tagged`."""
+        self._broker.call("tags")
+        return dict(self._tags)
+
+    async def tag(self, name: str, value: str) -> None:
+        """See `Tagged`."""
+        self._broker.call("tag")
+        self._tags[name] = value
+
+    async def untag(self, name: str) -> None:
+        """See `Tagged`."""
+        self._broker.call("tag")
+        self._tags.pop(name, None)
 
     def put(self, parcel: Parcel) -> Refusal | None:
         """Store a message, as a call or a subscription does."""

@@ -124,6 +124,23 @@ class Queue(Protocol):
         """Delete everything, what is in flight too. A second call within 60 s is refused with PurgeInProgress."""
 
 
+class Tagged(Protocol):
+    """A queue's own notes, which outlive every process and are the same for each replica; at most 50."""
+
+    @property
+    def name(self) -> str:
+        """The queue's id in the topology."""
+
+    async def tags(self) -> Mapping[str, str]:
+        """Read them all. Raises as a queue's calls do."""
+
+    async def tag(self, name: str, value: str) -> None:
+        """Write one."""
+
+    async def untag(self, name: str) -> None:
+        """Remove one; nothing happens when it is not there."""
+
+
 class Topic(Protocol):
     """A topic: every subscription whose filter matches gets a copy, at least once."""
 

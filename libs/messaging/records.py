@@ -9,7 +9,7 @@ import structlog
 from libs.messaging.message import Message
 from libs.messaging.supervision import frames
 
-End = Literal["done", "ignored", "retry", "failed", "dead", "lost", "released"]
+End = Literal["done", "ignored", "parked", "retry", "failed", "dead", "lost", "released"]
 log = structlog.get_logger()
 
 
@@ -55,7 +55,7 @@ def logged(handled: Handled) -> None:
         told |= {"error": type(handled.error).__name__, "frames": frames(handled.error)}
     if handled.outcome == "dead":
         log.error("message", **told)
-    elif handled.outcome in {"done", "ignored"}:
+    elif handled.outcome in {"done", "ignored", "parked"}:
         log.info("message", **told)
     else:
         log.warning("message", **told)

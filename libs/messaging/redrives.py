@@ -47,8 +47,7 @@ class Redrives:
 
     async def start(self, dead: Queue, queue: Queue, rate: float | None = None) -> Redrive:
         """Begin, and return at once; as many are moved as there are now. Raises RedriveRunning."""
-        running = self._latest.get(dead.name)
-        if running is not None and running.status == "RUNNING":
+        if self.is_running(dead.name):
             raise RedriveRunning(dead.name)
         wanted = min(rate or self._limits.redrive_per_second, self._limits.redrive_per_second_max)
         redrive = Redrive(dead.name, 0, wanted)
@@ -68,6 +67,11 @@ class Redrives:
     def latest(self, name: str) -> Redrive | None:
         """Return the running redrive of a dead-letter queue, else the last one."""
         return self._latest.get(name)
+
+    def is_running(self, name: str) -> bool:
+        """Tell whether this dead-letter queue is being emptied."""
+        redrive = self._latest.get(name)
+        return redrive is not None and redrive.status == "RUNNING"
 
     async def cancel(self, name: str) -> bool:
         """Stop a redrive; what was moved stays moved. False when none runs."""

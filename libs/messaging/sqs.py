@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs.literals import MessageSystemAttributeNameType
 
 DEAD_LETTER = "-dlq"
+PARKED = "-parked"
 ASKED: "tuple[MessageSystemAttributeNameType, ...]" = (
     "ApproximateReceiveCount",
     "SentTimestamp",
@@ -25,7 +26,16 @@ ASKED: "tuple[MessageSystemAttributeNameType, ...]" = (
 
 def dead_letter_of(name: str) -> str:
     """Name the dead-letter queue of a queue; that of a FIFO queue is one too."""
-    return name.removesuffix(FIFO) + DEAD_LETTER + FIFO if is_fifo(name) else name + DEAD_LETTER
+    return _beside(name, DEAD_LETTER)
+
+
+def parked_of(name: str) -> str:
+    """Name the queue on which held messages of a queue are put aside."""
+    return _beside(name, PARKED)
+
+
+def _beside(name: str, suffix: str) -> str:
+    return name.removesuffix(FIFO) + suffix + FIFO if is_fifo(name) else name + suffix
 
 
 class SqsQueue:
@@ -108,6 +118,24 @@ class SqsQueue:
         url = await self._url(self._real_name)
         with translated(self._name):
             await self._control.purge_queue(QueueUrl=url)
+
+    async def tags(self) -> Mapping[str, str]:
+        """See `Tagged`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            return (await self._control.list_queue_tags(QueueUrl=url)).get("Tags", {})
+
+    async def tag(self, name: str, value: str) -> None:
+        """See `Tagged`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            await self._control.tag_queue(QueueUrl=url, Tags={name: value})
+
+    async def untag(self, name: str) -> None:
+        """See `Tagged`."""
+        url = await self._url(self._real_name)
+        with translated(self._name):
+            await self._control.untag_queue(QueueUrl=url, TagKeys=[name])
 
     async def _send(self, real_name: str, parcels: Sequence[Parcel]) -> list[Refusal | None]:
         url, fifo = await self._url(real_name), is_fifo(self._name)

@@ -191,8 +191,7 @@ def _open_routes(
     service: str, health: Health, info: Mapping[str, object], described: Mapping[str, Any]
 ) -> tuple[Route, ...]:
     up: Mapping[str, object] = {"status": "UP"}
-    about = {"build": {"name": service}, **info}
-    build_info = about["build"]
+    build_info = info.get("build")
     version = str(build_info.get("version", "dev")) if isinstance(build_info, Mapping) else "dev"
 
     async def whole() -> Reply[dict[str, Any]]:
@@ -208,7 +207,9 @@ def _open_routes(
         return Reply({"status": "OUT_OF_SERVICE"}, 503) if health.draining else Reply(up)
 
     async def build() -> Mapping[str, object]:
-        return about
+        # What changes while we run is asked for.
+        told = {name: value() if callable(value) else value for name, value in info.items()}
+        return {"build": {"name": service}, **told}
 
     async def api_docs() -> Mapping[str, Any]:
         return described

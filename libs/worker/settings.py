@@ -1,16 +1,66 @@
 """What the outside decides for any worker that speaks to the three APIs and reads a queue."""
 
+import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.messaging.aws import AwsSettings
 from libs.messaging.limits import ConsumerLimits
+from libs.messaging.switching import Mode
 from libs.messaging.topology import Topology
 from libs.settling.outcome import Us, WalkLimits
 from libs.web.auth import AuthSettings
 from libs.web.outgoing import OutgoingSettings
+
+SWITCH_VARIABLE = "FEATURE_EVENT_"
+SWITCH_VALUES: Mapping[str, Mode] = MappingProxyType(
+    {"true": "on", "false": "drop", "on": "on", "drop": "drop", "hold": "hold"}
+)
+
+
+class SwitchUnclear(ValueError):
+    """A switch in the environment says something that is no mode."""
+
+
+def feature_defaults(environment: Mapping[str, str], domain: str) -> "SwitchDefaults":
+    """See `WorkerSettings.feature_defaults`."""
+    found: dict[str, Mode] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(SWITCH_VARIABLE):
+            continue
+        mode = SWITCH_VALUES.get(value.strip().lower())
+        if mode is None:
+            raise SwitchUnclear(f"{name}: one of {', '.join(SWITCH_VALUES)}, not {value}")
+        kind = canonical(name.removeprefix(SWITCH_VARIABLE)).removeprefix(f"{domain.upper()}_")
+        if found.get(kind, "on") == "on":
+            found[kind] = mode
+    return SwitchDefaults(found)
+
+
+def canonical(event_type: str) -> str:
+    """Write a type as variables do: `location.inside.prison.created` is LOCATION_INSIDE_PRISON_CREATED."""
+    return re.sub("[^A-Z0-9]", "_", event_type.upper())
+
+
+class SwitchDefaults(Mapping[str, Mode]):
+    """Modes by event type, however the type is spelt."""
+
+    def __init__(self, modes: Mapping[str, Mode]) -> None:
+        self._modes = dict(modes)
+
+    def __getitem__(self, event_type: str) -> Mode:
+        return self._modes[canonical(event_type)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modes)
+
+    def __len__(self) -> int:
+        return len(self._modes)
 
 
 class WorkerSettings(BaseSettings):
@@ -41,6 +91,14 @@ class WorkerSettings(BaseSettings):
     # Against AWS a poll waits; the embedded broker's own wait is slow, so there it is asked again and again.
     queue_wait_seconds: NonNegativeInt = 20
     queue_idle_pause_seconds: NonNegativeFloat = 0
+
+    def feature_defaults(self, domain: str) -> Mapping[str, Mode]:
+        """Read the switches set at start, by type: `FEATURE_EVENT_<TYPE>` and `FEATURE_EVENT_<DOMAIN>_<TYPE>`.
+
+        The names are the originals': `true` or `false` (dropped), and ours: `on`, `drop`, `hold`. Off in one is off.
+        Raises SwitchUnclear.
+        """
+        return feature_defaults(os.environ, domain)  # noqa: TID251 - this is the settings module
 
     @property
     def auth(self) -> AuthSettings:

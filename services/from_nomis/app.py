@@ -8,18 +8,15 @@ from aiohttp import web
 
 from libs.domain.events import SETTLE, OffenderEventType
 from libs.messaging import aws
-from libs.messaging.admin import AdminLimits
-from libs.messaging.consumer import Consumer
 from libs.messaging.endings import Handler
-from libs.messaging.redrives import Redrives
-from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
+from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
+from libs.worker.consuming import consuming
 from libs.worker.handling import guarded
-from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
-from libs.worker.running import beside
+from libs.worker.scopes import prison_of
 from libs.worker.walking import open_walker
 from services.from_nomis.api import PROBLEMS, RepairDoors, routes
 from services.from_nomis.settings import Settings
@@ -35,20 +32,25 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     async with AsyncExitStack() as stack:
         walker = await stack.enter_async_context(open_walker(settings))
         broker = await stack.enter_async_context(aws.connect(settings.aws))
-        consumer = Consumer(
-            broker.queue(QUEUE), handlers(Synchroniser(walker.settler)), settings.limits(QUEUE), now=_now, unknown="dlq"
+        work = await stack.enter_async_context(
+            consuming(
+                broker,
+                QUEUE,
+                handlers(Synchroniser(walker.settler)),
+                settings.limits(QUEUE),
+                now=_now,
+                registry=registry,
+                defaults=settings.feature_defaults("locations"),
+                scope=prison_of,
+            )
         )
-        await stack.enter_async_context(beside("consumer", consumer.run))
-        line = line_of(broker.queue(QUEUE), broker.queue(QUEUE + DEAD_LETTER))
-        redrives = Redrives(AdminLimits())
-        stack.push_async_callback(redrives.close)
-        doors = QueueDoors([line], redrives, AdminLimits())
         yield application(
             service="from-nomis",
-            routes=(*routes(RepairDoors(walker.settler)), *queue_routes(doors)),
+            routes=(*routes(RepairDoors(walker.settler)), *work.routes),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({f"{QUEUE}-health": queue_check(line)}),
+            health=Health(work.checks),
+            info=work.info,
             registry=registry,
         )
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 import structlog
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from libs.clients.locations import LocationsClient
 from libs.clients.mapping import MappingClient
@@ -16,19 +17,16 @@ from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import connect
 from libs.messaging import aws
-from libs.messaging.admin import AdminLimits
-from libs.messaging.consumer import Consumer
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, QueueGone
-from libs.messaging.redrives import Redrives
-from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
+from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
+from libs.worker.consuming import Consuming, consuming
 from libs.worker.handling import guarded
-from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.running import beside
 from services.migration.api import failures as failure_doors
 from services.migration.api import progress as progress_doors
@@ -76,12 +74,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         }
         stages = Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages, works=works)
         control = Control(runs, failures, stages, remotes[0], wake=wake, now=_now)
-        consumer = Consumer(queue, handlers(stages), settings.limits(QUEUE), now=_now, unknown="dlq")
-        await stack.enter_async_context(beside("consumer", consumer.run))
-        line = line_of(broker.queue(QUEUE), broker.queue(QUEUE + DEAD_LETTER))
-        redrives = Redrives(AdminLimits())
-        stack.push_async_callback(redrives.close)
-        doors = QueueDoors([line], redrives, AdminLimits())
+        work = await stack.enter_async_context(_consuming(broker, stages, settings, registry))
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
         migrations = RunDoors(control, runs, _counts(queue), allow_wipe=settings.allow_wipe)
         failed = FailureDoors(control, runs, failures, sample=settings.stages.failures_sample)
@@ -97,13 +90,21 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 *failure_doors.routes(failed),
                 *progress_doors.routes(progress),
                 *report_doors.routes(reports),
-                *queue_routes(doors),
+                *work.routes,
             ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),
+            health=Health({"db": database_check(database), **work.checks}),
+            info=work.info,
             registry=registry,
         )
+
+
+def _consuming(
+    broker: aws.Aws, stages: Stages, settings: Settings, registry: CollectorRegistry
+) -> AbstractAsyncContextManager[Consuming]:
+    limits, defaults = settings.limits(QUEUE), settings.feature_defaults("locations")
+    return consuming(broker, QUEUE, handlers(stages), limits, now=_now, registry=registry, defaults=defaults)
 
 
 async def _remotes(stack: AsyncExitStack, settings: Settings) -> tuple[NomisClient, MappingClient, LocationsClient]:

@@ -17,21 +17,19 @@ from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.domain.events import SETTLE, LocationEventType, OffenderEventType, SettleRequest
 from libs.messaging import aws
-from libs.messaging.admin import AdminLimits
-from libs.messaging.consumer import Consumer
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue
-from libs.messaging.redrives import Redrives
-from libs.messaging.sqs import DEAD_LETTER
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import ApiSession, api_session
+from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
+from libs.worker.consuming import consuming
 from libs.worker.handling import guarded
-from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
+from libs.worker.scopes import prison_of
 from services.reconciliation.api import repairs, reports
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.reconcile.looking import Look
@@ -68,18 +66,23 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         async with database.connection() as connection:
             await schema.apply(connection, files("services.reconciliation") / "schema")
         broker = await stack.enter_async_context(aws.connect(settings.aws))
-        queue = broker.queue(QUEUE)
         workers = WorkerQueues(broker.queue(TO_NOMIS), broker.queue(FROM_NOMIS))
         remotes = await stack.enter_async_context(_remotes(settings, workers))
         room = _Room(settings, database, remotes)
         for name, repeated in (("runs", room.runner), ("settle-check", room.checker)):
             await stack.enter_async_context(beside(name, repeated.run))
-        consumer = Consumer(queue, handlers(room.noting), settings.limits(QUEUE), now=_now, unknown="dlq")
-        await stack.enter_async_context(beside("consumer", consumer.run))
-        line = line_of(queue, broker.queue(QUEUE + DEAD_LETTER))
-        redrives = Redrives(AdminLimits())
-        stack.push_async_callback(redrives.close)
-        doors = QueueDoors([line], redrives, AdminLimits())
+        work = await stack.enter_async_context(
+            consuming(
+                broker,
+                QUEUE,
+                handlers(room.noting),
+                settings.limits(QUEUE),
+                now=_now,
+                registry=registry,
+                defaults=settings.feature_defaults("locations"),
+                scope=prison_of,
+            )
+        )
         yield application(
             service="reconciliation",
             routes=(
@@ -87,11 +90,12 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                     reports.ReportDoors(room.runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
                 ),
                 *repairs.routes(repairs.RepairDoors(room.repair)),
-                *queue_routes(doors),
+                *work.routes,
             ),
             problems={**reports.PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(line)}),
+            health=Health({"db": database_check(database), **work.checks}),
+            info=work.info,
             registry=registry,
         )
 

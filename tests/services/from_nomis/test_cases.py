@@ -21,10 +21,11 @@ from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocationId, Profile
 from libs.domain.sync import LocationMirror, SyncWrite
-from libs.messaging.endings import AllOn, Ending, Runner
+from libs.messaging.endings import Ending, Runner
 from libs.messaging.envelope import Undecodable, opened
 from libs.messaging.lanes import Lanes
 from libs.messaging.queue import Delivery
+from libs.messaging.switching import AllOn
 from libs.settling.ports import NotAccepted
 from libs.settling.settler import Settler
 from libs.web.outgoing import RemoteUnavailable

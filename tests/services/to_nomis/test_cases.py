@@ -20,10 +20,11 @@ from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import CreateNomisLocation, NomisLocationId
 from libs.domain.sync import LocationMirror, Usage
 from libs.domain.writing import NomisWrites
-from libs.messaging.endings import AllOn, Ending, Runner
+from libs.messaging.endings import Ending, Runner
 from libs.messaging.envelope import opened
 from libs.messaging.lanes import Lanes
 from libs.messaging.queue import Delivery
+from libs.messaging.switching import AllOn
 from libs.settling.settler import Settler
 from libs.web.outgoing import RemoteUnavailable
 from services.to_nomis.app import handlers

@@ -1,0 +1,86 @@
+"""Wires what every worker has around its queue: consumer, switches, dead letters, doors, counts."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from prometheus_client import CollectorRegistry
+
+from libs.messaging.admin import AdminLimits
+from libs.messaging.aws import Aws
+from libs.messaging.consumer import Consumer
+from libs.messaging.depths import Depths
+from libs.messaging.endings import Handler
+from libs.messaging.limits import ConsumerLimits
+from libs.messaging.metrics import ConsumerMetrics, DepthMetrics
+from libs.messaging.parking import Replayer
+from libs.messaging.redrives import Redrives
+from libs.messaging.sqs import dead_letter_of, parked_of
+from libs.messaging.switching import NO_DEFAULTS, Mode, Scope, SwitchBoard
+from libs.web.health import Check
+from libs.web.problems import Problem
+from libs.web.routing import Route
+from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_check, queue_routes
+from libs.worker.repeating import Repeated
+from libs.worker.running import beside
+from libs.worker.switch_doors import SWITCH_PROBLEMS, SwitchDoors, switch_routes
+
+# How soon a replica does what another was told, and what is parked is looked at.
+REFRESH_SECONDS = 5.0
+DEPTH_SECONDS = 30.0
+PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType({**QUEUE_PROBLEMS, **SWITCH_PROBLEMS})
+
+
+@dataclass(frozen=True, slots=True)
+class Consuming:
+    """What an application shows of its queue."""
+
+    routes: Sequence[Route]
+    checks: Mapping[str, Check]
+    info: Mapping[str, object]
+
+
+@asynccontextmanager
+async def consuming(
+    broker: Aws,
+    name: str,
+    handlers: Mapping[str, Handler],
+    limits: ConsumerLimits,
+    *,
+    now: Callable[[], datetime],
+    registry: CollectorRegistry,
+    defaults: Mapping[str, Mode] = NO_DEFAULTS,
+    scope: Scope | None = None,
+    refresh_seconds: float = REFRESH_SECONDS,
+) -> AsyncIterator[Consuming]:
+    """Consume for as long as the block lasts; drains at its end. A message of unknown type goes to the dead letters."""
+    queue, dead, aside = (broker.queue(each) for each in (name, dead_letter_of(name), parked_of(name)))
+    board = SwitchBoard(queue, defaults, scope)
+    redrives = Redrives(AdminLimits())
+    line = line_of(queue, dead)
+    consumer = Consumer(
+        queue,
+        handlers,
+        limits,
+        now=now,
+        unknown="dlq",
+        switches=board,
+        metrics=ConsumerMetrics(registry),
+        aside=aside,
+    )
+    depths = Depths(queue, dead, consumer.oldest_seen, DepthMetrics(registry), redrives, now)
+    replayer = Replayer(board, aside, queue, settling_seconds=3 * refresh_seconds)
+
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(redrives.close)
+        await stack.enter_async_context(beside("switches", Repeated("switches", replayer.look, refresh_seconds).run))
+        await stack.enter_async_context(beside("depths", Repeated("depths", depths.sample, DEPTH_SECONDS).run))
+        await stack.enter_async_context(beside("consumer", consumer.run))
+        switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay)
+        yield Consuming(
+            routes=(*queue_routes(QueueDoors([line], redrives, AdminLimits())), *switch_routes(switches)),
+            checks={f"{name}-health": queue_check(line)},
+            info={"event-feature-switches": switches.modes},
+        )

@@ -1,0 +1,202 @@
+"""A worker's doors over a real broker: types are held and let go again without a restart, by who may."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from libs.messaging.aws import Aws, AwsSettings, connect
+from libs.messaging.building import create
+from libs.messaging.envelope import opened
+from libs.messaging.limits import ConsumerLimits
+from libs.messaging.message import Message
+from libs.messaging.outcome import Done, Outcome
+from libs.messaging.queue import Delivery, Parcel
+from libs.telemetry.metrics import process_registry
+from libs.web.application import application
+from libs.web.auth import AuthSettings
+from libs.web.health import Health
+from libs.worker.consuming import PROBLEMS, consuming
+from libs.worker.scopes import prison_of
+from libs.worker.settings import SwitchUnclear, feature_defaults
+from tests.conftest import Auth, BrokerAddress, MakeToken
+from tests.contracts.queue import TOPOLOGY
+
+AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+PATIENCE = 20
+ADMIN = "ROLE_QUEUE_ADMIN"
+
+
+NAMESPACES = count(1)
+
+
+@dataclass
+class Work:
+    """Handles, and tells who waits."""
+
+    effects: Counter[str] = field(default_factory=Counter)
+    some: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, message: Message) -> Outcome:
+        self.effects[json.loads(message.body)["n"]] += 1
+        self.some.set()
+        return Done()
+
+    async def until(self, *names: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not set(names) <= set(self.effects):
+                self.some.clear()
+                await self.some.wait()
+
+
+@dataclass
+class House:
+    aws: Aws
+    client: TestClient[web.Request, web.Application]
+    work: Work
+    token: MakeToken
+
+    async def call(self, method: str, path: str, body: object = None, role: str = ADMIN) -> tuple[int, Any]:
+        bearer = {"Authorization": f"Bearer {self.token({role}, username='X')}"}
+        async with self.client.request(method, path, json=body, headers=bearer) as answer:
+            return answer.status, await answer.json()
+
+    async def parked(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while (await self.aws.queue("work-parked").depth()).visible != count:  # noqa: ASYNC110 - the broker does not call
+                await asyncio.sleep(0)
+
+    async def send(self, name: str, prison: str = "LEI") -> None:
+        body = json.dumps({"n": name, "prisonId": prison})
+        assert await self.aws.queue("work").send([Parcel(body, {"eventType": "made"})]) == [None]
+
+
+@pytest.fixture
+async def house(broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIterator[House]:
+    told = AwsSettings(
+        endpoint_url=broker.endpoint_url,
+        region=broker.region,
+        access_key=broker.access_key,
+        secret_key=broker.secret_key,
+        prefix=f"consuming-{next(NAMESPACES)}-",
+    )
+    work, registry = Work(), process_registry()
+    async with connect(told) as aws:
+        await create(TOPOLOGY, aws)
+        limits = ConsumerLimits(wait_seconds=0, idle_pause_seconds=0.02)
+        started = consuming(
+            aws,
+            "work",
+            {"made": work.handle},
+            limits,
+            now=lambda: AT,
+            registry=registry,
+            scope=prison_of,
+            refresh_seconds=0.1,
+        )
+        async with started as consumed:
+            app = application(
+                service="worker",
+                routes=consumed.routes,
+                problems=PROBLEMS,
+                auth=AuthSettings(jwks_url=auth.jwks_url),
+                health=Health(consumed.checks),
+                info=consumed.info,
+                registry=registry,
+            )
+            async with TestClient(TestServer(app)) as client:
+                yield House(aws, client, work, token)
+
+
+async def test_a_type_is_held_and_let_go_without_a_restart_and_nothing_is_lost(house: House) -> None:
+    status, told = await house.call("PUT", "/queue-admin/switches/made", {"mode": "hold"})
+    assert (status, told) == (200, {"eventTypes": {"made": "hold"}, "prisons": [], "parkedCount": 0})
+    assert (await house.call("GET", "/info"))[1] == {
+        "build": {"name": "worker"},
+        "event-feature-switches": {"made": "hold"},
+    }
+    await house.send("one")
+    await house.send("two")
+    await house.parked(2)
+    await house.call("PUT", "/queue-admin/switches/made", {"mode": "hold", "prisonId": "MDI"})
+    assert not house.work.effects
+    _, told = await house.call("PUT", "/queue-admin/switches/made", {"mode": "on"})
+    assert told["prisons"] == [{"eventType": "made", "prisonId": "MDI", "mode": "hold"}]
+    # By itself, though another prison's are still held.
+    await house.work.until("one", "two")
+    await house.send("three", "MDI")
+    await house.parked(1)
+    await house.call("PUT", "/queue-admin/switches/made", {"mode": "on", "prisonId": "MDI"})
+    status, told = await house.call("PUT", "/queue-admin/replay-parked")
+    assert status == 200
+    await house.work.until("three")
+    assert house.work.effects == {"one": 1, "two": 1, "three": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/queue-admin/switches", None),
+        ("PUT", "/queue-admin/switches/made", {"mode": "drop"}),
+        ("PUT", "/queue-admin/replay-parked", None),
+    ],
+)
+async def test_only_who_may_administer_queues_may_switch(house: House, method: str, path: str, body: object) -> None:
+    assert (await house.call(method, path, body, role="ROLE_MIGRATE_LOCATIONS"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/queue-admin/switches/unheard-of", {"mode": "hold"}, 404),
+        ("/queue-admin/switches/made", {"mode": "sometimes"}, 400),
+        ("/queue-admin/switches/made", {"mode": "hold", "prisonId": "lei:x"}, 400),
+        ("/queue-admin/switches/made", {}, 400),
+    ],
+)
+async def test_what_is_unclear_is_refused(house: House, path: str, body: object, status: int) -> None:
+    assert (await house.call("PUT", path, body))[0] == status
+
+
+def test_the_originals_variables_set_a_switch_at_start() -> None:
+    found = feature_defaults(
+        {
+            "FEATURE_EVENT_LOCATION_INSIDE_PRISON_CREATED": "false",
+            "FEATURE_EVENT_AGENCY_INTERNAL_LOCATIONS-UPDATED": "hold",
+            "FEATURE_EVENT_LOCATIONS_LOCATION_INSIDE_PRISON_DELETED": "false",
+            "FEATURE_EVENT_LOCATION_INSIDE_PRISON_DELETED": "true",
+            "OTHER": "x",
+        },
+        "locations",
+    )
+    assert found["location.inside.prison.created"] == "drop"
+    assert found["AGENCY_INTERNAL_LOCATIONS-UPDATED"] == "hold"
+    assert found["location.inside.prison.deleted"] == "drop"
+    assert found.get("location.inside.prison.amended", "on") == "on"
+    with pytest.raises(SwitchUnclear, match="FEATURE_EVENT_X: one of true, false, on, drop, hold"):
+        feature_defaults({"FEATURE_EVENT_X": "perhaps"}, "locations")
+
+
+@pytest.mark.parametrize(
+    ("body", "prison"),
+    [
+        ({"additionalInformation": {"key": "LEI-A-1-003"}}, "LEI"),
+        ({"additionalInformation": {"locationKey": "MDI-B"}}, "MDI"),
+        ({"prisonId": "WWI", "description": "LEI-X"}, "WWI"),
+        ({"description": "LEI-X"}, "LEI"),
+        ({"dpsLocationId": "x"}, None),
+        ([1], None),
+        ({"additionalInformation": "odd"}, None),
+    ],
+)
+def test_a_message_is_about_a_prison_or_none(body: object, prison: str | None) -> None:
+    delivery = Delivery("r", "m", json.dumps(body), {"eventType": "made"}, 1, AT)
+    assert prison_of(opened(delivery, "work")) == prison

@@ -11,6 +11,7 @@ import structlog
 from pydantic import BaseModel, PositiveFloat
 
 from libs.db.pool import Database
+from libs.web.outgoing import ApiSession
 
 log = structlog.get_logger()
 
@@ -79,5 +80,15 @@ def database_check(database: Database) -> Check:
     async def check() -> HealthDetail:
         await database.fetchval("SELECT 1")
         return HealthDetail(details={"database": "PostgreSQL"})
+
+    return check
+
+
+def api_check(api: ApiSession) -> Check:
+    """Ask another service whether it is there; `api` sends no token, as that would be asking for two."""
+
+    async def check() -> HealthDetail:
+        await api.request("GET", "/health/ping")
+        return HealthDetail()
 
     return check

@@ -1,7 +1,7 @@
 """The composition root of the locations API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,8 +22,8 @@ from libs.messaging.relay import Relay
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
-from libs.web.health import Health, database_check
-from libs.web.outgoing import api_session
+from libs.web.health import Check, Health, api_check, database_check
+from libs.web.outgoing import OutgoingSettings, api_session
 from libs.web.routing import Route
 from services.locations.api import (
     bulk_doors,
@@ -88,7 +88,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             routes=_routes(settings, database, neighbours),
             problems=PROBLEMS,
             auth=settings.auth,
-            health=Health({"db": database_check(database)}),
+            health=Health({"db": database_check(database), **await _pings(settings, stack)}),
             style=style,
             body_bytes_max=settings.body_bytes_max,
             registry=registry,
@@ -109,6 +109,20 @@ async def _neighbours(settings: Settings, stack: AsyncExitStack) -> Neighbours:
     register = await stack.enter_async_context(api_session(settings.prison_register))
     prison_api = await stack.enter_async_context(api_session(settings.prison_api))
     return Neighbours(PrisonerSearchClient(search), PrisonRegisterClient(register), PrisonApiClient(prison_api))
+
+
+async def _pings(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
+    """Name the services of others that `/health` tells of, as the original does."""
+    urls = {
+        "hmppsAuthApi": settings.api_base_url_oauth,
+        "prisonerSearchApi": settings.api_base_url_prisoner_search,
+        "prisonRegisterApi": settings.api_base_url_prison_register,
+        "prisonApi": settings.api_base_url_prison_api,
+    }
+    return {
+        name: api_check(await stack.enter_async_context(api_session(OutgoingSettings(base_url=url))))
+        for name, url in urls.items()
+    }
 
 
 def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> Sequence[Route]:

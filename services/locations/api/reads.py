@@ -14,12 +14,16 @@ from libs.web.routing import JsonBytes, Needs, Reply, Route
 from services.locations.api.tags import tagged_answer
 from services.locations.errors import LocationNotFound
 from services.locations.reading.locations import OneLocation, Reading
+from services.locations.records import COLUMNS
 
 VIEW = Needs.role("ROLE_VIEW_LOCATIONS")
-KEYS_MAX = 1000
+# More than the largest prison has cells.
+KEYS_MAX = 5000
 PAGE_MAX = 200
 
-SORTABLE = frozenset({"id", "prison_id", "code", "path_hierarchy", "location_type", "when_created", "when_updated"})
+# Whatever a location has one of.
+SORTABLE = frozenset(COLUMNS) - {"attributes", "used_for", "specialist_cell_types", "usages"}
+SORTS_MAX = 5
 
 Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
 Keys = Annotated[list[str], Field(max_length=KEYS_MAX)]
@@ -37,7 +41,7 @@ class PageQuery(Wire):
 
     page: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 20
-    sort: tuple[str, ...] = ()
+    sort: Annotated[tuple[str, ...], Field(max_length=SORTS_MAX)] = ()
 
 
 class ReadDoors:

@@ -55,7 +55,7 @@ _LOOK = f"""
                l.certified, l.capacity_of_certified_cell, l.accommodation_type, l.used_for, l.specialist_cell_types,
                l.attributes, l.archived OR t.archived, l.active AND NOT l.archived AND t.active, t.distance + 1
           FROM tree t JOIN location l ON l.parent_id = t.id WHERE t.distance < {DEPTH_MAX}),
-    counted AS (
+    counted AS MATERIALIZED (
         SELECT tree.*, location_type = 'CELL' AS is_cell,
                NOT EXISTS (SELECT FROM location child WHERE child.parent_id = tree.id) AS is_leaf
           FROM tree WHERE residential_housing_type IS NOT NULL AND NOT archived),

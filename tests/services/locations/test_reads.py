@@ -177,3 +177,10 @@ async def test_a_list_of_codes_says_more_only_of_specialist_types(f1: Asking) ->
         [listed] = (await f1.ask("REF", f"GET /constants/{name}")).values()
         assert (len(listed), set(listed[0])) == (size, {"key", "description"})
     await f1.ask("VIEW", "GET /constants/location-type", status=403)
+
+
+async def test_health_tells_of_the_database_and_of_whom_is_asked(f1: Asking) -> None:
+    async with f1.client.get("/health") as answer:
+        told = await answer.json()
+    asked = {"db", "hmppsAuthApi", "prisonerSearchApi", "prisonRegisterApi", "prisonApi"}
+    assert {name: told["components"][name]["status"] for name in asked} == dict.fromkeys(asked, "UP")

@@ -251,6 +251,14 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Advance:
+    """What came of a look at a run: pages opened, and how it ended if it did so just now."""
+
+    pages: list[int]
+    ended: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A page taken: what is still pending in it, how often it was taken, and what the run does."""
 

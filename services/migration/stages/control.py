@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from services.migration.errors import IdTaken, MigrationActive
 from services.migration.ports import NomisEstate
 from services.migration.records import (
@@ -22,6 +24,7 @@ from services.migration.store.runs import RunStore
 LONDON = ZoneInfo("Europe/London")
 # A run is named by the second it starts in; of several within one second each takes the next.
 SECONDS_AHEAD_MAX = 10
+log = structlog.get_logger()
 
 
 class Control:
@@ -63,12 +66,21 @@ class Control:
         if active := await self._runs.active_id():
             raise MigrationActive(active)
         migration_id = await self._opened(by, run)
+        dates = wish.model_dump(mode="json", by_alias=True, exclude_none=True, include={"from_date", "to_date"})
+        log.info(
+            "locations-migration-started",
+            migrationId=migration_id,
+            migrationType=run.kind,
+            estimatedCount=str(run.estimated),
+            **dates,
+        )
         await self._wake([Call(type=LIST, migration_id=migration_id)])
         return MigrationContext(type=run.kind, migration_id=migration_id, estimated_count=run.estimated, body=wish)
 
     async def cancel(self, migration_id: str) -> None:
         """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
         if await self._runs.request_cancel(migration_id):
+            log.info("locations-migration-cancel-requested", migrationId=migration_id)
             await self._stages.go_on(migration_id)
 
     async def pause(self, migration_id: str) -> None:

@@ -9,14 +9,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 
+import structlog
+
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import ListedLocation, NomisLocationId
 from libs.domain.reading import Unreadable, read
 from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
+from services.migration.errors import MigrationNotFound
 from services.migration.ports import Locations, Mappings, NomisEstate
-from services.migration.records import Item, Kind, Verdict
+from services.migration.records import Item, Kind, Status, Verdict
 from services.migration.rules.page import judged, link_of, plan
 from services.migration.settings import StageLimits
 from services.migration.stages.isolation import isolated, told
@@ -25,6 +28,10 @@ from services.migration.store.runs import RunStore
 
 LIST = "MIGRATE_LIST"
 PAGE = "MIGRATE_PAGE"
+ENDED = MappingProxyType(
+    {Status.COMPLETED: "locations-migration-completed", Status.CANCELLED: "locations-migration-cancelled"}
+)
+log = structlog.get_logger()
 Wake = Callable[[Sequence["Call"]], Awaitable[None]]
 PageWork = Callable[[str, frozenset[str], Sequence[Item]], Awaitable[list[Verdict]]]
 """Does what a kind of run does to a page: the run's id, its prisons (none: all), the items still pending."""
@@ -67,6 +74,20 @@ class Stages:
     async def list_ids(self, message: Message) -> Outcome:
         """List every id of NOMIS, page by page, and open the first wave."""
         call = _call(message)
+        try:
+            return await self._listed(call)
+        except MigrationNotFound as wiped:
+            return Ignored(str(wiped))
+
+    async def migrate_page(self, message: Message) -> Outcome:
+        """Do to one page what its run does."""
+        call = _call(message)
+        try:
+            return await self._paged(call)
+        except MigrationNotFound as wiped:
+            return Ignored(str(wiped))
+
+    async def _listed(self, call: Call) -> Outcome:
         listing = await self._pages.listing(call.migration_id)
         if listing.goes_on and listing.of_migration_id is not None:
             await self._pages.list_of(call.migration_id, listing.of_migration_id)
@@ -83,9 +104,7 @@ class Stages:
         await self.go_on(call.migration_id)
         return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": listing.status.value})
 
-    async def migrate_page(self, message: Message) -> Outcome:
-        """Migrate one page."""
-        call = _call(message)
+    async def _paged(self, call: Call) -> Outcome:
         facts = {"migrationId": call.migration_id, "page": str(call.page)}
         seconds = timedelta(seconds=self._limits.lease_seconds)
         lease = await self._pages.lease(call.migration_id, call.page, self._now(), seconds)
@@ -119,10 +138,22 @@ class Stages:
 
     async def go_on(self, migration_id: str) -> None:
         """End the run, or open its next wave and wake whoever takes the pages."""
-        _, opened = await self._pages.advance(
-            migration_id, self._limits.page, self._now(), timedelta(seconds=self._limits.settle_seconds)
+        settle = timedelta(seconds=self._limits.settle_seconds)
+        came = await self._pages.advance(migration_id, self._limits.page, self._now(), settle)
+        await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in came.pages])
+        if came.ended is not None:
+            await self._tell_end(migration_id, came.ended)
+
+    async def _tell_end(self, migration_id: str, ended: Status) -> None:
+        run = await self._runs.run(migration_id)
+        minutes = (run.when_ended - run.when_started) // timedelta(minutes=1) if run.when_ended else 0
+        log.info(
+            ENDED[ended],
+            migrationId=migration_id,
+            migrationType=run.migration_type,
+            estimatedCount=str(run.estimated_record_count),
+            durationMinutes=str(minutes),
         )
-        await self._wake([Call(type=PAGE, migration_id=migration_id, page=page) for page in opened])
 
     async def _with_prisons(self, rows: Sequence[ListedLocation]) -> list[ListedLocation]:
         """Ask for prison and parent of each row where the list does not tell them, as NOMIS's own does not."""

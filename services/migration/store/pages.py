@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from libs.db.pool import Connection, Database
 from libs.domain.nomis import ListedLocation
 from services.migration.errors import MigrationNotFound
-from services.migration.records import Item, ItemState, Kind, Lease, Listing, Status, Verdict
+from services.migration.records import Advance, Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.migration.rules.page import CANCELLED, OTHER_PRISON
 from services.migration.store.notes import differing, noted
 from services.migration.store.rehearsals import fail_second_at_one_place
@@ -213,10 +213,8 @@ class PageStore:
                 sum(v.state is not ItemState.PENDING for v in verdicts),
             )
 
-    async def advance(
-        self, migration_id: str, page_size: int, now: datetime, settle: timedelta
-    ) -> tuple[Status, list[int]]:
-        """Open the next wave when this one is done, end the run when nothing is pending; return status and new pages.
+    async def advance(self, migration_id: str, page_size: int, now: datetime, settle: timedelta) -> Advance:
+        """Open the next wave when this one is done, end the run when nothing is pending; return what came of it.
 
         `settle` is how long a verification waits before its second look.
 
@@ -234,16 +232,18 @@ class PageStore:
                 raise MigrationNotFound(migration_id)
             status = Status(run["status"])
             if status is Status.CANCELLED_REQUESTED:
-                return await self._cancel(tx, migration_id, now), []
+                ended = await self._cancel(tx, migration_id, now)
+                return Advance([], Status.CANCELLED if ended else None)
             resting = run["paused"] or not run["listing_complete"]
             if status is not Status.STARTED or resting or await self._open(tx, migration_id):
-                return status, []
+                return Advance([])
             second_look = now + settle if run["migration_type"] == Kind.VERIFICATION else None
             if pages := await self._cut(tx, migration_id, page_size, second_look):
-                return status, pages
+                return Advance(pages)
             if run["migration_type"] == Kind.REHEARSAL:
                 await fail_second_at_one_place(tx, migration_id)
-            return await self._end(tx, migration_id, Status.COMPLETED, now), []
+            await self._end(tx, migration_id, Status.COMPLETED, now)
+            return Advance([], Status.COMPLETED)
 
     async def _open(self, tx: Connection, migration_id: str) -> bool:
         return bool(
@@ -335,14 +335,14 @@ class PageStore:
         await tx.execute("UPDATE migration_history SET wave = $2 WHERE migration_id = $1", migration_id, wave)
         return sorted(row["page"] for row in rows)
 
-    async def _cancel(self, tx: Connection, migration_id: str, now: datetime) -> Status:
+    async def _cancel(self, tx: Connection, migration_id: str, now: datetime) -> bool:
         working = await tx.fetchval(
             "SELECT EXISTS (SELECT FROM migration_page WHERE migration_id = $1 AND NOT done AND leased_until > $2)",
             migration_id,
             now,
         )
         if working:
-            return Status.CANCELLED_REQUESTED
+            return False
         await tx.execute(
             """
             UPDATE migration_item SET state = 'skipped', reason = $2
@@ -351,9 +351,10 @@ class PageStore:
             migration_id,
             CANCELLED,
         )
-        return await self._end(tx, migration_id, Status.CANCELLED, now)
+        await self._end(tx, migration_id, Status.CANCELLED, now)
+        return True
 
-    async def _end(self, tx: Connection, migration_id: str, status: Status, now: datetime) -> Status:
+    async def _end(self, tx: Connection, migration_id: str, status: Status, now: datetime) -> None:
         await tx.execute(
             """
             UPDATE migration_history SET status = $2, when_ended = $3, listing_complete = true
@@ -363,4 +364,3 @@ class PageStore:
             status.value,
             now,
         )
-        return status

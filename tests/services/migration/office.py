@@ -1,6 +1,6 @@
 """A migration over fakes with a real store: a queue that a test empties, a clock it moves, a death it orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,10 +9,11 @@ from uuid import UUID
 from libs.db.pool import Database
 from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocationId
+from libs.domain.sync import MigrateOutcome
 from libs.messaging.message import Message
 from libs.messaging.outcome import Outcome
 from libs.web.outgoing import RemoteFailure
-from services.migration.records import Kind
+from services.migration.records import Kind, RetryWish
 from services.migration.settings import StageLimits
 from services.migration.stages.control import Control
 from services.migration.stages.rehearsal import Rehearsal
@@ -64,6 +65,8 @@ class Office:
         self.runs, self.pages = RunStore(database), PageStore(database)
         self.time = datetime(2026, 7, 1, 8, 5, 30, tzinfo=UTC)
         self.queue: list[Call] = []
+        self.database = database
+        self.retry_all = RetryWish(all=True)
         self.dies_in = [0]
         self.newest_first = True
         self.patience = timedelta(seconds=SMALL.lease_seconds)
@@ -120,6 +123,28 @@ class Office:
         """Handle messages until none is left."""
         while self.queue:
             await self.work_once()
+
+    async def notes(self, migration_id: str) -> list[tuple[str, str]]:
+        """Return what was noted of the locations of a run."""
+        rows = await self.database.fetch(
+            "SELECT subject, what FROM migration_note WHERE migration_id = $1 ORDER BY nomis_id, subject, what",
+            migration_id,
+        )
+        return [(row["subject"], row["what"]) for row in rows]
+
+    def watched(self, sent: list[dict[str, Any]]) -> None:
+        """Keep what is sent to the migrate door."""
+        fake = self.locations
+
+        class Watched:
+            async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+                sent.extend(dict(location) for location in locations)
+                return await fake.migrate(locations)
+
+            async def validate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+                return await fake.validate(locations)
+
+        self.stages._locations = Watched()
 
     async def work_once(self) -> None:
         """Handle one message, the newest unless told otherwise: order is not promised."""

@@ -77,6 +77,7 @@ class Town:
     mappings: MappingClient
     screens: Prison
     history: "asyncpg.Connection[asyncpg.Record]"
+    broker: BrokerAddress
     from_nomis: Worker
     to_nomis: Worker
 
@@ -270,6 +271,7 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
             MappingClient(await session(mapping_url)),
             Prison(await sql(dsn["nomis"])),
             await sql(dsn["migration"]),
+            broker,
             Worker(lambda: from_nomis.build(from_it)),
             Worker(lambda: to_nomis.build(to_it)),
         )

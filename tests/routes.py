@@ -11,7 +11,18 @@ from libs.web.application import ROUTES
 from libs.web.routing import Route
 from tests.conftest import MakeToken
 
-OPEN_DOORS = frozenset({"/health", "/health/ping", "/health/liveness", "/health/readiness", "/info", "/v3/api-docs"})
+OPEN_DOORS = frozenset(
+    {
+        "/health",
+        "/health/ping",
+        "/health/liveness",
+        "/health/readiness",
+        "/info",
+        "/v3/api-docs",
+        "/swagger-ui",
+        "/swagger-ui/index.html",
+    }
+)
 STRANGER = "ROLE_OF_A_STRANGER"
 
 

@@ -22,7 +22,7 @@ from libs.domain.codes import (
     UsageType,
 )
 from libs.domain.nomis import NomisLocationId
-from libs.domain.wire import Wire
+from libs.domain.wire import Int32, Wire
 
 MIGRATE_BATCH_MAX = 500
 
@@ -38,8 +38,8 @@ class Usage(Wire):
     """One use of a non-residential location."""
 
     usage_type: UsageType
-    capacity: int | None = None
-    sequence: int = 99
+    capacity: Int32 | None = None
+    sequence: Int32 = 99
 
 
 class OwnLocation(Wire):

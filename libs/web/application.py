@@ -23,6 +23,7 @@ from libs.web.events import Streams, StreamSettings
 from libs.web.health import Health
 from libs.web.metrics import UNKNOWN_ROUTE, HttpMetrics, Observe
 from libs.web.openapi import document
+from libs.web.pages.documentation import documentation_routes
 from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, hmpps
 from libs.web.routing import OPEN, Events, Needs, Reply, Route
 
@@ -64,12 +65,19 @@ def application(
     edge = Edge(ProblemWriter(problems, style), Streams.open(streams), HttpMetrics(registry))
     app = web.Application(middlewares=[edge.strangers], client_max_size=body_bytes_max)
     described = document(service, routes, edge.writer)
-    everything = (*routes, _scrape(registry), *_open_routes(service, health, info, described))
+    everything = (
+        *routes,
+        _scrape(registry),
+        *_open_routes(service, health, info),
+        *documentation_routes(described),
+    )
     for route in everything:
         handler = edge.handler(route)
         for path in (route.path, f"{route.path}/") if route.slash else (route.path,):
             for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
                 app.router.add_route(method, path, handler)
+    for path, allowed in _literal(everything).items():
+        app.router.add_route("*", path, edge.refuses_method(path, allowed))
     app[ROUTES] = everything
     app[HEALTH] = health
 
@@ -114,6 +122,18 @@ class Edge:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             return await self._guarded(request, template, answer, observe, is_open=is_open)
+
+        return handle
+
+    def refuses_method(self, path: str, allowed: frozenset[str]) -> AiohttpHandler:
+        """Answer 405 for the methods a literal path lacks; else `GET /things/find` would be the thing called "find"."""
+        observe, told = self.metrics.route(path), ", ".join(sorted(allowed))
+
+        async def refuse(request: web.Request, _: Caller | None) -> web.StreamResponse:
+            raise MethodUnknown(f"{request.method} is not allowed here; {told} is", {"Allow": told})
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._guarded(request, path, refuse, observe, is_open=False)
 
         return handle
 
@@ -176,8 +196,20 @@ class Edge:
         if isinstance(error, web.HTTPException):
             error = RouteUnknown(error.reason) if error.status == 404 else error  # noqa: PLR2004 - HTTP's own number
         if self.writer.problem(type(error)) is None:
+            self.metrics.failed(error)
             log.error("request-failed", method=request.method, route=template, exc_info=error)
         return self.writer.response(error, request.path)
+
+
+def _literal(routes: Sequence[Route]) -> dict[str, frozenset[str]]:
+    """List the paths without parameters, and the methods each has."""
+    allowed: dict[str, frozenset[str]] = {}
+    for route in routes:
+        if "{" not in route.path:
+            methods = {"GET", "HEAD"} if route.method == "GET" else {route.method}
+            for path in (route.path, f"{route.path}/") if route.slash else (route.path,):
+                allowed[path] = allowed.get(path, frozenset()) | methods
+    return allowed
 
 
 def _scrape(registry: CollectorRegistry) -> Route:
@@ -187,9 +219,7 @@ def _scrape(registry: CollectorRegistry) -> Route:
     return Route("GET", "/metrics", metrics, METRICS)
 
 
-def _open_routes(
-    service: str, health: Health, info: Mapping[str, object], described: Mapping[str, Any]
-) -> tuple[Route, ...]:
+def _open_routes(service: str, health: Health, info: Mapping[str, object]) -> tuple[Route, ...]:
     up: Mapping[str, object] = {"status": "UP"}
     build_info = info.get("build")
     version = str(build_info.get("version", "dev")) if isinstance(build_info, Mapping) else "dev"
@@ -211,16 +241,12 @@ def _open_routes(
         told = {name: value() if callable(value) else value for name, value in info.items()}
         return {"build": {"name": service}, **told}
 
-    async def api_docs() -> Mapping[str, Any]:
-        return described
-
     named = {
         "/health": whole,
         "/health/ping": alive,
         "/health/liveness": alive,
         "/health/readiness": ready,
         "/info": build,
-        "/v3/api-docs": api_docs,
     }
     return tuple(Route("GET", path, handler, OPEN) for path, handler in named.items())
 

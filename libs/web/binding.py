@@ -125,7 +125,7 @@ def _getter(name: str, signature: Signature) -> Getter:
         case "caller":
             return lambda _, caller: caller
         case "conditions":
-            return lambda request, _: Conditions.of(request.headers)
+            return lambda request, _: Conditions.of(request.headers).readable()
         case "query":
             assert signature.query is not None
             return _query_getter(signature.query)

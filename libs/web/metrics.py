@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Histogram
 
-from libs.telemetry.metrics import asked, latency
+from libs.telemetry.metrics import asked, counter, latency
 
 # A stranger may send any word as a method; each would be a series of its own.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -21,8 +21,13 @@ class HttpMetrics:
         self._seconds = latency(
             registry, "http_server_requests_seconds", "Requests answered", ("method", "uri", "status")
         )
+        self._failures = counter(registry, "http_server_failures", "Requests that failed unexpectedly", ("exception",))
         self.active = 0
         asked(registry, "http_server_requests_active", "Requests being answered", lambda: self.active)
+
+    def failed(self, error: Exception) -> None:
+        """Count what no table of problems foresaw; each has its stack in the log."""
+        self._failures.labels(type(error).__name__).inc()
 
     def route(self, template: str) -> Observe:
         """Make the function that counts for one route: method, status, seconds. Labels are looked up once each."""

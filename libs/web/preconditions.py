@@ -44,7 +44,7 @@ class IfNoneMatch:
 class Conditions:
     """What a request's headers ask of the version; a handler that asks for `conditions` gets this.
 
-    Each property raises ParameterInvalid (400) where the header cannot be read, and only when it is looked at.
+    Each property raises ParameterInvalid (400) where the header cannot be read.
     """
 
     if_match_header: str | None = None
@@ -64,6 +64,12 @@ class Conditions:
     def if_none_match(self) -> IfNoneMatch | None:
         """The versions the caller has; None: the header is missing."""
         return if_none_match(self.if_none_match_header)
+
+    def readable(self) -> "Conditions":
+        """Return itself, or raise ParameterInvalid: a condition that nobody understood must not be passed over."""
+        if_match(self.if_match_header)
+        if_none_match(self.if_none_match_header)
+        return self
 
     def require(self, tag: str | None) -> None:
         """Refuse a write with 412 unless both headers allow it; `tag` is the present version, None: there is nothing.

@@ -142,7 +142,7 @@ class ProblemWriter:
 
     def __init__(self, problems: Mapping[type[Exception], Problem], style: ProblemStyle) -> None:
         self._table = {**KIT_PROBLEMS, **problems}
-        self._style = style
+        self.style = style
 
     def problem(self, kind: type[Exception]) -> Problem | None:
         """Look up the nearest entry among a kind's ancestors."""
@@ -155,6 +155,6 @@ class ProblemWriter:
             problem, detail = UNEXPECTED, "the request could not be completed; the log has the reason"
         else:
             detail = str(error)
-        body = self._style(Trouble(problem, error, detail, instance))
+        body = self.style(Trouble(problem, error, detail, instance))
         headers = {"Content-Type": CONTENT_TYPE, **(error.headers if isinstance(error, Refusal) else {})}
         return web.Response(body=orjson.dumps(body, default=str), status=problem.status, headers=headers)

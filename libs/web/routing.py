@@ -40,6 +40,8 @@ class Route:
     handler: Handler
     needs: Needs
     status: int = field(default=200, kw_only=True)
+    # Other statuses of success that a `Reply` may choose.
+    also: Sequence[int] = field(default=(), kw_only=True)
     summary: str = field(default="", kw_only=True)
     problems: Sequence[type[Exception]] = field(default=(), kw_only=True)
     tags: Sequence[str] = field(default=(), kw_only=True)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import structlog
 
 from libs.domain.nomis import NomisLocationId
-from libs.domain.wire import Wire
+from libs.domain.wire import Int64, Wire
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.settler import Settler
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
@@ -38,7 +38,7 @@ class RepairDoors:
     def __init__(self, settler: Settler) -> None:
         self._settler = settler
 
-    async def repair(self, internal_location_id: int, query: RepairQuery) -> None:
+    async def repair(self, internal_location_id: Int64, query: RepairQuery) -> None:
         """Settle a location by its NOMIS id."""
         settled = await self._settler.settle_nomis(NomisLocationId(internal_location_id))
         log.info(

@@ -48,7 +48,14 @@ PROBLEMS = MappingProxyType(
     },
 )
 
-Batch = Annotated[list[Any], Field(max_length=BATCH_MAX)]
+PAIR = MappingProxyType(
+    {
+        "dpsLocationId": "de91dfa7-821f-4552-a427-bf2f32eafeb0",
+        "nomisLocationId": 5003,
+        "mappingType": "LOCATION_CREATED",
+    }
+)
+Batch = Annotated[list[Any], Field(max_length=BATCH_MAX, examples=[[dict(PAIR)]])]
 PublicNomisIds = Annotated[list[NomisId], msgspec.Meta(max_length=PUBLIC_BATCH_MAX)]
 PublicDpsIds = Annotated[list[DpsId], msgspec.Meta(max_length=PUBLIC_BATCH_MAX)]
 log = structlog.get_logger()

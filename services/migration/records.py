@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from libs.domain.comparing import Difference
 from libs.domain.nomis import NomisLocationId
@@ -46,7 +46,7 @@ class ItemState(StrEnum):
     FAILED = "failed"
 
 
-PrisonId = Annotated[str, StringConstraints(pattern="^[A-Z0-9]{3,6}$")]
+PrisonId = Annotated[str, Field(pattern="^[A-Z0-9]{3,6}$", examples=["LEI"])]
 
 
 class MigrationFilter(Wire):

@@ -14,11 +14,8 @@ from libs.web.problems import (
     AccessDenied,
     BodyInvalid,
     BodyUnreadable,
-    MediaTypeUnsupported,
-    MethodUnknown,
     ParameterInvalid,
     Problem,
-    RouteUnknown,
     Trouble,
     rfc9457,
 )
@@ -53,13 +50,13 @@ from services.nomis.store.writing import Writing
 from services.nomis.views.page import page
 
 SYNC = Needs.role("ROLE_NOMIS_LOCATIONS", "ROLE_NOMIS_PRISONER_API__SYNCHRONISATION__RW")
-Code = Annotated[str, Field(min_length=1, max_length=30, pattern=r"^\w+$")]
-Prison = Annotated[str, Field(min_length=1, max_length=6, pattern=r"^\w+$")]
+Code = Annotated[str, Field(min_length=1, max_length=30, pattern=r"^\w+$", examples=["LOCATIONS"])]
+Prison = Annotated[str, Field(min_length=1, max_length=6, pattern=r"^\w+$", examples=["LEI"])]
 log = structlog.get_logger()
 
 BAD_REQUEST = Problem(400, "Bad request", user_prefix="Bad request: ")
 NOT_FOUND = Problem(404, "Not found", user_prefix="Not Found: ")
-# The original's catch-all handler: whatever it was not written for is a 500.
+# The original's catch-all handler; callers know it as what happens when its database refuses.
 UNEXPECTED = Problem(500, "Unexpected error", user_prefix="Unexpected error: ")
 PROBLEMS = MappingProxyType(
     {
@@ -72,10 +69,7 @@ PROBLEMS = MappingProxyType(
         SwitchOff: NOT_FOUND,
         DatabaseRefused: UNEXPECTED,
         NotUnique: UNEXPECTED,
-        SortUnknown: UNEXPECTED,
-        RouteUnknown: UNEXPECTED,
-        MethodUnknown: UNEXPECTED,
-        MediaTypeUnsupported: UNEXPECTED,
+        SortUnknown: BAD_REQUEST,
     },
 )
 
@@ -205,7 +199,7 @@ def routes(api: LocationsApi, side: SideDoors) -> Sequence[Route]:
         Route("PUT", f"{one}/reactivate", api.reactivate, SYNC, problems=write),
         Route("PUT", f"{one}/capacity", api.capacity, SYNC, problems=write),
         Route("PUT", f"{one}/certification", api.certification, SYNC, problems=write),
-        Route("POST", "/prison/{prisonId}/visits/room", side.visit_room, SYNC, problems=(Refused,)),
+        Route("POST", "/prison/{prisonId}/visits/room", side.visit_room, SYNC, also=(201,), problems=(Refused,)),
         Route("GET", switch, side.switch_state, SYNC, status=204, problems=(SwitchOff,)),
         Route("POST", switch, side.switch_on, SYNC, status=204, problems=(PrisonUnknown,)),
         Route("DELETE", switch, side.switch_off, SYNC, status=204),

@@ -1,12 +1,13 @@
 """What operators do about events that could not be published (reference/nomis.md §3.8)."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import Annotated
 
 import structlog
 from pydantic import Field
 
+from libs.domain.wire import Day, LondonMoment
 from libs.web.health import Check, HealthDetail
 from libs.web.routing import Needs, Route
 from services.nomis.records import Wire
@@ -27,13 +28,13 @@ class HousekeepingQuery(Wire):
 class DiscardQuery(Wire):
     """Only what was enqueued before this day."""
 
-    only_before: date | None = None
+    only_before: Day | None = None
 
 
 class RepublishQuery(Wire):
     """Only what was published since then; all that is kept if absent."""
 
-    since: datetime | None = None
+    since: LondonMoment | None = None
 
 
 class QueueAdmin:
@@ -59,9 +60,7 @@ class QueueAdmin:
 
     async def republish(self, query: RepublishQuery) -> dict[str, int]:
         """Publish again what was published and is still kept, e.g. after a broker lost it."""
-        since = query.since
-        if since is not None and since.tzinfo is None:
-            since = since.replace(tzinfo=LONDON)
+        since = query.since and query.since.replace(tzinfo=LONDON)
         again = await self._xtag.republish(since and since.astimezone(UTC))
         log.warning("republish", events=again)
         return {"republished": again}

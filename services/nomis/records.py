@@ -13,6 +13,7 @@ DETAILS_MAX = 500
 
 Int32 = Annotated[int, Field(ge=-INT32_MAX - 1, le=INT32_MAX)]
 LocationId = Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)]
+StructLocationId = Annotated[int, msgspec.Meta(ge=-INT64_MAX - 1, le=INT64_MAX)]
 
 
 def at_most(limit: int) -> AfterValidator:
@@ -144,5 +145,5 @@ class Created(BaseModel):
 class Details(msgspec.Struct, frozen=True, rename="camel"):
     """Which locations to give in one answer."""
 
-    location_ids: Annotated[list[int], msgspec.Meta(max_length=DETAILS_MAX)]
+    location_ids: Annotated[list[StructLocationId], msgspec.Meta(max_length=DETAILS_MAX)]
     with_amendments: bool = True

@@ -24,7 +24,7 @@ class IdsQuery(Wire):
 
     after: UUID = BEFORE_ALL
     size: Annotated[int, Field(ge=1, le=IDS_MAX)] = 1000
-    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")] | None = None
+    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])] | None = None
 
 
 class MirrorsQuery(IdsQuery):

@@ -1,14 +1,13 @@
 """The doors by which staff close and open locations (`reference/locations-api.md` §2.3–2.4)."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from libs.domain.codes import DeactivatedReason
-from libs.domain.wire import Wire
+from libs.domain.wire import Day, Wire
 from libs.web.auth import Caller
 from libs.web.preconditions import Conditions
 from libs.web.routing import JsonBytes, Reply, Route
@@ -35,7 +34,7 @@ class TemporaryDeactivation(Wire):
 
     deactivation_reason: DeactivatedReason
     deactivation_reason_description: Maybe[Annotated[str, Field(max_length=255)]] = None
-    proposed_reactivation_date: Maybe[date] = None
+    proposed_reactivation_date: Maybe[Day] = None
     planet_fm_reference: Maybe[Annotated[str, Field(max_length=60)]] = None
 
     def closure(self) -> Closure:

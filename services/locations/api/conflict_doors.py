@@ -35,7 +35,7 @@ class ConflictsQuery(Wire):
 
     after: Annotated[int, Field(ge=0)] = 0
     size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
-    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")] | None = None
+    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])] | None = None
     location_id: UUID | None = None
     field: Annotated[str, Field(max_length=40)] | None = None
     won: Side | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from libs.domain.attributes import Attribute
 from libs.domain.codes import HistoryAttribute, LocationType, NomisDeactivatedReason, ResidentialHousingType
 from libs.domain.sync import HistoryEntry, Usage
 from libs.domain.translation import REASON_OF_WORD
-from libs.domain.wire import Wire
+from libs.domain.wire import Day, Moment, Wire
 from libs.web.auth import Caller
 from libs.web.routing import Reply, Route
 from services.locations.api.migrate_doors import MIGRATE
@@ -64,15 +64,15 @@ class NomisLocation(Wire):
     order_within_parent_location: Maybe[Number] = None
     residential_housing_type: Maybe[ResidentialHousingType] = None
     deactivation_reason: Maybe[NomisDeactivatedReason] = None
-    proposed_reactivation_date: Maybe[date] = None
-    deactivated_date: Maybe[date] = None
+    proposed_reactivation_date: Maybe[Day] = None
+    deactivated_date: Maybe[Day] = None
     parent_location_path: Maybe[str] = None
     parent_id: Maybe[UUID] = None
     capacity: LegacyCapacity | None = None
     certification: LegacyCertification | None = None
     attributes: frozenset[Attribute] | None = None
     usage: tuple[Usage, ...] | None = None
-    create_date: Maybe[datetime] = None
+    create_date: Maybe[Moment] = None
     last_updated_by: Annotated[str, Field(min_length=1, max_length=80)]
 
     def snapshot(self) -> Snapshot:
@@ -210,9 +210,9 @@ def routes(doors: LegacyDoors) -> Sequence[Route]:
     gone = (LocationNotFound, HasChildren)
     record = "/locations/sync"
     return (
-        Route("POST", "/sync/upsert", doors.upsert, SYNC, problems=refusals),
-        Route("POST", f"{record}/upsert", doors.upsert, SYNC, problems=refusals),
-        Route("GET", f"{record}/upsert", doors.upsert_by_get, SYNC, problems=refusals, deprecated=True),
+        Route("POST", "/sync/upsert", doors.upsert, SYNC, also=(201,), problems=refusals),
+        Route("POST", f"{record}/upsert", doors.upsert, SYNC, also=(201,), problems=refusals),
+        Route("GET", f"{record}/upsert", doors.upsert_by_get, SYNC, also=(201,), problems=refusals, deprecated=True),
         Route("DELETE", "/sync/delete/{locationId}", doors.delete, SYNC, status=204, problems=gone),
         Route("DELETE", f"{record}/delete", doors.delete_by_query, SYNC, status=204, problems=gone),
         Route("POST", f"{record}/delete", doors.delete_by_query, SYNC, status=204, problems=gone),

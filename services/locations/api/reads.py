@@ -25,7 +25,7 @@ PAGE_MAX = 200
 SORTABLE = frozenset(COLUMNS) - {"attributes", "used_for", "specialist_cell_types", "usages"}
 SORTS_MAX = 5
 
-Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
+Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
 Keys = Annotated[list[str], Field(max_length=KEYS_MAX)]
 
 

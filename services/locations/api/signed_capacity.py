@@ -27,7 +27,7 @@ class SignedOperationCapacity(Wire):
 
     signed_operation_capacity: Annotated[int, Field(ge=0, le=INT_MAX)]
     # ZZZ is the original's: a prison for trying things out.
-    prison_id: Annotated[str, Field(pattern=r"^(?:[A-Z]{2}I|ZZZ)$")]
+    prison_id: Annotated[str, Field(pattern=r"^(?:[A-Z]{2}I|ZZZ)$", examples=["LEI"])]
     updated_by: Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -55,5 +55,5 @@ def routes(doors: SignedCapacityDoors) -> Sequence[Route]:
     refusals = (LocationNotFound, NotInCaseload, SignedCapacityAboveMaximum)
     return (
         Route("GET", "/signed-op-cap/{prisonId}", doors.show, VIEW, problems=(SignedCapacityNotFound,)),
-        Route("POST", "/signed-op-cap", doors.set, MAINTAIN, problems=refusals, slash=True),
+        Route("POST", "/signed-op-cap", doors.set, MAINTAIN, also=(201,), problems=refusals, slash=True),
     )

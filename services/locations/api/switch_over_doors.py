@@ -16,7 +16,7 @@ from services.locations.errors import LocationBusy, StepRefused
 
 SYNC = Needs.role("ROLE_SYNC_LOCATIONS", scope="write")
 SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")
-Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
+Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
 
 
 class SwitchOverDoors:

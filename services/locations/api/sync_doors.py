@@ -86,7 +86,16 @@ def routes(doors: SyncDoors) -> Sequence[Route]:
     refusals = (LocationBusy, SyncRefused, SyncOff, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, VersionStale)
     return (
         Route("GET", path, doors.mirror, SYNC_OR_VIEW, problems=unknown, answers=LocationMirror, tagged=True),
-        Route("PUT", path, doors.put, SYNC, problems=(*unknown, *refusals), answers=LocationMirror, tagged=True),
+        Route(
+            "PUT",
+            path,
+            doors.put,
+            SYNC,
+            also=(201,),
+            problems=(*unknown, *refusals),
+            answers=LocationMirror,
+            tagged=True,
+        ),
         Route(
             "DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale, SyncOff, LocationBusy)
         ),

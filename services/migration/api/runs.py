@@ -1,11 +1,10 @@
 """The doors operators' tools use (`reference/from-nomis.md` §2.1), in their wire shapes, with exact counts beside."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 
 from pydantic import field_validator
 
-from libs.domain.wire import Wire
+from libs.domain.wire import LondonMoment, Wire
 from libs.web.auth import Caller
 from libs.web.routing import Route
 from services.migration.api.problems import ADMIN, MIGRATE
@@ -29,8 +28,8 @@ Counts = Callable[[], Awaitable[tuple[int | None, int | None]]]
 class HistoryQuery(Wire):
     """Which runs; times are London's, both ends inclusive, an empty string is none."""
 
-    from_date_time: datetime | None = None
-    to_date_time: datetime | None = None
+    from_date_time: LondonMoment | None = None
+    to_date_time: LondonMoment | None = None
     include_only_failures: bool = False
     migration_types: tuple[str, ...] = ()
     filter_contains: str | None = None

@@ -19,7 +19,7 @@ from services.reconciliation.records import DueLocation, Parked
 
 RECONCILE = Needs.role("ROLE_RECONCILE_LOCATIONS")
 PAGE_MAX = 1000
-Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
+Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
 NomisId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 

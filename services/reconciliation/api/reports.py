@@ -47,7 +47,7 @@ class Requested(Wire):
 class RunQuery(Wire):
     """One prison, or all; whether what is found is settled (the setting decides when it is not said)."""
 
-    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")] | None = None
+    prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])] | None = None
     settles: bool | None = None
 
 

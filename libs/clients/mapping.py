@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from pydantic import TypeAdapter
 
 from libs.domain.bulk import PairRow
 from libs.domain.mapping import LocationMapping
@@ -13,6 +14,7 @@ from libs.settling.ports import MappingTaken
 from libs.web.outgoing import ApiSession
 
 IDS_MAX = 1000
+_MAPPINGS = TypeAdapter(list[LocationMapping])
 CONFLICT = 409
 _PAIRS = msgspec.json.Decoder(list[PairRow])
 
@@ -83,12 +85,17 @@ class MappingClient:
         for start in range(0, len(ids), IDS_MAX):
             part = ids[start : start + IDS_MAX]
             answer = await self._api.request("POST", "/mapping/locations/find", json={member: part})
-            found += [LocationMapping.model_validate(row) for row in answer.json()]
+            found += _MAPPINGS.validate_json(answer.body)
         return found
 
 
 def _wire(mapping: LocationMapping) -> dict[str, Any]:
-    return mapping.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"when_created"})
+    told = {
+        "dpsLocationId": str(mapping.dps_location_id),
+        "nomisLocationId": mapping.nomis_location_id,
+        "mappingType": mapping.mapping_type.value,
+    }
+    return told if mapping.label is None else {**told, "label": mapping.label}
 
 
 def _taken(outcome: Mapping[str, Any]) -> MappingTaken | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from libs.domain.bulk import NomisDetail
 from libs.domain.bulk import NomisRow as BulkRow
 from libs.domain.nomis import CreateNomisLocation, ListedLocation, NomisLocation, NomisLocationId
 from libs.domain.wire import Wire
@@ -22,6 +23,7 @@ ETAG = "ETag"
 DETAILS_MAX = 500
 BEFORE_ALL = -(2**63)
 SINGLES_AT_ONCE = 8
+_DETAILS = msgspec.json.Decoder(list[NomisDetail])
 _ROWS = msgspec.json.Decoder(list[BulkRow])
 _ROW = msgspec.json.Decoder(BulkRow)
 _ANSWERS = (
@@ -83,10 +85,10 @@ class NomisClient:
         ]
         return rows, found["totalElements"]
 
-    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
         """Return the rows of up to 500 ids in one call (extra door); ids that are gone are absent."""
         answer = await self._api.request("POST", "/locations/details", json={"locationIds": list(ids)})
-        return [NomisLocation.model_validate(row) for row in answer.json()]
+        return _DETAILS.decode(answer.body)
 
     async def total(self) -> int:
         """Count all rows of all agencies."""

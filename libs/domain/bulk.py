@@ -12,6 +12,7 @@ import msgspec
 
 from libs.domain.attributes import Attribute
 from libs.domain.codes import ConvertedCellType, DeactivatedReason, LocationType, ResidentialHousingType, UsageType
+from libs.domain.nomis import NomisLocationId
 from libs.domain.sync import Side
 
 MIRRORS_MAX = 1000
@@ -61,6 +62,26 @@ class NomisRow(_Row, frozen=True, gc=False):
     profiles: tuple[ProfileRow, ...] = ()
     usages: tuple[NomisUsageRow, ...] = ()
     create_username: str = ""
+
+
+class AmendmentRow(_Row, frozen=True, gc=False):
+    """One change of a NOMIS row, as `Amendment`."""
+
+    amend_date_time: datetime
+    amended_by: str
+    column_name: str | None = None
+    old_value: str | None = None
+    new_value: str | None = None
+
+
+class NomisDetail(NomisRow, frozen=True, gc=False, kw_only=True):
+    """A NOMIS location with how it came about, as `NomisLocation`."""
+
+    location_id: NomisLocationId
+    parent_location_id: NomisLocationId | None = None
+    create_datetime: datetime
+    modify_username: str | None = None
+    amendments: tuple[AmendmentRow, ...] = ()
 
 
 class PairRow(_Row, frozen=True, gc=False):

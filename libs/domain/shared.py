@@ -15,7 +15,6 @@ from pydantic import JsonValue
 
 from libs.domain.attributes import Attribute
 from libs.domain.codes import DeactivatedReason, LocationType, ResidentialHousingType, UsageType
-from libs.domain.nomis import Profile
 from libs.domain.shapes import NomisUsageShape, OwnShape, ProfileShape, RowShape, UsageShape
 from libs.domain.sync import Usage
 from libs.domain.translation import (
@@ -60,6 +59,7 @@ class Field(StrEnum):
 
 
 Projection = Mapping[Field, JsonValue]
+AnyProfile = TypeVar("AnyProfile", bound=ProfileShape)
 AnyNomisUsage = TypeVar("AnyNomisUsage", bound=NomisUsageShape)
 
 KIND_FIELDS = (Field.LOCATION_TYPE, Field.HOUSING_TYPE)
@@ -237,7 +237,7 @@ def attributes_of(profiles: Iterable[ProfileShape]) -> set[Attribute]:
     return {DPS_ATTRIBUTE[pair] for pair in pairs if pair in DPS_ATTRIBUTE}
 
 
-def unshared_profiles(profiles: Iterable[Profile]) -> tuple[Profile, ...]:
+def unshared_profiles(profiles: Iterable[AnyProfile]) -> tuple[AnyProfile, ...]:
     """Return the profiles that stay NOMIS's own."""
     return tuple(p for p in profiles if (p.profile_type, p.profile_code) not in DPS_ATTRIBUTE)
 

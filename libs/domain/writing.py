@@ -39,6 +39,7 @@ from libs.domain.translation import (
     nomis_reason,
 )
 
+_ALL_FIELDS = tuple(field.value for field in Field)
 _ROW_FIELDS = frozenset(
     {
         Field.CODE,
@@ -151,33 +152,36 @@ def dps_fields(wanted: Projection, own: OwnLocation) -> dict[str, JsonValue]:
     return fields
 
 
-def dps_create_fields(row: NomisLocation, parent_id: str | None) -> dict[str, JsonValue]:
+def dps_create_fields(row: RowShape, parent_id: str | None) -> dict[str, JsonValue]:
     """Return `SyncWrite.fields` of a location that DPS has not seen: as NOMIS has it, absent numbers left absent.
 
     The stored type of a holding cell stays CELL: DPS converts it as it arrives.
     """
     housing = dps_housing(row.unit_type)
     has_capacity = row.capacity is not None or row.operational_capacity is not None
-    usages = usage_rows(row.usages)
-    return {
-        Field.CODE.value: row.location_code,
-        Field.PARENT.value: parent_id,
-        Field.LOCATION_TYPE.value: dps_type(row.location_type).value,
-        Field.HOUSING_TYPE.value: housing.value if housing else None,
-        Field.LOCAL_NAME.value: row.user_description,
-        Field.COMMENTS.value: row.comment,
-        Field.ORDER.value: row.list_sequence,
-        Field.MAX_CAPACITY.value: (row.capacity or 0) if has_capacity else None,
-        Field.WORKING_CAPACITY.value: (row.operational_capacity or 0) if has_capacity else None,
-        Field.CERTIFIED.value: row.certified,
-        Field.CERTIFIED_CAPACITY.value: row.cna_capacity or 0,
-        Field.ATTRIBUTES.value: [*sorted(a.value for a in attributes_of(row.profiles))],
-        Field.USAGES.value: [[u.value, r.capacity, r.sequence or 0] for u, r in sorted(usages.items())],
-        Field.ACTIVE.value: row.active,
-        Field.DEACTIVATED_DATE.value: _iso(row.deactivate_date) if not row.active else None,
-        Field.DEACTIVATED_REASON.value: None if row.active else dps_reason(row.reason_code).value,
-        Field.PROPOSED_REACTIVATION_DATE.value: _iso(row.reactivate_date) if not row.active else None,
-    }
+    usages: list[JsonValue] = []
+    if row.usages:
+        usages = [[u.value, r.capacity, r.sequence or 0] for u, r in sorted(usage_rows(row.usages).items())]
+    values: tuple[JsonValue, ...] = (
+        row.location_code,
+        parent_id,
+        dps_type(row.location_type).value,
+        housing.value if housing else None,
+        row.user_description,
+        row.comment,
+        row.list_sequence,
+        (row.capacity or 0) if has_capacity else None,
+        (row.operational_capacity or 0) if has_capacity else None,
+        row.certified,
+        row.cna_capacity or 0,
+        [*sorted(a.value for a in attributes_of(row.profiles))] if row.profiles else [],
+        usages,
+        row.active,
+        _iso(row.deactivate_date) if not row.active else None,
+        None if row.active else dps_reason(row.reason_code).value,
+        _iso(row.reactivate_date) if not row.active else None,
+    )
+    return dict(zip(_ALL_FIELDS, values, strict=True))
 
 
 def _update(

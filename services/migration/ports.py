@@ -6,7 +6,8 @@ from uuid import UUID
 
 from libs.domain.bulk import Mirrors
 from libs.domain.mapping import LocationMapping
-from libs.domain.nomis import ListedLocation, NomisLocation, NomisLocationId
+from libs.domain.nomis import ListedLocation, NomisLocationId
+from libs.domain.shapes import DetailShape
 from libs.domain.sync import MigrateOutcome
 
 
@@ -16,7 +17,7 @@ class NomisEstate(Protocol):
     async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         """Return one page of all locations, and the total."""
 
-    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+    async def details(self, ids: Sequence[NomisLocationId]) -> Sequence[DetailShape]:
         """Return the rows of up to 500 ids; ids that are gone are absent."""
 
 

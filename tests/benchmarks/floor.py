@@ -142,10 +142,7 @@ def translate(row: Row, page: Page, paths: dict[int, str], taken: set[tuple[str,
     page.locations.append(tuple(location[name] for name in LOCATION))
     page.states.append((dps_id, 1, nomis_id, row[9], base_of(location, f"{prison}-{path}"), True))
     page.mappings.append((str(dps_id), nomis_id, "floor", "MIGRATED"))
-    page.history += [
-        (dps_id, "USED_FOR", None, UsedForType(use).description, location["updated_by"], location["when_created"])
-        for use in location["used_for"]
-    ]
+    page.history += beginning_of(location, row)
     page.history += history_of(dps_id, row[21] or ())
 
 
@@ -198,6 +195,25 @@ def location_of(row: Row, dps_id: UUID, path: str) -> dict[str, Any]:
         "proposed_reactivation_date": date.fromisoformat(row[18]) if row[18] and not row[15] else None,
         "converted_cell_type": ConvertedCellType.HOLDING_ROOM if holding else None,
     }
+
+
+def beginning_of(location: Mapping[str, Any], row: Row) -> list[tuple[Any, ...]]:
+    """Return what history says of a new cell: what it is used for, or what becoming a holding room took from it."""
+    told: list[tuple[str, Any, Any]] = [("USED_FOR", None, use.description) for use in location["used_for"]]
+    if location["converted_cell_type"] is not None:
+        was = ACCOMMODATION_OF_HOUSING[location["residential_housing_type"]]
+        has_capacity = row[11] is not None or row[6] is not None
+        told = [
+            ("CONVERTED_CELL_TYPE", None, location["converted_cell_type"].description),
+            ("LOCATION_TYPE", LocationType.CELL.description, LocationType.ROOM.description),
+            ("ACCOMMODATION_TYPE", was.description, location["accommodation_type"].description),
+            ("CAPACITY", str(row[11] or 0) if has_capacity else None, None),
+            ("OPERATIONAL_CAPACITY", str(row[6] or 0) if has_capacity else None, None),
+            ("CERTIFIED", "Certified" if row[1] else "Uncertified", "Uncertified"),
+            ("STATUS", "Active", "Non-residential") if row[15] else ("STATUS", None, None),
+        ]
+    at, by = location["when_created"], location["updated_by"]
+    return [(location["id"], what, old, new, by, at) for what, old, new in told if old != new]
 
 
 def blank_is_null(value: str | None) -> str | None:
@@ -266,7 +282,8 @@ def history_of(dps_id: UUID, amendments: Iterable[Sequence[str | None]]) -> list
     kept: dict[tuple[Any, ...], None] = {}
     for at, label, old, new, by in amendments:
         attribute = HISTORY_LABEL.get(label)
-        if attribute is not None and (old or None) != (new or None):
-            entry = (dps_id, attribute.value, old or None, new or None, by, datetime.fromisoformat(str(at)))
+        was, is_now = blank_is_null(old), blank_is_null(new)
+        if attribute is not None and was != is_now:
+            entry = (dps_id, attribute.value, was, is_now, by, datetime.fromisoformat(str(at)))
             kept.setdefault(entry)
     return [*kept]

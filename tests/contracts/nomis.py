@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Protocol
 
+import msgspec
 import pytest
 
+from libs.domain.bulk import NomisDetail
 from libs.domain.nomis import (
     Amendment,
     CapacityWrite,
@@ -39,7 +41,7 @@ class Both(Nomis, Protocol):
     async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         """Return (id, parent id) of one page, and the total."""
 
-    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
         """Return many rows; those that are gone are absent."""
 
 
@@ -213,7 +215,9 @@ class NomisContract:
 
     async def test_details_are_the_rows_that_exist(self, nomis: Both) -> None:
         location_id = await nomis.create(cell())
-        assert await nomis.details([UNKNOWN, location_id]) == [await row_of(nomis, location_id)]
+        row = await row_of(nomis, location_id)
+        expected = msgspec.json.decode(row.model_dump_json(by_alias=True), type=NomisDetail)
+        assert await nomis.details([UNKNOWN, location_id]) == [expected]
 
 
 class ConditionalNomisContract(NomisContract):

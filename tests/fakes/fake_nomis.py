@@ -8,6 +8,9 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
+from libs.domain.bulk import NomisDetail
 from libs.domain.nomis import (
     Amendment,
     CapacityWrite,
@@ -90,8 +93,9 @@ class FakeNomis:
         row = self.rows[location_id]
         return ListedLocation(location_id, row.parent_location_id, row.prison_id)
 
-    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
-        return [self.rows[i] for i in ids if i in self.rows]
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
+        found = (self.rows[i] for i in ids if i in self.rows)
+        return [msgspec.json.decode(row.model_dump_json(by_alias=True), type=NomisDetail) for row in found]
 
     async def create(self, location: CreateNomisLocation) -> NomisLocationId:
         self.calls.append("create")

@@ -16,6 +16,7 @@ from infra.local.supervisor import Estate
 from libs.clients.locations import LocationsClient
 from libs.clients.mapping import MappingClient
 from libs.clients.nomis import NomisClient
+from libs.domain.bulk import NomisDetail
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import SYNCED, kind_in_dps, project_dps, project_nomis
 from libs.domain.sync import OwnLocation
@@ -109,7 +110,7 @@ class Desk:
             found.append(f"{extra} more locations in DPS than in NOMIS")
         return compared, found
 
-    async def _differs(self, row: NomisLocation, links: Any) -> list[str]:
+    async def _differs(self, row: NomisDetail, links: Any) -> list[str]:
         link = links.get(row.location_id)
         own = await self.own(link.dps_location_id) if link else None
         if own is None:

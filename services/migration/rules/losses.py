@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from libs.domain.nomis import Amendment, NomisLocation
+from libs.domain.shapes import AmendmentShape, DetailShape
 from libs.domain.shared import is_holding_cell, unshared_profiles, usage_rows
 from libs.domain.translation import (
     DPS_REASON,
@@ -21,18 +21,18 @@ from services.migration.records import Note, Subject
 NO_REASON = "none"
 
 
-def losses(row: NomisLocation) -> tuple[Note, ...]:
+def losses(row: DetailShape) -> tuple[Note, ...]:
     """Return every loss of a row that DPS can take. Raises Untranslatable for one that it cannot."""
     return tuple(dict.fromkeys((*_folds(row), *_dropped(row), *unknown_labels(row.amendments))))
 
 
-def unknown_labels(amendments: Iterable[Amendment]) -> Iterator[Note]:
+def unknown_labels(amendments: Iterable[AmendmentShape]) -> Iterator[Note]:
     """Name the labels of amendments that DPS has no word for; those amendments stay in NOMIS."""
     for label in {a.column_name for a in amendments if a.column_name not in HISTORY_LABEL}:
         yield Note(Subject.HISTORY, str(label))
 
 
-def _folds(row: NomisLocation) -> Iterator[Note]:
+def _folds(row: DetailShape) -> Iterator[Note]:
     if row.location_type in FOLDED_TYPES:
         yield _fold("type", row.location_type, DPS_TYPE[row.location_type])
     for usage in row.usages:
@@ -49,7 +49,7 @@ def _folds(row: NomisLocation) -> Iterator[Note]:
         yield Note(Subject.FOLDED, "holding cell becomes a holding room, without capacity and certification")
 
 
-def _dropped(row: NomisLocation) -> Iterator[Note]:
+def _dropped(row: DetailShape) -> Iterator[Note]:
     for profile in unshared_profiles(row.profiles):
         yield Note(Subject.PROFILE, f"{profile.profile_type}/{profile.profile_code}")
     standing = usage_rows(row.usages).values()

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
-from libs.domain.nomis import Amendment, NomisLocation, NomisLocationId
+from libs.domain.nomis import NomisLocationId
 from libs.domain.prisons import is_ignored
+from libs.domain.shapes import AmendmentShape, DetailShape
 from libs.domain.sync import MigrateOutcome, MigrateResult
 from libs.domain.translation import HISTORY_LABEL, Untranslatable
 from libs.domain.writing import dps_create_fields
@@ -32,7 +33,7 @@ class Plan:
 
 def plan(
     items: Sequence[Item],
-    rows: Mapping[NomisLocationId, NomisLocation],
+    rows: Mapping[NomisLocationId, DetailShape],
     links: Mapping[NomisLocationId, LocationMapping],
     prisons: frozenset[str],
     label: str,
@@ -55,7 +56,7 @@ def plan(
 
 def _before_creating(
     item: Item,
-    row: NomisLocation | None,
+    row: DetailShape | None,
     links: Mapping[NomisLocationId, LocationMapping],
     prisons: frozenset[str],
     label: str,
@@ -73,7 +74,7 @@ def _before_creating(
     return None
 
 
-def _linked(row: NomisLocation, link: LocationMapping, label: str) -> Verdict:
+def _linked(row: DetailShape, link: LocationMapping, label: str) -> Verdict:
     """Tell a link of an earlier run from one that this run saved before it died."""
     if link.label != label:
         return _verdict(row, ItemState.SKIPPED, "mapped already", link.dps_location_id)
@@ -82,7 +83,7 @@ def _linked(row: NomisLocation, link: LocationMapping, label: str) -> Verdict:
     return _verdict(row, ItemState.SKIPPED, ADOPTED, link.dps_location_id)
 
 
-def creation(row: NomisLocation, links: Mapping[NomisLocationId, LocationMapping]) -> dict[str, Any]:
+def creation(row: DetailShape, links: Mapping[NomisLocationId, LocationMapping]) -> dict[str, Any]:
     """Return one location of the batch door (`libs.domain.sync.MigrateLocation`), as JSON-ready values."""
     parent = links[row.parent_location_id].dps_location_id if row.parent_location_id is not None else None
     return {
@@ -97,7 +98,7 @@ def creation(row: NomisLocation, links: Mapping[NomisLocationId, LocationMapping
     }
 
 
-def history_of(amendments: Sequence[Amendment]) -> list[dict[str, Any]]:
+def history_of(amendments: Sequence[AmendmentShape]) -> list[dict[str, Any]]:
     """Return the amendments to import: none without a change, none twice, none whose label DPS has no word for."""
     entries: dict[tuple[Any, ...], dict[str, Any]] = {}
     for a in amendments:
@@ -127,14 +128,14 @@ def link_of(outcome: MigrateOutcome, label: str) -> LocationMapping | None:
     )
 
 
-def judged(outcome: MigrateOutcome, row: NomisLocation, in_the_way: Exception | None) -> Verdict:
+def judged(outcome: MigrateOutcome, row: DetailShape, in_the_way: Exception | None) -> Verdict:
     """Return what became of a location after both the create and the link."""
     if in_the_way is not None:
         return _verdict(row, ItemState.FAILED, f"mapping: {in_the_way}", outcome.id)
     match outcome.result:
         case MigrateResult.CREATED | MigrateResult.EXISTS:
-            notes = tuple(unknown_labels(row.amendments))
-            return replace(_verdict(row, ItemState.MIGRATED, None, outcome.id), notes=notes)
+            verdict = _verdict(row, ItemState.MIGRATED, None, outcome.id)
+            return replace(verdict, notes=notes) if (notes := tuple(unknown_labels(row.amendments))) else verdict
         case MigrateResult.ADOPTED:
             return _verdict(row, ItemState.SKIPPED, ADOPTED, outcome.id)
         case MigrateResult.NO_PARENT:
@@ -143,5 +144,5 @@ def judged(outcome: MigrateOutcome, row: NomisLocation, in_the_way: Exception | 
             return _verdict(row, ItemState.FAILED, outcome.reason or "refused by DPS")
 
 
-def _verdict(row: NomisLocation, state: ItemState, reason: str | None, dps_id: UUID | None = None) -> Verdict:
+def _verdict(row: DetailShape, state: ItemState, reason: str | None, dps_id: UUID | None = None) -> Verdict:
     return Verdict(row.location_id, state, reason, dps_id, row.description, row.prison_id)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from libs.domain.bulk import MirrorRow, OwnRow
 from libs.domain.comparing import differences
 from libs.domain.mapping import LocationMapping
-from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.nomis import NomisLocationId
 from libs.domain.prisons import is_ignored
+from libs.domain.shapes import DetailShape
 from libs.domain.shared import COMMENTS_MAX, LOCAL_NAME_MAX
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import is_soft_deleted
@@ -26,7 +27,7 @@ UNKNOWN = "linked to a location that DPS does not have"
 class Sight:
     """What was seen of a page: NOMIS's rows, links of them and their parents, DPS's locations and tombstones by id."""
 
-    rows: Mapping[NomisLocationId, NomisLocation]
+    rows: Mapping[NomisLocationId, DetailShape]
     links: Mapping[NomisLocationId, LocationMapping]
     mirrors: Mapping[str, MirrorRow]
     buried: frozenset[str]
@@ -58,7 +59,7 @@ def _gone(item: Item, link: LocationMapping | None, mirror: MirrorRow | None) ->
     return Verdict(item.nomis_id, ItemState.PENDING, GONE, link.dps_location_id, own.key, own.prison_id, differences=())
 
 
-def _absent(verdict: Verdict, row: NomisLocation, buried: frozenset[str]) -> Verdict:
+def _absent(verdict: Verdict, row: DetailShape, buried: frozenset[str]) -> Verdict:
     """Judge a row whose location DPS does not have: a tombstone and a soft-deleted row are equal."""
     if str(verdict.dps_id) not in buried:
         return replace(verdict, state=ItemState.PENDING, reason=UNKNOWN)
@@ -67,7 +68,7 @@ def _absent(verdict: Verdict, row: NomisLocation, buried: frozenset[str]) -> Ver
     return replace(verdict, state=ItemState.PENDING, reason=DELETED)
 
 
-def _compared(verdict: Verdict, row: NomisLocation, mirror: MirrorRow, parent: str | None) -> Verdict:
+def _compared(verdict: Verdict, row: DetailShape, mirror: MirrorRow, parent: str | None) -> Verdict:
     try:
         found = differences(mirror, row, parent)
         notes = (*losses(row), *_cut(mirror.location))
@@ -79,7 +80,7 @@ def _compared(verdict: Verdict, row: NomisLocation, mirror: MirrorRow, parent: s
     return replace(verdict, state=ItemState.PENDING, reason=f"differs: {fields}", differences=found, notes=notes)
 
 
-def _parent(row: NomisLocation, sight: Sight) -> str | None:
+def _parent(row: DetailShape, sight: Sight) -> str | None:
     if row.parent_location_id is None:
         return None
     link = sight.links.get(row.parent_location_id)

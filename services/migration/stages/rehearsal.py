@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from libs.domain.mapping import LocationMapping, MappingType
-from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.nomis import NomisLocationId
+from libs.domain.shapes import DetailShape
 from libs.domain.sync import MIGRATE_BATCH_MAX, MigrateOutcome
 from libs.settling.ports import MappingTaken
 from services.migration.ports import Locations, Mappings, NomisEstate
@@ -28,7 +29,7 @@ class _Known:
     """What a page stands on: links, real and would-be, would-be parents with their rows, and their places."""
 
     links: dict[NomisLocationId, LocationMapping]
-    above: dict[NomisLocationId, NomisLocation]
+    above: dict[NomisLocationId, DetailShape]
     places: dict[NomisLocationId, str]
 
 
@@ -58,7 +59,7 @@ class Rehearsal:
         ]
         return [*sorted_page.decided, *told]
 
-    async def _known(self, migration_id: str, rows: Mapping[NomisLocationId, NomisLocation]) -> _Known:
+    async def _known(self, migration_id: str, rows: Mapping[NomisLocationId, DetailShape]) -> _Known:
         """Look up links of the rows and of all that would stand above them."""
         wanted = {*rows, *_parents(rows.values())}
         known = _Known(dict(await self._mappings.for_nomis(wanted)), {}, {})
@@ -78,7 +79,7 @@ class Rehearsal:
         return known
 
     async def _validated(
-        self, wishes: Sequence[dict[str, Any]], rows: Mapping[NomisLocationId, NomisLocation], known: _Known
+        self, wishes: Sequence[dict[str, Any]], rows: Mapping[NomisLocationId, DetailShape], known: _Known
     ) -> list[MigrateOutcome]:
         """Ask in as few calls as hold the wishes with all that would stand above them."""
         outcomes: list[MigrateOutcome] = []
@@ -91,7 +92,7 @@ class Rehearsal:
         return outcomes
 
     def _part(
-        self, wishes: Sequence[dict[str, Any]], rows: Mapping[NomisLocationId, NomisLocation], known: _Known
+        self, wishes: Sequence[dict[str, Any]], rows: Mapping[NomisLocationId, DetailShape], known: _Known
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Take wishes as long as they and what is above them go into one call; at least one."""
         part: list[dict[str, Any]] = []
@@ -105,7 +106,7 @@ class Rehearsal:
         return part, [*above.values()]
 
     def _line(
-        self, row: NomisLocation, known: _Known, there: Mapping[NomisLocationId, dict[str, Any]]
+        self, row: DetailShape, known: _Known, there: Mapping[NomisLocationId, dict[str, Any]]
     ) -> dict[NomisLocationId, dict[str, Any]]:
         """Return how all that would stand above a row and is not `there` yet would be created."""
         line: dict[NomisLocationId, dict[str, Any]] = {}
@@ -125,7 +126,7 @@ class Rehearsal:
         }
 
 
-def _parents(rows: Iterable[NomisLocation]) -> set[NomisLocationId]:
+def _parents(rows: Iterable[DetailShape]) -> set[NomisLocationId]:
     return {row.parent_location_id for row in rows if row.parent_location_id is not None}
 
 
@@ -133,7 +134,7 @@ def _link(nomis_id: NomisLocationId, there: WouldBe) -> LocationMapping:
     return LocationMapping(dps_location_id=there.dps_id, nomis_location_id=nomis_id, mapping_type=MappingType.MIGRATED)
 
 
-def _place(row: NomisLocation, known: _Known) -> str:
+def _place(row: DetailShape, known: _Known) -> str:
     """Name where a location would stand, the same for all that would stand there."""
     parent = row.parent_location_id
     if parent is None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from libs.domain.attributes import Attribute
 from libs.domain.codes import ConvertedCellType, DeactivatedReason, LocationType, ResidentialHousingType, UsageType
 from libs.domain.nomis import NomisLocation, NomisLocationId, NomisUsage, Profile
+from libs.domain.shared import is_holding_cell
 from libs.domain.sync import OwnLocation, Usage
 from libs.domain.translation import DPS_ATTRIBUTE, DPS_HOUSING, DPS_REASON, DPS_TYPE, DPS_USAGE
 
@@ -141,4 +142,5 @@ own_locations = made(
     deactivated_date=_day,
     deactivated_reason=st.sampled_from([None, *DeactivatedReason]),
     proposed_reactivation_date=_date,
-)
+    # DPS converts a holding cell as it meets it, so there is none that is not.
+).filter(lambda own: own.converted_cell_type or not is_holding_cell(own.location_type, own.residential_housing_type))

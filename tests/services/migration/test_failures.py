@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from libs.domain.bulk import NomisDetail
 from libs.domain.identity import dps_id_for
-from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.nomis import NomisLocationId
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from services.migration.errors import MigrationActive, MigrationOver
 from services.migration.records import ItemQuery, ItemState, MigrationFilter, MigrationRun, RetryWish, Status
@@ -103,11 +104,11 @@ class Poison:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._nomis, name)
 
-    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
         self.calls += 1
         if self._bad & set(ids):
             raise self._failure
-        found: list[NomisLocation] = await self._nomis.details(ids)
+        found: list[NomisDetail] = await self._nomis.details(ids)
         return found
 
 
@@ -162,7 +163,7 @@ async def test_a_service_that_comes_back_in_the_middle_of_the_search_costs_nothi
         office.add(f"A{number}")
 
     class Waking(Poison):
-        async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisLocation]:
+        async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
             if self.calls == 6:
                 self._bad = set()
             return await super().details(ids)

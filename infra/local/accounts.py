@@ -19,6 +19,7 @@ OPERATOR_ROLES = frozenset(
         "NOMIS_DPS_MAPPING__LOCATIONS__R",
         "QUEUE_ADMIN",
         "RECONCILE_LOCATIONS",
+        "SWITCH_OVER_LOCATIONS",
         "VIEW_PRISONER_LOCATIONS",
     },
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from libs.domain.bulk import Ids, Mirrors
+from libs.domain.switch_over import PrisonStage, StageMove, StepRefused
 from libs.domain.sync import LocationMirror, MigrateOutcome, MigrateOutcomes, SyncWrite
 from libs.settling.ports import (
     HasChildren,
@@ -117,6 +118,25 @@ class LocationsClient:
         """Return up to 1,000 locations by id, and which of the others were deleted."""
         body = {"ids": ids, "withBase": with_base}
         return _MIRRORS.decode((await self._api.request("POST", "/sync/locations/find", json=body)).body)
+
+    async def stages(self) -> list[PrisonStage]:
+        """Return the prisons that ever took a step of a switch-over."""
+        answer = await self._api.request("GET", "/sync/prisons")
+        return [PrisonStage.model_validate(each) for each in answer.json()]
+
+    async def stage(self, prison_id: str) -> PrisonStage:
+        """Return where a prison stands, with its steps."""
+        answer = await self._api.request("GET", f"/sync/prisons/{prison_id}")
+        return PrisonStage.model_validate_json(answer.body)
+
+    async def take_step(self, prison_id: str, move: StageMove) -> PrisonStage:
+        """Take a step. Raises StepRefused."""
+        path = f"/sync/prisons/{prison_id}/stage"
+        body = move.model_dump(mode="json", by_alias=True)
+        answer = await self._api.request("PUT", path, json=body, ok=(HTTPStatus.OK, HTTPStatus.CONFLICT))
+        if answer.status == HTTPStatus.CONFLICT:
+            raise StepRefused(_told(answer, "developerMessage"))
+        return PrisonStage.model_validate_json(answer.body)
 
     async def _put(self, location_id: UUID, write: SyncWrite, headers: Mapping[str, str]) -> LocationMirror:
         body = write.model_dump(mode="json", by_alias=True, exclude_unset=True)

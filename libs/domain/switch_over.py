@@ -34,6 +34,11 @@ STEPS: Mapping[Stage, frozenset[Stage]] = MappingProxyType(
 )
 """Where each stage leads. A clean check of a prison that was one way is none of one that is not: it is made anew."""
 
+
+class StepRefused(Exception):
+    """A step that does not follow, or lacks what it rests on; the text says which."""
+
+
 FORWARD = frozenset({(Stage.SCREENS_OFF, Stage.RECONCILED), (Stage.RECONCILED, Stage.ONE_WAY)})
 """The steps that rest on a clean check."""
 

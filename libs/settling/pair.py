@@ -152,7 +152,7 @@ class PairWalk:
         mirror = known.mirror
         memory = Memory(dict(known.links))
         for _ in range(self.limits.looks_max):
-            look = await self._look(mirror or await self._mirror(dps_id), nomis_id, memory, way)
+            look = await self._look(mirror or await self._mirror(dps_id, nomis_id), nomis_id, memory, way)
             mirror = None
             if not look.news:
                 return Settled(act, dps_id, nomis_id, look.mirror.location.key)
@@ -177,8 +177,11 @@ class PairWalk:
             self._stop_endless(look, memory)
         raise RetryLater(f"{dps_id} and {nomis_id} keep changing")
 
-    async def _mirror(self, dps_id: UUID) -> LocationMirror:
+    async def _mirror(self, dps_id: UUID, nomis_id: NomisLocationId) -> LocationMirror:
         mirror = await self.locations.mirror(dps_id)
+        if mirror is None and await self.nomis.read(nomis_id) is None:
+            # Both halves are gone, or never were: only the link is left.
+            raise Gone(str(nomis_id))
         if mirror is None:
             # The mapping is saved after the location, so this id is on its way or its database was restored older.
             raise RetryLater(f"{dps_id} is linked but not in DPS")

@@ -39,13 +39,6 @@ class SyncOff(Exception):
         super().__init__(f"sync off: NOMIS changes of {prison_id} are not taken")
 
 
-class StepRefused(Exception):
-    """A step of a prison's switch-over that does not follow, or lacks what it rests on."""
-
-    def __init__(self, prison_id: str, why: str) -> None:
-        super().__init__(f"{prison_id}: {why}")
-
-
 class ConflictNotFound(Exception):
     """No conflict has this id."""
 

@@ -30,12 +30,13 @@ from libs.worker.handling import guarded
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.scopes import prison_of
-from services.reconciliation.api import repairs, reports
+from services.reconciliation.api import repairs, reports, switch_over
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.reconcile.noting import Noting
 from services.reconciliation.reconcile.repair import Repair
 from services.reconciliation.reconcile.settle_check import SettleCheck
+from services.reconciliation.reconcile.switch_over import SwitchOver
 from services.reconciliation.records import DueLocation, Run
 from services.reconciliation.rules.schedule import due
 from services.reconciliation.settings import Settings
@@ -90,6 +91,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                     reports.ReportDoors(room.runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
                 ),
                 *repairs.routes(repairs.RepairDoors(room.repair)),
+                *switch_over.routes(switch_over.SwitchOverDoors(room.switch_over)),
                 *work.routes,
             ),
             problems={**reports.PROBLEMS, **QUEUE_PROBLEMS},
@@ -121,6 +123,9 @@ class _Room:
             now=_now,
             pause=asyncio.sleep,
             limits=settings.full_run,
+        )
+        self.switch_over = SwitchOver(
+            remotes.locations, remotes.nomis, self.runs.store, self._due, settings.agency_switch_service
         )
         self.repair = Repair(self._due, self.runs, _now, self.checker.wake)
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from libs.domain.bulk import Ids, Mirrors, NomisRow, PairRow
 from libs.domain.events import SettleRequest
+from libs.domain.switch_over import PrisonStage, StageMove
 
 
 class Workers(Protocol):
@@ -15,6 +16,29 @@ class Workers(Protocol):
 
     async def ask(self, requests: Sequence[SettleRequest]) -> None:
         """Ask for each location to be settled. Raises when the broker takes none or not all."""
+
+
+class Screens(Protocol):
+    """NOMIS's agency switches: a service that is on takes over from the prison's screens."""
+
+    async def switch(self, service: str, prison_id: str) -> bool:
+        """Whether the prison's screens are off."""
+
+    async def set_switch(self, service: str, prison_id: str, *, on: bool) -> None:
+        """Turn the screens off or on; done twice is done."""
+
+
+class Prisons(Protocol):
+    """Where each prison stands, as the locations API keeps and enforces it."""
+
+    async def stages(self) -> list[PrisonStage]:
+        """Return the prisons that ever took a step."""
+
+    async def stage(self, prison_id: str) -> PrisonStage:
+        """Return where a prison stands, with its steps."""
+
+    async def take_step(self, prison_id: str, move: StageMove) -> PrisonStage:
+        """Take a step. Raises StepRefused."""
 
 
 class NomisEstate(Protocol):

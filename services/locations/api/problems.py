@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Any
 
+from libs.domain.switch_over import StepRefused
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import BodyInvalid, Problem, Trouble, hmpps
 from services.locations.errors import (
@@ -27,7 +28,6 @@ from services.locations.errors import (
     ReasonMissing,
     SignedCapacityAboveMaximum,
     SignedCapacityNotFound,
-    StepRefused,
     SyncOff,
     SyncRefused,
     UnknownElsewhere,

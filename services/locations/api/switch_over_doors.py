@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
-from libs.domain.switch_over import PrisonStage, StageMove
+from libs.domain.switch_over import PrisonStage, StageMove, StepRefused
 from libs.web.routing import Needs, Route
 from services.locations.changes.switch_over import SwitchOver
-from services.locations.errors import LocationBusy, StepRefused
+from services.locations.errors import LocationBusy
 
 SYNC = Needs.role("ROLE_SYNC_LOCATIONS", scope="write")
 SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")

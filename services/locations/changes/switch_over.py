@@ -1,9 +1,8 @@
 """Takes a prison from one stage of its switch-over to the next, or back, in one transaction with its record."""
 
 from libs.db.pool import Database
-from libs.domain.switch_over import PrisonStage, StageMove, refusal
+from libs.domain.switch_over import PrisonStage, StageMove, StepRefused, refusal
 from services.locations.changes.announce import Announcer
-from services.locations.errors import StepRefused
 from services.locations.store import switch_over
 from services.locations.store.writing import writing
 
@@ -30,6 +29,6 @@ class SwitchOver:
         async with writing(self._db) as tx:
             stands = await switch_over.lock(tx, prison_id)
             if refused := refusal(move, stands.stage, stands.since):
-                raise StepRefused(prison_id, refused)
+                raise StepRefused(f"{prison_id}: {refused}")
             await switch_over.take(tx, prison_id, move, self._announcer.now())
             return await switch_over.one(tx, prison_id)

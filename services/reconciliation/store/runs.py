@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from libs.db.pool import Database, Row
+from libs.domain.switch_over import CleanCheck
 from services.reconciliation.errors import LeaseLost, RunActive, RunNotFound
 from services.reconciliation.records import Counts, Finding, Mismatch, NotedSuspect, Run, Suspect, Verdict
 
@@ -142,6 +143,19 @@ class RunStore:
         if row is None:
             raise RunNotFound(run_id)
         return Run.model_validate(dict(row))
+
+    async def last_check(self, prison_id: str) -> CleanCheck | None:
+        """Return the last completed run that looked at a prison, with what it found there."""
+        row = await self._db.fetchrow(
+            """
+            SELECT run_id, started_at, ended_at, compared, in_flight AS unsettled,
+                   (SELECT count(*) FROM mismatch m WHERE m.run_id = r.run_id AND m.prison_id = $1) AS mismatches
+              FROM run r
+             WHERE status = 'COMPLETED' AND (prison_id IS NULL OR prison_id = $1) ORDER BY run_id DESC LIMIT 1
+            """,
+            prison_id,
+        )
+        return CleanCheck(**dict(row)) if row else None
 
     async def runs(self, most: int) -> list[Run]:
         """Return runs, newest first."""

@@ -1,5 +1,6 @@
 """The quick look says yes of what the table calls equal, of nothing else, and of what it is meant for."""
 
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from libs.domain.bulk import MirrorRow, OwnRow, SyncRow
 from libs.domain.comparing import differences
-from libs.domain.nomis import NomisLocation
+from libs.domain.nomis import NomisLocation, NomisUsage
 from libs.domain.sync import OwnLocation
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import dps_create_fields
@@ -56,6 +57,15 @@ def test_a_yes_is_never_wrong_of_a_copy_with_one_field_changed(
 
 def test_a_cell_in_use_with_the_same_words_is_a_yes() -> None:
     assert surely_equal(mirror(dps_cell()), row_of(nomis_cell()), PARENT)
+
+
+def test_a_closed_cell_and_a_room_with_uses_are_a_yes() -> None:
+    day = date(2026, 6, 1)
+    closed = nomis_cell(active=False, reason_code="C", deactivate_date=day, reactivate_date=day)
+    assert surely_equal(mirror(copied(closed)), row_of(closed), PARENT)
+    uses = (NomisUsage(internal_location_usage_type="VISIT", capacity=4, sequence=1),)
+    room = nomis_cell(location_type="VISIT", unit_type=None, usages=uses, profiles=())
+    assert surely_equal(mirror(copied(room)), row_of(room), PARENT)
 
 
 def test_every_field_that_it_reads_turns_the_yes() -> None:

@@ -168,8 +168,7 @@ class Desk:
         raise LocationBusy
 
     async def _people(self, ids: Collection[UUID]) -> People:
-        async with self._db.transaction(readonly=True) as tx:
-            hierarchy = Hierarchy(await relatives(tx, ids))
+        hierarchy = Hierarchy(await relatives(self._db, ids))
         tops = [row for location_id in ids if (row := hierarchy.get(location_id)) is not None]
         asked = {(cell.prison_id, cell.path_hierarchy) for row in tops for cell in hierarchy.cells(row)}
         found: dict[Place, int] = {}

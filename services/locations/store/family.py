@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from libs.db.pool import Connection
+from libs.db.pool import Connection, Database
 from services.locations.records import COLUMNS, LocationRow, row_from
 
 _LIST = ", ".join(f"l.{name}" for name in COLUMNS)
@@ -35,9 +35,9 @@ async def ids_by_path(tx: Connection, paths: Collection[tuple[str, str]]) -> dic
     return {(record["prison_id"], record["path_hierarchy"]): record["id"] for record in records}
 
 
-async def relatives(tx: Connection, ids: Collection[UUID]) -> list[LocationRow]:
+async def relatives(asked: Database | Connection, ids: Collection[UUID]) -> list[LocationRow]:
     """Return these locations, all that stands above and all that stands below them, each once, in one statement."""
-    records = await tx.fetch(_RELATIVES, list(ids))
+    records = await asked.fetch(_RELATIVES, list(ids))
     return [row_from(record) for record in records]
 
 

@@ -82,6 +82,9 @@ async def save(tx: Connection, *changes: Change) -> None:
 
 async def _write(tx: Connection, sql: str, rows: Sequence[LocationRow], names: Sequence[str] = COLUMNS) -> None:
     given = [{name: value for name, value in zip(COLUMNS, row.columns(), strict=True) if name in names} for row in rows]
+    if "path_hierarchy" not in names:
+        await tx.execute(sql, given)
+        return
     try:
         async with tx.transaction():
             await tx.execute(sql, given)

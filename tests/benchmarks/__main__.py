@@ -19,12 +19,11 @@ from rich.console import Console
 
 from infra.local.settings import ROOT
 from libs.telemetry import logging
-from tests.benchmarks import machine, report
+from tests.benchmarks import document, machine, report
 from tests.benchmarks.measuring import Benchmark, Figures, Measured, Options, Round, in_turn
 
 SUITES = Path(__file__).parent / "suites"
 RESULTS = ROOT / ".local" / "bench"
-RECORDED = ROOT / "docs" / "benchmarks"
 
 
 def names() -> list[str]:
@@ -68,10 +67,12 @@ async def run(chosen: Sequence[str], options: Options, *, record: bool) -> dict[
         command = f"make bench ONLY={name} SEED={options.seed} ROUNDS={options.rounds}"
         reports[name] = report.as_json(result, state, command)
         report.show(reports[name], console)
-        for folder in (RESULTS, *([RECORDED] if record else [])):
+        for folder in (RESULTS, *([document.RECORDED] if record else [])):
             folder.mkdir(parents=True, exist_ok=True)
             written = orjson.dumps(reports[name], option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
             (folder / f"{name}.json").write_bytes(written)
+    if record:
+        document.rewrite()
     return reports
 
 
@@ -88,13 +89,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=Options.seed, help="the same seed gives the same rows and edits")
     parser.add_argument("--rounds", type=int, default=Options.rounds)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
-    parser.add_argument("--record", action="store_true", help="keep the reports in docs/benchmarks")
+    parser.add_argument("--record", action="store_true", help="keep the reports, and rewrite docs/performance.md")
+    parser.add_argument("--profile", default="", metavar="SERVICES", help="run these under the profiler: a,b")
     given = parser.parse_args()
     if unknown := set(given.names) - set(names()):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     if given.record and given.quick:
         parser.error("a quick run is not recorded")
-    options = Options(given.seed, given.rounds, given.quick)
+    if given.record and given.profile:
+        parser.error("a profiled run is not recorded: the profiler takes its time too")
+    profiled = tuple(name for name in given.profile.split(",") if name)
+    options = Options(given.seed, given.rounds, given.quick, profiled)
     logging.configure("bench", "WARNING", pretty=True)
     reports = asyncio.run(run(given.names or names(), options, record=given.record))
     print(summed_up(reports))  # noqa: T201 - the last line is for programs

@@ -5,7 +5,10 @@ So every contestant starts from the same rows in a cluster of its own, with Post
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import pstats
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from pydantic import SecretStr
 from infra.local.demo.desk import Desk, open_desk
 from infra.local.ports import free_port
 from infra.local.postgres import Postgres, PostgresPlan
-from infra.local.settings import EstateSettings
+from infra.local.roster import ServiceSpec, roster
+from infra.local.settings import ROOT, EstateSettings
 from infra.local.supervisor import Estate
 from libs.db import schema
 from libs.db.pool import Connection, Database, DatabaseSettings, connect
@@ -25,6 +29,8 @@ from services.nomis.estate.load import load
 from services.nomis.estate.prisons import register
 
 PRESET = "national"
+PROFILES = ROOT / ".local" / "bench" / "profiles"
+FUNCTIONS_SHOWN = 40
 SERVICE_SCHEMAS: Mapping[str, tuple[str, ...]] = {
     "nomis": ("services.nomis",),
     "locations": ("libs.messaging", "services.locations"),
@@ -67,15 +73,41 @@ async def copied(prepared: Path, place: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running_estate(place: Path, **settings: Any) -> AsyncIterator[tuple[Estate, Desk]]:
+async def running_estate(
+    place: Path, profiled: Sequence[str] = (), **settings: Any
+) -> AsyncIterator[tuple[Estate, Desk]]:
     """Run the whole estate, every service a process, on the cluster at `place`; on free ports."""
-    estate = Estate(EstateSettings.on_free_ports(place, log_bytes_max=200_000_000, **settings))
+    specs = tuple(under_profiler(spec, PROFILES) if spec.name in profiled else spec for spec in roster())
+    estate = Estate(EstateSettings.on_free_ports(place, log_bytes_max=200_000_000, **settings), specs)
     try:
         await estate.start()
         async with open_desk(estate) as desk:
             yield estate, desk
     finally:
         await estate.stop()
+        for name in profiled:
+            told(PROFILES / f"{name}.prof")
+
+
+def under_profiler(spec: ServiceSpec, folder: Path) -> ServiceSpec:
+    """Have a service run under cProfile, which writes its file when the service stops."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = ("-o", str(folder / f"{spec.name}.prof"), "-m", spec.module, *spec.arguments)
+    return replace(spec, module="cProfile", arguments=words)
+
+
+def told(profile: Path) -> None:
+    """Write the functions that took most, beside the profile and under the time of day: one for each contestant."""
+    at = datetime.now(UTC).strftime("%H%M%S")  # noqa: TID251 - names a file
+    with (profile.parent / f"{profile.stem}-{at}.txt").open("w") as table:
+        pstats.Stats(str(profile), stream=table).sort_stats("tottime").print_stats(FUNCTIONS_SHOWN)
+
+
+def pids(estate: Estate, services: Sequence[str]) -> dict[str, int]:
+    """Return the processes of these services, of the database and of the broker."""
+    found = estate.endpoints
+    ours = {name: found["services"][name]["pid"] for name in services}
+    return ours | {"postgres": found["postgres"]["pid"], "broker": found["broker"]["pid"]}
 
 
 @contextlib.asynccontextmanager

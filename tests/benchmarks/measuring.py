@@ -27,6 +27,8 @@ class Options:
     rounds: int = 3
     # Small sizes, to see that it runs: its figures mean nothing and are never recorded.
     quick: bool = False
+    # Services to run under Python's profiler.
+    profiled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

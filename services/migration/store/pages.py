@@ -119,6 +119,8 @@ class PageStore:
             )
             if last:
                 await tx.execute(_WAVES, migration_id, DEPTH_MAX)
+                # Else the pages' statements are planned for the empty table that this was a moment ago.
+                await tx.execute("ANALYZE migration_item")
 
     async def waiting_pages(self, migration_id: str, now: datetime, most: int) -> list[int]:
         """Return some of the pages that nobody works on, the oldest first."""

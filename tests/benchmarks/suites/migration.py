@@ -15,9 +15,8 @@ from typing import Any
 import orjson
 
 from infra.local.demo.desk import Desk
-from infra.local.supervisor import Estate
 from tests.benchmarks import floor
-from tests.benchmarks.estates import bare_databases, copied, database, digests, prepare_nomis, running_estate
+from tests.benchmarks.estates import bare_databases, copied, database, digests, pids, prepare_nomis, running_estate
 from tests.benchmarks.measuring import Benchmark, Contestant, DoesNotCount, Figures, Goal, Options, Ratio, Round
 from tests.benchmarks.processes import Watch, watched
 
@@ -25,7 +24,8 @@ from tests.benchmarks.processes import Watch, watched
 SIZES: Mapping[str, int | None] = {"all": None, "some": 20_000, "few": 1_500}
 QUICK_SIZES: Mapping[str, int | None] = {"all": 6_000, "some": 3_000, "few": 1_000}
 RATE = "locations/s"
-LOOK_SECONDS = 0.5
+# As often as a page that an operator watches: each look counts the items of the run.
+LOOK_SECONDS = 2.0
 PATIENCE_SECONDS = 600.0
 OURS = ("nomis", "mapping", "locations", "migration", "to_nomis", "from_nomis")
 CONTENTS = {
@@ -85,8 +85,11 @@ def services(size: str, **environment: str) -> Contestant:
 
     async def run(this: Round) -> Figures:
         await copied(this.directory.parent / size, this.directory)
-        async with running_estate(this.directory, service_env={"migration": environment}) as (estate, desk):
-            async with watched(pids(estate)) as watch:
+        async with running_estate(this.directory, this.options.profiled, service_env={"migration": environment}) as (
+            estate,
+            desk,
+        ):
+            async with watched(pids(estate, OURS)) as watch:
                 run = await migrated(desk)
             dsns = {name: each["dsn"] for name, each in estate.endpoints["databases"].items()}
             written = await digests(dsns, CONTENTS)
@@ -107,13 +110,6 @@ async def migrated(desk: Desk) -> dict[str, Any]:
                 run["reasons"] = (await desk.operator.request("GET", f"{path}/failures")).json()
                 return run
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def pids(estate: Estate) -> dict[str, int]:
-    """Return who is watched."""
-    found = estate.endpoints
-    ours = {name: found["services"][name]["pid"] for name in OURS}
-    return ours | {"postgres": found["postgres"]["pid"], "broker": found["broker"]["pid"]}
 
 
 def figures_of(run: Mapping[str, Any], watch: Watch) -> Figures:

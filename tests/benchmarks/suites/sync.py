@@ -15,11 +15,14 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from pydantic import SecretStr
 
 from infra.local.demo import scenario
 from infra.local.demo.desk import Desk, seen
+from infra.local.supervisor import Estate
+from libs.web.outgoing import ApiSession, OutgoingSettings, api_session
 from tests.benchmarks.commits import Commits, commits
-from tests.benchmarks.estates import copied, prepare_nomis, running_estate
+from tests.benchmarks.estates import copied, pids, prepare_nomis, running_estate
 from tests.benchmarks.measuring import (
     Benchmark,
     Contestant,
@@ -30,7 +33,9 @@ from tests.benchmarks.measuring import (
     Round,
     percentile,
 )
+from tests.benchmarks.processes import watched
 
+OURS = ("nomis", "mapping", "locations", "to_nomis", "from_nomis")
 ROWS, QUICK_ROWS = 6_000, 1_500
 A_SECOND = 50
 STEADY, QUICK_STEADY = 600, 100
@@ -92,22 +97,37 @@ def over(**settings: Any) -> Contestant:
 
     async def run(this: Round) -> Figures:
         await copied(this.directory.parent / "equal", this.directory)
-        async with running_estate(this.directory, **settings) as (estate, desk):
+        async with running_estate(this.directory, this.options.profiled, **settings) as (estate, desk):
             dsns = {name: each["dsn"] for name, each in estate.endpoints["databases"].items()}
             async with (
                 commits(dsns["locations"], "location", "id", "comments", "max_capacity") as dps,
                 commits(
                     dsns["nomis"], "agency_internal_locations", "internal_location_id", "comment_text", "capacity"
                 ) as nomis,
+                api_session(staff_of(estate)) as staff,
             ):
-                figures = await measured(this, desk, Sides(dps, nomis))
+                figures = await measured(this, desk, staff, Sides(dps, nomis), pids(estate, OURS))
             await compared(desk, dsns)
         return figures
 
     return run
 
 
-async def measured(this: Round, desk: Desk, sides: Sides) -> Figures:
+def staff_of(estate: Estate) -> OutgoingSettings:
+    """Say how the staff door is reached by as many as there are: none of them waits for another's connection."""
+    found = estate.endpoints
+    return OutgoingSettings(
+        base_url=found["services"]["locations"]["url"],
+        token_url=found["signIn"]["tokenUrl"],
+        client_id="operator",
+        client_secret=SecretStr(found["signIn"]["clients"]["operator"]["secret"]),
+        connections_max=1_000,
+        connect_seconds=PATIENCE_SECONDS,
+        timeout_seconds=PATIENCE_SECONDS,
+    )
+
+
+async def measured(this: Round, desk: Desk, staff: ApiSession, sides: Sides, watching: Mapping[str, int]) -> Figures:
     """Go through both directions, each at a steady rate and then as fast as it goes."""
     cells = [Cell(*row) for row in await desk.locations_database.fetch(CELLS)]
     Random(this.seed).shuffle(cells)
@@ -117,7 +137,7 @@ async def measured(this: Round, desk: Desk, sides: Sides) -> Figures:
     figures: dict[str, float] = {}
     for name, edit, here, there, key_here, key_there in (
         ("NOMIS → DPS", by_screen(desk, this.number), sides.nomis, sides.dps, nomis_key, dps_key),
-        ("DPS → NOMIS", by_staff(desk), sides.dps, sides.nomis, dps_key, nomis_key),
+        ("DPS → NOMIS", by_staff(staff), sides.dps, sides.nomis, dps_key, nomis_key),
     ):
         await settled(desk)
         some, many = cells[:steady], cells[steady : steady + burst]
@@ -130,9 +150,11 @@ async def measured(this: Round, desk: Desk, sides: Sides) -> Figures:
         await settled(desk)
         there.expect({key_there(cell) for cell in many})
         began = time.perf_counter()
-        await as_fast_as_it_goes(many, edit)
-        made = time.perf_counter() - began
-        await arrived(there, name)
+        async with watched(watching) as watch:
+            await as_fast_as_it_goes(many, edit)
+            made = time.perf_counter() - began
+            await arrived(there, name)
+        figures |= {f"{name} {who} CPU ms/change": spent / len(many) * 1e3 for who, spent in watch.cpu.items()}
         figures |= {
             f"{name} made/s": len(many) / made,
             f"{name} sustained/s": len(many) / (max(there.at[key_there(cell)] for cell in many) - began),
@@ -161,12 +183,12 @@ def by_screen(desk: Desk, number: int) -> Edit:
     return edit
 
 
-def by_staff(desk: Desk) -> Edit:
+def by_staff(staff: ApiSession) -> Edit:
     """Edit as staff do, through their door."""
 
     async def edit(cell: Cell) -> None:
         body = {"maxCapacity": cell.capacity + 1, "workingCapacity": 1}
-        await desk.staff.request("PUT", f"/locations/{cell.dps_id}/capacity", json=body)
+        await staff.request("PUT", f"/locations/{cell.dps_id}/capacity", json=body)
 
     return edit
 

@@ -1,0 +1,63 @@
+"""Writes the figures of `docs/performance.md` from the recorded reports; nobody types them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from infra.local.settings import ROOT
+
+RECORDED = ROOT / "docs" / "benchmarks"
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+
+def rewritten(page: str, reports: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page with its measured part made anew from the reports."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    told = "\n".join(line for name in sorted(reports) for line in section(reports[name]))
+    return f"{before}{BEGIN}{told}\n{END}{after}"
+
+
+def section(report: Mapping[str, Any]) -> Iterator[str]:
+    """Write one benchmark: how it was run, what was wanted, what came out."""
+    machine = report["machine"]
+    rounds = len(report["rounds"])
+    yield f"## {report['title']}\n"
+    yield f"`{report['command']}`, {machine['when'][:10]}, rounds: {rounds}; {report['setting']}.\n"
+    before, after = (", ".join(f"{value:.1f}" for value in machine[name]) for name in ("loadBefore", "loadAfter"))
+    yield (
+        f"Machine: {machine['cores']} cores ({machine['processor']}), {machine['memoryGB']:g} GB, Python "
+        f"{machine['python']}; load average over 1, 5 and 15 minutes {before} before and {after} after.\n"
+    )
+    yield "| wanted | reached | |\n|---|---|---|"
+    for goal in report["goals"]:
+        who = "" if goal["of"] == "ratio" else f"{goal['of']}: "
+        quiet = " (on a quiet machine)" if goal["onAQuietMachine"] else ""
+        met = "met" if goal["met"] else "missed"
+        yield f"| {who}{goal['figure']} {goal['wanted']}{quiet} | {goal['reached']:g} | {met} |"
+    if report["ratios"]:
+        yield "\n| ratio, within a round | median | range |\n|---|---|---|"
+        for what, spread in report["ratios"].items():
+            yield f"| {what} | {spread['median']:g} | {spread['lowest']:g} – {spread['highest']:g} |"
+    yield "\n| who | what | median | range |\n|---|---|---|---|"
+    for who, figures in report["figures"].items():
+        for what, spread in figures.items():
+            yield f"| {who} | {what} | {spread['median']:g} | {spread['lowest']:g} – {spread['highest']:g} |"
+    yield ""
+
+
+def recorded(folder: Path = RECORDED) -> dict[str, Any]:
+    """Read every recorded report."""
+    return {path.stem: orjson.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))}
+
+
+def rewrite() -> None:
+    """Make the measured part of the page anew."""
+    PAGE.write_text(rewritten(PAGE.read_text(), recorded()))
+
+
+if __name__ == "__main__":
+    rewrite()

@@ -61,10 +61,11 @@ lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 
 venv: $(SYNCED) ## Only the virtual environment
 
-$(SYNCED): $(LOCKS) $(NODE_LOCK)
+$(SYNCED): $(LOCKS) $(NODE_LOCK) infra/lip
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes -r infra/bootstrap.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --prefix infra/node
+	install -m 755 infra/lip $(BIN)/lip
 	@touch $@

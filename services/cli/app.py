@@ -1,0 +1,28 @@
+"""Puts the commands together."""
+
+import typer
+
+from services.cli.commands import estate, location, migrate, queues, reconcile
+
+app = typer.Typer(
+    name="lip",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Operate the move of prison locations off NOMIS.",
+    epilog=(
+        "Services and token come from the environment (API_BASE_URL_…, CLIENT_ID, CLIENT_SECRET, LIP_TOKEN_URL), else "
+        "from the endpoints file (LIP_ENDPOINTS). Ends with 0 when fine, 1 when something was found that must not be "
+        "overlooked, 2 when the words were wrong, 3 when a service refused, 4 when one could not be reached."
+    ),
+)
+app.add_typer(migrate.app, name="migrate")
+app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(queues.app, name="queues")
+app.add_typer(location.app, name="location")
+app.add_typer(estate.app, name="estate")
+app.add_typer(estate.topology, name="topology")
+
+
+def main() -> None:
+    """Run the command of the command line."""
+    app()

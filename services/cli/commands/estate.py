@@ -1,0 +1,77 @@
+"""`lip estate` and `lip topology`: what surrounds the services on one machine or in the cloud."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from libs.messaging.aws import AwsSettings, connect
+from libs.messaging.drift import verify
+from libs.messaging.topology import Topology
+from services.cli import views
+from services.cli.calls import Calls, Place
+from services.cli.commands.running import Json, carry_out
+from services.cli.errors import NotAsWished, NotConfigured
+from services.cli.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Fill the NOMIS stand-in.")
+topology = typer.Typer(no_args_is_help=True, help="Look at queues and topics as they really are.")
+
+
+@app.command()
+def generate(
+    *,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
+    prison: Annotated[list[str] | None, typer.Option(help="Only this prison; again for more.")] = None,
+    preset: Annotated[str, typer.Option(help="tiny, lean, national or stress.")] = "tiny",
+) -> None:
+    """Load a generated estate into the NOMIS stand-in of the endpoints file.
+
+    Example: lip estate generate --prison LEI --prison MDI --preset tiny
+    """
+    dsn = _dsn()
+    words = ["--seed", str(seed), "--preset", preset, "--dsn", dsn]
+    words += ["--prisons", ",".join(prison)] if prison else []
+    # The stand-in is a service of its own, which we may start but not import.
+    ended = subprocess.run([sys.executable, "-m", "services.nomis.estate", *words], check=False)  # noqa: S603 - our own words
+    raise typer.Exit(ended.returncode)
+
+
+def _dsn() -> str:
+    try:
+        return Place(Settings()).told("databases", "nomis", "dsn")
+    except NotConfigured as missing:
+        raise typer.BadParameter(str(missing)) from None
+
+
+@topology.command("verify")
+def verify_topology(
+    file: Annotated[Path | None, typer.Option(help="messaging.json; the estate's own when left out.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Compare queues and topics with the file that describes them; ends with 1 when they differ.
+
+    Example: lip topology verify
+    """
+
+    async def work(calls: Calls) -> None:
+        told = calls.place.told
+        settings = AwsSettings(
+            endpoint_url=told("broker", "url"),
+            region=told("broker", "region"),
+            access_key=SecretStr(told("broker", "accessKeyId")),
+            secret_key=SecretStr(told("broker", "secretAccessKey")),
+        )
+        async with connect(settings) as aws:
+            found = await verify(Topology.load(file or Path(told("broker", "messagingFile"))), aws)
+        if json:
+            views.as_json([str(each) for each in found])
+        if found:
+            raise NotAsWished("\n".join(str(each) for each in found))
+        views.say("as described") if not json else None
+
+    carry_out(work)

@@ -1,0 +1,216 @@
+"""`lip migrate`: start, watch, steer and judge runs of the migration."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from services.cli import views
+from services.cli.calls import Calls
+from services.cli.commands.running import Json, carry_out
+from services.cli.errors import NotAsWished
+from services.cli.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Start, watch, steer and judge runs of the migration.")
+
+BASE = "/migrate/locations"
+OVER = frozenset({"COMPLETED", "CANCELLED"})
+RUN_COLUMNS = {
+    "migrationId": "run",
+    "migrationType": "kind",
+    "status": "status",
+    "recordsListed": "listed",
+    "recordsMigrated": "migrated",
+    "recordsSkipped": "skipped",
+    "recordsFailed": "failed",
+    "whenEnded": "ended",
+    "startedBy": "by",
+}
+PRISON_COLUMNS = {
+    "prisonId": "prison",
+    "listed": "listed",
+    "migrated": "migrated",
+    "skipped": "skipped",
+    "failed": "failed",
+    "pending": "pending",
+}
+FAILURE_COLUMNS = {"state": "state", "reason": "reason", "count": "how many", "nomisLocationIds": "some of them"}
+
+Run = Annotated[str | None, typer.Argument(help="Which run; the newest when left out.")]
+Prisons = Annotated[list[str] | None, typer.Option("--prison", help="Only this prison; again for more, in this order.")]
+
+
+@app.command()
+def start(
+    prison: Prisons = None,
+    *,
+    rehearse: Annotated[bool, typer.Option(help="Do everything but write.")] = False,
+    watch: Annotated[bool, typer.Option(help="Stay and watch it.")] = False,
+    json: Json = False,
+) -> None:
+    """Start a run over the whole estate, or over some prisons.
+
+    Examples: lip migrate start --prison LEI --watch; lip migrate start --rehearse
+    """
+
+    async def work(calls: Calls) -> None:
+        path = f"{BASE}/rehearsals" if rehearse else BASE
+        started = await calls.ask("migration", "POST", path, json={"prisonIds": prison or []})
+        if watch:
+            await _watched(calls, started["migrationId"], as_json=json)
+        elif json:
+            views.as_json(started)
+        else:
+            views.say(f"{started['migrationId']} started, about {started['estimatedCount']:,} locations")
+
+    carry_out(work)
+
+
+@app.command()
+def watch(run: Run = None, *, json: Json = False) -> None:
+    """Watch a run to its end; ends with 1 when locations failed.
+
+    Example: lip migrate watch
+    """
+    carry_out(lambda calls: _watched(calls, run, as_json=json))
+
+
+@app.command()
+def cancel(run: Run = None) -> None:
+    """Stop a run; what is under way is finished, the rest is skipped.
+
+    Example: lip migrate cancel
+    """
+    _steer(run, "cancel")
+
+
+@app.command()
+def pause(run: Run = None) -> None:
+    """Let a run rest.
+
+    Example: lip migrate pause
+    """
+    _steer(run, "pause")
+
+
+@app.command()
+def resume(run: Run = None) -> None:
+    """Let a paused run go on.
+
+    Example: lip migrate resume
+    """
+    _steer(run, "resume")
+
+
+@app.command()
+def failures(run: Run = None, *, json: Json = False) -> None:
+    """Say why locations were skipped or failed, grouped by reason.
+
+    Example: lip migrate failures
+    """
+
+    async def work(calls: Calls) -> None:
+        run_id = await _run_id(calls, run)
+        found = await calls.ask("migration", "GET", f"{BASE}/history/{run_id}/failures")
+        views.as_json(found) if json else views.rows(f"Not migrated in {run_id}", found, FAILURE_COLUMNS)
+
+    carry_out(work)
+
+
+@app.command()
+def retry(
+    run: Run = None,
+    *,
+    nomis_id: Annotated[list[int] | None, typer.Option("--id", help="This NOMIS location; again for more.")] = None,
+    reason: Annotated[str | None, typer.Option(help="All that failed for this reason.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
+    json: Json = False,
+) -> None:
+    """Try failed locations again: some, those of one reason, or all.
+
+    Examples: lip migrate retry --all; lip migrate retry --id 12345 --id 12346
+    """
+
+    async def work(calls: Calls) -> None:
+        run_id = await _run_id(calls, run)
+        wish: dict[str, Any] = {"nomisLocationIds": nomis_id or []}
+        wish |= {"reason": reason} if reason else {}
+        wish |= {"all": True} if everything else {}
+        told = await calls.ask("migration", "POST", f"{BASE}/{run_id}/retry", json=wish)
+        views.as_json(told) if json else views.say(f"{told['retried']:,} locations of {run_id} are tried again")
+
+    carry_out(work)
+
+
+@app.command()
+def history(
+    *,
+    only_failures: Annotated[bool, typer.Option(help="Only runs in which locations failed.")] = False,
+    json: Json = False,
+) -> None:
+    """List runs, newest first.
+
+    Example: lip migrate history --only-failures
+    """
+
+    async def work(calls: Calls) -> None:
+        found = await calls.ask("migration", "GET", "/history", params={"includeOnlyFailures": only_failures})
+        views.as_json(found) if json else views.rows("Runs", found, RUN_COLUMNS)
+
+    carry_out(work)
+
+
+def _steer(run: str | None, wish: str) -> None:
+    async def work(calls: Calls) -> None:
+        run_id = await _run_id(calls, run)
+        await calls.ask("migration", "POST", f"{BASE}/{run_id}/{wish}")
+        views.say(f"{run_id}: {wish} asked for")
+
+    carry_out(work)
+
+
+async def _run_id(calls: Calls, run: str | None) -> str:
+    if run is not None:
+        return run
+    found: list[dict[str, Any]] = await calls.ask("migration", "GET", "/history")
+    if not found:
+        raise NotAsWished("there was no run yet")
+    newest: str = found[0]["migrationId"]
+    return newest
+
+
+async def _watched(calls: Calls, run: str | None, *, as_json: bool) -> None:
+    """Look until the run is over; a bar for people, the last look for scripts."""
+    path = f"{BASE}/history/{await _run_id(calls, run)}/progress"
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[told]}"),
+        console=views.console,
+        disable=as_json,
+    ) as bar:
+        task = bar.add_task("", total=None, told="")
+        seen = await calls.ask("migration", "GET", path)
+        while _show(bar, task, seen)["status"] not in OVER:
+            await asyncio.sleep(Settings().watch_seconds)
+            seen = await calls.ask("migration", "GET", path)
+    if as_json:
+        views.as_json(seen)
+    else:
+        views.rows(f"{seen['migrationId']} {seen['status']}", seen["prisons"], PRISON_COLUMNS)
+    if seen["failed"]:
+        raise NotAsWished(f"{seen['failed']:,} locations failed: lip migrate failures {seen['migrationId']}")
+
+
+def _show(bar: Progress, task: TaskID, seen: dict[str, Any]) -> dict[str, Any]:
+    done = seen["listed"] - seen["pending"]
+    rate, left = seen.get("perSecond"), seen.get("secondsLeft")
+    told = f"{seen['failed']:,} failed, {seen['skipped']:,} skipped"
+    told += f", {rate:,.0f}/s" if rate else ""
+    told += f", {left:,} s left" if left is not None else ""
+    resting = " (paused)" if seen["paused"] else ""
+    total = max(seen["listed"], seen["estimated"])
+    bar.update(task, description=f"{seen['migrationId']}{resting}", total=total, completed=done, told=told)
+    return seen

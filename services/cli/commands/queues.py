@@ -1,0 +1,149 @@
+"""`lip queues`: what waits, what is dead and why, and sending it back."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import views
+from services.cli.calls import Calls
+from services.cli.commands.running import Json, carry_out
+from services.cli.errors import NotAsWished
+
+app = typer.Typer(no_args_is_help=True, help="See what waits, what is dead and why, and send it back.")
+
+QUEUES: Mapping[str, str] = MappingProxyType(
+    {
+        "to-nomis-locations": "to_nomis",
+        "from-nomis-locations": "from_nomis",
+        "migration-locations": "migration",
+        "reconciliation-locations": "reconciliation",
+    },
+)
+DEAD = "-dlq"
+DEPTH_COLUMNS = {
+    "queue": "queue",
+    "messagesOnQueue": "waiting",
+    "messagesInFlight": "in flight",
+    "messagesOnDlq": "dead",
+    "status": "status",
+}
+LETTER_COLUMNS = {
+    "messageId": "message",
+    "failureReason": "reason",
+    "failureAt": "died",
+    "receiveCount": "tries",
+    "firstSeen": "first seen",
+}
+
+Queue = Annotated[str, typer.Argument(help="A queue, as `lip queues show` names it.")]
+
+
+@app.command()
+def show(*, json: Json = False) -> None:
+    """Show every queue: waiting, in flight, dead; ends with 1 when something is dead.
+
+    Example: lip queues show --json
+    """
+
+    async def work(calls: Calls) -> None:
+        found = [await _depth(calls, queue) for queue in QUEUES]
+        views.as_json(found) if json else views.rows("Queues", found, DEPTH_COLUMNS)
+        if dead := sum(int(each.get("messagesOnDlq") or 0) for each in found):
+            raise NotAsWished(f"{dead:,} dead letters: lip queues peek QUEUE tells why")
+
+    carry_out(work)
+
+
+@app.command()
+def peek(
+    queue: Queue,
+    *,
+    most: Annotated[int, typer.Option(help="How many to look at.", min=1, max=100)] = 20,
+    bodies: Annotated[bool, typer.Option(help="Show what is in them, too.")] = False,
+    json: Json = False,
+) -> None:
+    """Show dead letters and why each of them died.
+
+    Example: lip queues peek to-nomis-locations --most 5
+    """
+
+    async def work(calls: Calls) -> None:
+        path = f"/queue-admin/get-dlq-messages/{queue}{DEAD}"
+        found = await calls.ask(_service(queue), "GET", path, params={"maxMessages": most})
+        columns = LETTER_COLUMNS | ({"body": "body"} if bodies else {})
+        views.as_json(found) if json else views.rows(
+            f"{found['messagesFoundCount']:,} dead letters of {queue}", found["messages"], columns
+        )
+
+    carry_out(work)
+
+
+@app.command()
+def redrive(
+    queue: Queue,
+    *,
+    rate: Annotated[float | None, typer.Option(help="At most so many a second.", min=0.1, max=500)] = None,
+    json: Json = False,
+) -> None:
+    """Send dead letters back to their queue.
+
+    Example: lip queues redrive from-nomis-locations --rate 10
+    """
+
+    async def work(calls: Calls) -> None:
+        path = f"/queue-admin/retry-dlq/{queue}{DEAD}"
+        told = await calls.ask(_service(queue), "PUT", path, params={"rate": rate})
+        views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} dead letters of {queue} go back")
+
+    carry_out(work)
+
+
+@app.command()
+def stop(queue: Queue, *, json: Json = False) -> None:
+    """Stop sending dead letters back; what was moved stays moved.
+
+    Example: lip queues stop from-nomis-locations
+    """
+
+    async def work(calls: Calls) -> None:
+        told = await calls.ask(_service(queue), "DELETE", f"/queue-admin/redrives/{queue}{DEAD}")
+        views.as_json(told) if json else views.say("stopped" if told["cancelled"] else "nothing was being sent back")
+
+    carry_out(work)
+
+
+@app.command()
+def purge(
+    queue: Annotated[str, typer.Argument(help="A queue or a dead-letter queue; everything on it is deleted.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete everything on a queue.
+
+    Example: lip queues purge to-nomis-locations-dlq --yes
+    """
+    if not yes:
+        typer.confirm(f"Delete everything on {queue}?", abort=True)
+
+    async def work(calls: Calls) -> None:
+        service = _service(queue.removesuffix(DEAD))
+        told = await calls.ask(service, "PUT", f"/queue-admin/purge-queue/{queue}")
+        views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} messages of {queue} deleted")
+
+    carry_out(work)
+
+
+def _service(queue: str) -> str:
+    if queue not in QUEUES:
+        raise typer.BadParameter(f"no queue {queue}; there are {', '.join(QUEUES)}")
+    return QUEUES[queue]
+
+
+async def _depth(calls: Calls, queue: str) -> dict[str, Any]:
+    """Take the queue's component out of its worker's health; an unhealthy worker answers 503 and tells all the same."""
+    health = await calls.ask(QUEUES[queue], "GET", "/health", ok=(200, 503))
+    component = health["components"][f"{queue}-health"]
+    return {"queue": queue, "status": component["status"], **component.get("details", {})}

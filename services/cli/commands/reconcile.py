@@ -1,0 +1,191 @@
+"""`lip reconcile`: compare both systems, read what was found, have it mended."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from services.cli import views
+from services.cli.calls import Calls
+from services.cli.commands.running import Json, carry_out
+from services.cli.errors import NotAsWished
+from services.cli.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Compare both systems, read what was found, have it mended.")
+
+BASE = "/locations/reports/reconciliation"
+REPAIR = "/locations/repair"
+PAGE = 1000
+MISMATCH_COLUMNS = {
+    "mismatchId": "no.",
+    "finding": "finding",
+    "key": "key",
+    "dpsLocationId": "DPS",
+    "nomisLocationId": "NOMIS",
+    "reason": "reason",
+    "differences": "differences",
+}
+PARKED_COLUMNS = {
+    "key": "key",
+    "side": "side",
+    "locationId": "location",
+    "reason": "reason",
+    "rounds": "rounds",
+    "parkedAt": "parked",
+}
+RUN_COLUMNS = {
+    "runId": "run",
+    "prisonId": "prison",
+    "status": "status",
+    "nomisRows": "in NOMIS",
+    "dpsLocations": "in DPS",
+    "compared": "compared",
+    "mismatches": "mismatches",
+    "findings": "findings",
+    "requestedBy": "asked for by",
+    "endedAt": "ended",
+    "failure": "failure",
+}
+GOES_ON = frozenset({"REQUESTED", "RUNNING"})
+
+RunId = Annotated[int | None, typer.Argument(help="Which run; the newest when left out.")]
+
+
+@app.command()
+def run(
+    *,
+    prison: Annotated[str | None, typer.Option(help="Only this prison.")] = None,
+    settle: Annotated[bool | None, typer.Option(help="Have what differs settled, or only report it.")] = None,
+    watch: Annotated[bool, typer.Option(help="Stay until it is over; ends with 1 when something was found.")] = False,
+    json: Json = False,
+) -> None:
+    """Compare all prisons, or one.
+
+    Example: lip reconcile run --prison LEI --no-settle --watch
+    """
+
+    async def work(calls: Calls) -> None:
+        asked = {"prisonId": prison, "settles": settle}
+        told = await calls.ask("reconciliation", "PUT", BASE, params=asked)
+        if watch:
+            await _watched(calls, told["runId"], as_json=json)
+        else:
+            views.as_json(told) if json else views.say(f"run {told['runId']} asked for")
+
+    carry_out(work)
+
+
+@app.command()
+def show(
+    run_id: RunId = None,
+    *,
+    finding: Annotated[str | None, typer.Option(help="Only findings of this kind.")] = None,
+    most: Annotated[int, typer.Option(help="How many to show.", min=1, max=PAGE)] = 50,
+    json: Json = False,
+) -> None:
+    """Show what a run counted and found.
+
+    Examples: lip reconcile show; lip reconcile show 12 --finding DIFFERENT --json
+    """
+
+    async def work(calls: Calls) -> None:
+        one = await _run(calls, run_id)
+        path = f"{BASE}/{one['runId']}/mismatches"
+        found = await calls.ask("reconciliation", "GET", path, params={"size": most, "finding": finding})
+        if json:
+            views.as_json({**one, "mismatches": found})
+        else:
+            _show_run(one)
+            views.rows(f"Mismatches of run {one['runId']}", found, MISMATCH_COLUMNS)
+
+    carry_out(work)
+
+
+@app.command()
+def history(*, json: Json = False) -> None:
+    """List runs, newest first.
+
+    Example: lip reconcile history
+    """
+
+    async def work(calls: Calls) -> None:
+        found = await calls.ask("reconciliation", "GET", BASE)
+        views.as_json(found) if json else views.rows("Runs", found, RUN_COLUMNS)
+
+    carry_out(work)
+
+
+@app.command()
+def repair(
+    *,
+    dps: Annotated[UUID | None, typer.Option(help="One location, by its DPS id.")] = None,
+    nomis: Annotated[int | None, typer.Option(help="One location, by its NOMIS id.")] = None,
+    prison: Annotated[str | None, typer.Option(help="All that differs in a prison.")] = None,
+    run_id: Annotated[int | None, typer.Option("--run", help="All mismatches of a run.")] = None,
+    json: Json = False,
+) -> None:
+    """Have one location, a prison, or all mismatches of a run settled.
+
+    Examples: lip reconcile repair --nomis 12345; lip reconcile repair --run 12
+    """
+    ways = {f"dps/{dps}": dps, f"nomis/{nomis}": nomis, f"prison/{prison}": prison, "": run_id}
+    chosen = [path for path, given in ways.items() if given is not None]
+    if len(chosen) != 1:
+        raise typer.BadParameter("give one of --dps, --nomis, --prison and --run")
+
+    async def work(calls: Calls) -> None:
+        path = f"{REPAIR}/{chosen[0]}" if chosen[0] else f"{BASE}/{run_id}/repair"
+        told = await calls.ask("reconciliation", "PUT", path)
+        if json:
+            views.as_json(told)
+        elif "runId" in told:
+            views.say(f"run {told['runId']} compares the prison and has settled what differs")
+        else:
+            views.say(f"{told['locations']:,} locations are settled")
+
+    carry_out(work)
+
+
+@app.command()
+def parked(
+    *, prison: Annotated[str | None, typer.Option(help="Only of this prison.")] = None, json: Json = False
+) -> None:
+    """List what nothing could settle, and why.
+
+    Example: lip reconcile parked --prison LEI
+    """
+
+    async def work(calls: Calls) -> None:
+        found = await calls.ask("reconciliation", "GET", "/locations/settling/parked", params={"prisonId": prison})
+        views.as_json(found) if json else views.rows("Parked", found, PARKED_COLUMNS)
+
+    carry_out(work)
+
+
+async def _run(calls: Calls, run_id: int | None) -> dict[str, Any]:
+    if run_id is not None:
+        one: dict[str, Any] = await calls.ask("reconciliation", "GET", f"{BASE}/{run_id}")
+        return one
+    found: list[dict[str, Any]] = await calls.ask("reconciliation", "GET", BASE)
+    if not found:
+        raise NotAsWished("there was no run yet")
+    return found[0]
+
+
+async def _watched(calls: Calls, run_id: int, *, as_json: bool) -> None:
+    with views.console.status(f"run {run_id}") as status:
+        one = await _run(calls, run_id)
+        while one["status"] in GOES_ON:
+            status.update(f"run {run_id}: {one['compared']:,} compared")
+            await asyncio.sleep(Settings().watch_seconds)
+            one = await _run(calls, run_id)
+    views.as_json(one) if as_json else _show_run(one)
+    if one["status"] != "COMPLETED" or one["mismatches"]:
+        raise NotAsWished(
+            f"run {run_id} {one['status']}, {one['mismatches']:,} mismatches: lip reconcile show {run_id}"
+        )
+
+
+def _show_run(one: dict[str, Any]) -> None:
+    views.facts(f"Run {one['runId']}", one, RUN_COLUMNS)

@@ -1,0 +1,134 @@
+"""Operators at the command line: the real command against the running estate, after the main job's life of it."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from infra.local.ports import free_port
+from infra.local.settings import ROOT
+from libs.messaging.queue import Parcel
+from tests.journeys.conftest import House
+
+FINE, NOT_AS_WISHED, USAGE, REFUSED, UNAVAILABLE = range(5)
+QUEUE, PRISON = "to-nomis-locations", "LEI"
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+async def lip(house: House, *words: str, **environment: str) -> Said:
+    """Run the command as a shell would."""
+    told = {"PATH": os.defpath, "LIP_ENDPOINTS": str(house.estate.endpoints_file), "LIP_WATCH_SECONDS": "0.2"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.cli", *words),
+        cwd=ROOT,
+        env={**told, "COLUMNS": "200", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Said(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture(scope="module")
+async def migrated(house: House) -> House:
+    """An estate in which the prison was migrated, by whoever came first."""
+    said = await lip(house, "migrate", "start", "--prison", PRISON, "--watch", "--json")
+    assert said.code == FINE, said.err
+    return house
+
+
+async def test_a_run_is_started_watched_and_found_in_the_history(house: House) -> None:
+    said = await lip(house, "migrate", "start", "--prison", PRISON, "--watch", "--json")
+    assert said.code == FINE, said.err
+    seen = said.json()
+    assert seen["status"] == "COMPLETED"
+    assert seen["listed"] == seen["migrated"] + seen["skipped"] + seen["failed"] > 0
+    history = await lip(house, "migrate", "history")
+    assert seen["migrationId"] in history.out
+    failures = await lip(house, "migrate", "failures", seen["migrationId"], "--json")
+    assert sum(each["count"] for each in failures.json()) == seen["skipped"]
+    over = await lip(house, "migrate", "pause", seen["migrationId"])
+    assert (over.code, "409" in over.err) == (REFUSED, True)
+
+
+async def test_both_sides_are_compared_and_a_run_without_a_finding_is_fine(migrated: House) -> None:
+    house = migrated
+    said = await lip(house, "reconcile", "run", "--prison", PRISON, "--no-settle", "--watch", "--json")
+    assert said.code == FINE, said.out + said.err
+    run = said.json()
+    assert (run["status"], run["mismatches"]) == ("COMPLETED", 0)
+    assert run["compared"] > 0
+    shown = await lip(house, "reconcile", "show", str(run["runId"]))
+    assert "COMPLETED" in shown.out
+
+
+async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_removed(house: House) -> None:
+    clean = await lip(house, "queues", "show", "--json")
+    assert (clean.code, {each["status"] for each in clean.json()}) == (FINE, {"UP"})
+    body = '{"eventType": "x", "additionalInformation": {"id": "no uuid"}}'
+    await house.desk.broker.queue(f"{QUEUE}-dlq").send([Parcel(body, {"failureReason": "[red]because[/]"})])
+    shown = await lip(house, "queues", "show")
+    assert (shown.code, "1 dead letters" in shown.err) == (NOT_AS_WISHED, True)
+    peeked = await lip(house, "queues", "peek", QUEUE)
+    assert (peeked.code, "[red]because[/]" in peeked.out, "no uuid" in peeked.out) == (FINE, True, False)
+    purged = await lip(house, "queues", "purge", f"{QUEUE}-dlq", "--yes")
+    assert (purged.code, "1 messages" in purged.out) == (FINE, True)
+
+
+async def test_a_location_is_shown_from_both_sides(migrated: House) -> None:
+    house = migrated
+    key = await house.desk.locations_database.fetchval(
+        "SELECT prison_id || '-' || path_hierarchy FROM location"
+        " WHERE location_type = 'CELL' AND prison_id = $1 ORDER BY 1 LIMIT 1",
+        PRISON,
+    )
+    said = await lip(house, "location", "show", key, "--json")
+    assert said.code == FINE, said.err
+    fields = {each["field"]: each for each in said.json()["fields"]}
+    assert fields["code"]["dps"] == fields["code"]["nomis"]
+    missing = await lip(house, "location", "show", "LEI-NOT-THERE")
+    assert (missing.code, "404" in missing.err) == (REFUSED, True)
+
+
+async def test_queues_and_topics_are_as_described(house: House) -> None:
+    said = await lip(house, "topology", "verify", "--json")
+    assert (said.code, said.json()) == (FINE, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code", "told"),
+    [
+        (("migrate", "history"), {"LIP_ENDPOINTS": "no-such-file.json"}, USAGE, "migration"),
+        (("queues", "peek", "no-such-queue"), {}, USAGE, "no-such-queue"),
+        (("reconcile", "repair"), {}, USAGE, "--dps"),
+        (("migrate", "history"), {"CLIENT_ID": "prometheus"}, REFUSED, "403"),
+        (("migrate", "history"), {"LIP_TIMEOUT_SECONDS": "soon"}, USAGE, "LIP_TIMEOUT_SECONDS"),
+    ],
+)
+async def test_what_keeps_a_command_from_being_carried_out_is_said_and_has_its_exit_code(
+    house: House, words: tuple[str, ...], environment: dict[str, str], code: int, told: str
+) -> None:
+    said = await lip(house, *words, **environment)
+    assert (said.code, told in said.out + said.err) == (code, True), said
+    assert "Traceback" not in said.err
+
+
+async def test_a_service_that_is_away_is_told_from_one_that_refuses(house: House) -> None:
+    said = await lip(house, "migrate", "history", API_BASE_URL_MIGRATION=f"http://127.0.0.1:{free_port()}")
+    assert (said.code, "Traceback" in said.err) == (UNAVAILABLE, False)

@@ -106,6 +106,32 @@ async def test_a_location_is_shown_from_both_sides(migrated: House) -> None:
     assert (missing.code, "404" in missing.err) == (REFUSED, True)
 
 
+async def test_what_was_migrated_is_verified_and_reported_to_be_signed(migrated: House) -> None:
+    said = await lip(migrated, "migrate", "verify", "--prison", PRISON, "--json")
+    assert said.code == FINE, said.err
+    report = said.json()
+    assert (report["clean"], [prison["prisonId"] for prison in report["prisons"]]) == (True, [PRISON])
+    again = await lip(migrated, "migrate", "report", report["verificationId"])
+    assert (again.code, PRISON in again.out) == (FINE, True)
+
+
+async def test_a_type_is_set_aside_and_handled_again(house: House) -> None:
+    kind = "location.inside.prison.amended"
+    parked = await lip(house, "queues", "park", QUEUE, kind, "--prison", PRISON, "--json")
+    assert {"eventType": kind, "prisonId": PRISON, "mode": "hold"} in parked.json()["prisons"]
+    back = await lip(house, "queues", "on", QUEUE, kind, "--prison", PRISON, "--json")
+    assert {"eventType": kind, "prisonId": PRISON, "mode": "hold"} not in back.json()["prisons"]
+    replayed = await lip(house, "queues", "replay", QUEUE)
+    assert (replayed.code, "0 still held" in replayed.out) == (FINE, True)
+
+
+async def test_conflicts_are_listed_and_one_that_is_not_there_is_refused(house: House) -> None:
+    listed = await lip(house, "conflicts", "show", "--unseen", "--json")
+    assert (listed.code, isinstance(listed.json(), list)) == (FINE, True)
+    missing = await lip(house, "conflicts", "choose", "999999", "NOMIS")
+    assert (missing.code, "404" in missing.err) == (REFUSED, True)
+
+
 async def test_queues_and_topics_are_as_described(house: House) -> None:
     said = await lip(house, "topology", "verify", "--json")
     assert (said.code, said.json()) == (FINE, [])

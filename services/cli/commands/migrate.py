@@ -35,6 +35,14 @@ PRISON_COLUMNS = {
     "failed": "failed",
     "pending": "pending",
 }
+REPORT_COLUMNS = {
+    "prisonId": "prison",
+    "verified.listed": "compared",
+    "verified.migrated": "equal",
+    "differencesTotal": "different",
+    "verified.failed": "failed",
+    "migrated.failed": "failed to migrate",
+}
 FAILURE_COLUMNS = {"state": "state", "reason": "reason", "count": "how many", "nomisLocationIds": "some of them"}
 
 Run = Annotated[str | None, typer.Argument(help="Which run; the newest when left out.")]
@@ -144,6 +152,44 @@ def retry(
 
 
 @app.command()
+def verify(
+    run: Run = None,
+    *,
+    prison: Prisons = None,
+    watch: Annotated[bool, typer.Option(help="Stay until it is over, and show its report.")] = True,
+    json: Json = False,
+) -> None:
+    """Compare what was migrated with NOMIS, field by field; ends with 1 when something differs or failed.
+
+    Examples: lip migrate verify; lip migrate verify --prison LEI --json
+    """
+
+    async def work(calls: Calls) -> None:
+        wish: dict[str, Any] = {"prisonIds": prison or []} | ({"migrationId": run} if run else {})
+        started = await calls.ask("migration", "POST", f"{BASE}/verifications", json=wish)
+        if watch:
+            await _followed(calls, started["migrationId"], shows=not json)
+            await _reported(calls, started["migrationId"], as_json=json)
+        else:
+            views.as_json(started) if json else views.say(f"{started['migrationId']} started")
+
+    carry_out(work)
+
+
+@app.command()
+def report(run: Run = None, *, json: Json = False) -> None:
+    """Show the sign-off report of a verification, or of the latest one of a migration.
+
+    Example: lip migrate report --json
+    """
+
+    async def work(calls: Calls) -> None:
+        await _reported(calls, await _run_id(calls, run), as_json=json)
+
+    carry_out(work)
+
+
+@app.command()
 def history(
     *,
     only_failures: Annotated[bool, typer.Option(help="Only runs in which locations failed.")] = False,
@@ -180,28 +226,44 @@ async def _run_id(calls: Calls, run: str | None) -> str:
     return newest
 
 
+async def _reported(calls: Calls, run_id: str, *, as_json: bool) -> None:
+    told = await calls.ask("migration", "GET", f"{BASE}/history/{run_id}/report")
+    if as_json:
+        views.as_json(told)
+    else:
+        views.rows(f"Verification {told['verificationId']}", told["prisons"], REPORT_COLUMNS)
+    if not told["clean"]:
+        raise NotAsWished(f"{told['verificationId']} is not clean")
+
+
 async def _watched(calls: Calls, run: str | None, *, as_json: bool) -> None:
-    """Look until the run is over; a bar for people, the last look for scripts."""
-    path = f"{BASE}/history/{await _run_id(calls, run)}/progress"
+    """Look to the end; the last look is what scripts get."""
+    seen = await _followed(calls, await _run_id(calls, run), shows=not as_json)
+    if as_json:
+        views.as_json(seen)
+    if seen["failed"]:
+        raise NotAsWished(f"{seen['failed']:,} locations failed: lip migrate failures {seen['migrationId']}")
+
+
+async def _followed(calls: Calls, run_id: str, *, shows: bool) -> dict[str, Any]:
+    """Look until the run is over, with a bar for people; return the last look."""
+    path = f"{BASE}/history/{run_id}/progress"
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[told]}"),
         console=views.console,
-        disable=as_json,
+        disable=not shows,
     ) as bar:
         task = bar.add_task("", total=None, told="")
         seen = await calls.ask("migration", "GET", path)
         while _show(bar, task, seen)["status"] not in OVER:
             await asyncio.sleep(Settings().watch_seconds)
             seen = await calls.ask("migration", "GET", path)
-    if as_json:
-        views.as_json(seen)
-    else:
-        views.rows(f"{seen['migrationId']} {seen['status']}", seen["prisons"], PRISON_COLUMNS)
-    if seen["failed"]:
-        raise NotAsWished(f"{seen['failed']:,} locations failed: lip migrate failures {seen['migrationId']}")
+    if shows:
+        views.rows(f"{run_id} {seen['status']}", seen["prisons"], PRISON_COLUMNS)
+    return dict(seen)
 
 
 def _show(bar: Progress, task: TaskID, seen: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ LETTER_COLUMNS = {
     "firstSeen": "first seen",
 }
 
+Type = Annotated[str, typer.Argument(help="A type of message, as `lip queues switches` names it.")]
+Prison = Annotated[str | None, typer.Option(help="Only for this prison.")]
 Queue = Annotated[str, typer.Argument(help="A queue, as `lip queues show` names it.")]
 
 
@@ -134,6 +136,81 @@ def purge(
         views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} messages of {queue} deleted")
 
     carry_out(work)
+
+
+@app.command()
+def switches(queue: Queue, *, json: Json = False) -> None:
+    """Show which types of messages a worker handles, holds or drops.
+
+    Example: lip queues switches to-nomis-locations
+    """
+
+    async def work(calls: Calls) -> None:
+        told = await calls.ask(_service(queue), "GET", "/queue-admin/switches")
+        _show_switches(queue, told, as_json=json)
+
+    carry_out(work)
+
+
+@app.command()
+def park(queue: Queue, event_type: Type, *, prison: Prison = None, json: Json = False) -> None:
+    """Hold messages of a type: they are set aside until it is switched on again.
+
+    Example: lip queues park from-nomis-locations AGENCY_INTERNAL_LOCATIONS-UPDATED --prison LEI
+    """
+    _switch(queue, event_type, "hold", prison, as_json=json)
+
+
+@app.command()
+def drop(queue: Queue, event_type: Type, *, prison: Prison = None, json: Json = False) -> None:
+    """Let messages of a type go by unhandled; they are counted and gone.
+
+    Example: lip queues drop to-nomis-locations location.inside.prison.amended
+    """
+    _switch(queue, event_type, "drop", prison, as_json=json)
+
+
+@app.command()
+def on(queue: Queue, event_type: Type, *, prison: Prison = None, json: Json = False) -> None:
+    """Handle messages of a type again; what was held comes back.
+
+    Example: lip queues on from-nomis-locations AGENCY_INTERNAL_LOCATIONS-UPDATED
+    """
+    _switch(queue, event_type, "on", prison, as_json=json)
+
+
+@app.command()
+def replay(queue: Queue, *, json: Json = False) -> None:
+    """Send back at once what is set aside and no longer held.
+
+    Example: lip queues replay from-nomis-locations
+    """
+
+    async def work(calls: Calls) -> None:
+        told = await calls.ask(_service(queue), "PUT", "/queue-admin/replay-parked")
+        views.as_json(told) if json else views.say(
+            f"{told['replayedCount']:,} sent back, {told['stillHeldCount']:,} still held"
+        )
+
+    carry_out(work)
+
+
+def _switch(queue: str, event_type: str, mode: str, prison: str | None, *, as_json: bool) -> None:
+    async def work(calls: Calls) -> None:
+        wish = {"mode": mode} | ({"prisonId": prison} if prison else {})
+        told = await calls.ask(_service(queue), "PUT", f"/queue-admin/switches/{event_type}", json=wish)
+        _show_switches(queue, told, as_json=as_json)
+
+    carry_out(work)
+
+
+def _show_switches(queue: str, told: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        views.as_json(told)
+        return
+    everywhere = [{"eventType": kind, "mode": mode} for kind, mode in told["eventTypes"].items()]
+    title = f"{queue}, {told['parkedCount']:,} set aside"
+    views.rows(title, [*everywhere, *told["prisons"]], {"eventType": "type", "prisonId": "prison", "mode": "mode"})
 
 
 def _service(queue: str) -> str:

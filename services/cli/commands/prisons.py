@@ -1,0 +1,65 @@
+"""`lip prisons`: where each prison stands on its way off NOMIS, and its next step."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli import views
+from services.cli.calls import Calls
+from services.cli.commands.running import Json, carry_out
+
+app = typer.Typer(no_args_is_help=True, help="See where prisons stand on their way off NOMIS, and take a step.")
+
+BASE = "/switch-over"
+STAGE_COLUMNS = {"prisonId": "prison", "stage": "stage", "since": "since", "authority": "mastered by"}
+ONE_COLUMNS = {**STAGE_COLUMNS, "screensOff": "screens off", "cleanCheck": "last check"}
+NEXT_COLUMNS = {"toStage": "next step", "refused": "what blocks it"}
+STEP_COLUMNS = {"takenAt": "when", "takenBy": "who", "fromStage": "from", "toStage": "to", "reason": "why"}
+
+Prison = Annotated[str, typer.Argument(help="A prison, such as LEI.")]
+
+
+@app.command()
+def show(
+    prison: Annotated[str | None, typer.Argument(help="One prison; all that ever took a step when left out.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show where prisons stand; of one also what blocks its next step, and the steps it took.
+
+    Examples: lip prisons show; lip prisons show LEI
+    """
+
+    async def work(calls: Calls) -> None:
+        found = await calls.ask("reconciliation", "GET", f"{BASE}/{prison}" if prison else BASE)
+        if json:
+            views.as_json(found)
+        elif prison is None:
+            views.rows("Prisons", found, STAGE_COLUMNS)
+        else:
+            views.facts(prison, found, ONE_COLUMNS)
+            views.rows("Next", found["nextSteps"], NEXT_COLUMNS)
+            views.rows("Steps taken", found.get("steps") or [], STEP_COLUMNS)
+
+    carry_out(work)
+
+
+@app.command()
+def switch(
+    prison: Prison,
+    stage: Annotated[str, typer.Argument(help="BOTH_WAYS, SCREENS_OFF, RECONCILED or ONE_WAY.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the step.")] = "",
+    json: Json = False,
+) -> None:
+    """Take a prison one step on, or back; a step that lacks what it rests on is refused with the reason.
+
+    Example: lip prisons switch LEI SCREENS_OFF --reason "agreed with the governor"
+    """
+
+    async def work(calls: Calls) -> None:
+        wish = {"toStage": stage, "reason": reason}
+        told = await calls.ask("reconciliation", "PUT", f"{BASE}/{prison}", json=wish)
+        views.as_json(told) if json else views.say(f"{prison} is {told['stage']}")
+
+    carry_out(work)

@@ -110,7 +110,7 @@ async def test_what_was_migrated_is_verified_and_reported_to_be_signed(migrated:
     said = await lip(migrated, "migrate", "verify", "--prison", PRISON, "--json")
     assert said.code == FINE, said.err
     report = said.json()
-    assert (report["clean"], [prison["prisonId"] for prison in report["prisons"]]) == (True, [PRISON])
+    assert (report["clean"], PRISON in {prison["prisonId"] for prison in report["prisons"]}) == (True, True)
     again = await lip(migrated, "migrate", "report", report["verificationId"])
     assert (again.code, PRISON in again.out) == (FINE, True)
 

@@ -1,5 +1,6 @@
 """`lip conflicts`: edits that did not win, and what people decide about them."""
 
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -10,18 +11,20 @@ from services.cli.commands.running import Json, carry_out
 
 app = typer.Typer(no_args_is_help=True, help="Read edits that did not win, and decide about them.")
 
-COLUMNS = {
-    "id": "no.",
-    "key": "key",
-    "field": "field",
-    "base": "was",
-    "dps": "in DPS",
-    "nomis": "in NOMIS",
-    "won": "won",
-    "reason": "reason",
-    "detectedAt": "when",
-    "acknowledgedBy": "seen by",
-}
+COLUMNS = MappingProxyType(
+    {
+        "id": "no.",
+        "key": "key",
+        "field": "field",
+        "base": "was",
+        "dps": "in DPS",
+        "nomis": "in NOMIS",
+        "won": "won",
+        "reason": "reason",
+        "detectedAt": "when",
+        "acknowledgedBy": "seen by",
+    }
+)
 PAGE_MAX = 500
 
 Number = Annotated[int, typer.Argument(help="Its number, as `lip conflicts show` tells it.")]

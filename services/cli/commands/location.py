@@ -1,5 +1,6 @@
 """`lip location`: what both sides hold of one location, how they are linked, and where they differ."""
 
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +15,16 @@ from services.cli.errors import NotAsWished
 
 app = typer.Typer(no_args_is_help=True, help="Look at one location on both sides.")
 
-SIDE_COLUMNS = {"field": "field", "dps": "DPS", "nomis": "NOMIS", "differs": "differs"}
-HISTORY_COLUMNS = {
-    "amendedDate": "when",
-    "amendedBy": "who",
-    "attribute": "what",
-    "oldValue": "from",
-    "newValue": "to",
-}
+SIDE_COLUMNS = MappingProxyType({"field": "field", "dps": "DPS", "nomis": "NOMIS", "differs": "differs"})
+HISTORY_COLUMNS = MappingProxyType(
+    {
+        "amendedDate": "when",
+        "amendedBy": "who",
+        "attribute": "what",
+        "oldValue": "from",
+        "newValue": "to",
+    }
+)
 NOT_FOUND = 404
 
 

@@ -1,6 +1,7 @@
 """`lip migrate`: start, watch, steer and judge runs of the migration."""
 
 import asyncio
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -16,34 +17,42 @@ app = typer.Typer(no_args_is_help=True, help="Start, watch, steer and judge runs
 
 BASE = "/migrate/locations"
 OVER = frozenset({"COMPLETED", "CANCELLED"})
-RUN_COLUMNS = {
-    "migrationId": "run",
-    "migrationType": "kind",
-    "status": "status",
-    "recordsListed": "listed",
-    "recordsMigrated": "migrated",
-    "recordsSkipped": "skipped",
-    "recordsFailed": "failed",
-    "whenEnded": "ended",
-    "startedBy": "by",
-}
-PRISON_COLUMNS = {
-    "prisonId": "prison",
-    "listed": "listed",
-    "migrated": "migrated",
-    "skipped": "skipped",
-    "failed": "failed",
-    "pending": "pending",
-}
-REPORT_COLUMNS = {
-    "prisonId": "prison",
-    "verified.listed": "compared",
-    "verified.migrated": "equal",
-    "differencesTotal": "different",
-    "verified.failed": "failed",
-    "migrated.failed": "failed to migrate",
-}
-FAILURE_COLUMNS = {"state": "state", "reason": "reason", "count": "how many", "nomisLocationIds": "some of them"}
+RUN_COLUMNS = MappingProxyType(
+    {
+        "migrationId": "run",
+        "migrationType": "kind",
+        "status": "status",
+        "recordsListed": "listed",
+        "recordsMigrated": "migrated",
+        "recordsSkipped": "skipped",
+        "recordsFailed": "failed",
+        "whenEnded": "ended",
+        "startedBy": "by",
+    }
+)
+PRISON_COLUMNS = MappingProxyType(
+    {
+        "prisonId": "prison",
+        "listed": "listed",
+        "migrated": "migrated",
+        "skipped": "skipped",
+        "failed": "failed",
+        "pending": "pending",
+    }
+)
+REPORT_COLUMNS = MappingProxyType(
+    {
+        "prisonId": "prison",
+        "verified.listed": "compared",
+        "verified.migrated": "equal",
+        "differencesTotal": "different",
+        "verified.failed": "failed",
+        "migrated.failed": "failed to migrate",
+    }
+)
+FAILURE_COLUMNS = MappingProxyType(
+    {"state": "state", "reason": "reason", "count": "how many", "nomisLocationIds": "some of them"}
+)
 
 Run = Annotated[str | None, typer.Argument(help="Which run; the newest when left out.")]
 Prisons = Annotated[list[str] | None, typer.Option("--prison", help="Only this prison; again for more, in this order.")]

@@ -1,5 +1,6 @@
 """`lip prisons`: where each prison stands on its way off NOMIS, and its next step."""
 
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -11,10 +12,12 @@ from services.cli.commands.running import Json, carry_out
 app = typer.Typer(no_args_is_help=True, help="See where prisons stand on their way off NOMIS, and take a step.")
 
 BASE = "/switch-over"
-STAGE_COLUMNS = {"prisonId": "prison", "stage": "stage", "since": "since", "authority": "mastered by"}
-ONE_COLUMNS = {**STAGE_COLUMNS, "screensOff": "screens off", "cleanCheck": "last check"}
-NEXT_COLUMNS = {"toStage": "next step", "refused": "what blocks it"}
-STEP_COLUMNS = {"takenAt": "when", "takenBy": "who", "fromStage": "from", "toStage": "to", "reason": "why"}
+STAGE_COLUMNS = MappingProxyType({"prisonId": "prison", "stage": "stage", "since": "since", "authority": "mastered by"})
+ONE_COLUMNS = MappingProxyType({**STAGE_COLUMNS, "screensOff": "screens off", "cleanCheck": "last check"})
+NEXT_COLUMNS = MappingProxyType({"toStage": "next step", "refused": "what blocks it"})
+STEP_COLUMNS = MappingProxyType(
+    {"takenAt": "when", "takenBy": "who", "fromStage": "from", "toStage": "to", "reason": "why"}
+)
 
 Prison = Annotated[str, typer.Argument(help="A prison, such as LEI.")]
 

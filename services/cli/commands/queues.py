@@ -22,20 +22,24 @@ QUEUES: Mapping[str, str] = MappingProxyType(
     },
 )
 DEAD = "-dlq"
-DEPTH_COLUMNS = {
-    "queue": "queue",
-    "messagesOnQueue": "waiting",
-    "messagesInFlight": "in flight",
-    "messagesOnDlq": "dead",
-    "status": "status",
-}
-LETTER_COLUMNS = {
-    "messageId": "message",
-    "failureReason": "reason",
-    "failureAt": "died",
-    "receiveCount": "tries",
-    "firstSeen": "first seen",
-}
+DEPTH_COLUMNS = MappingProxyType(
+    {
+        "queue": "queue",
+        "messagesOnQueue": "waiting",
+        "messagesInFlight": "in flight",
+        "messagesOnDlq": "dead",
+        "status": "status",
+    }
+)
+LETTER_COLUMNS = MappingProxyType(
+    {
+        "messageId": "message",
+        "failureReason": "reason",
+        "failureAt": "died",
+        "receiveCount": "tries",
+        "firstSeen": "first seen",
+    }
+)
 
 Type = Annotated[str, typer.Argument(help="A type of message, as `lip queues switches` names it.")]
 Prison = Annotated[str | None, typer.Option(help="Only for this prison.")]

@@ -1,6 +1,7 @@
 """`lip reconcile`: compare both systems, read what was found, have it mended."""
 
 import asyncio
+from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,36 +18,42 @@ app = typer.Typer(no_args_is_help=True, help="Compare both systems, read what wa
 BASE = "/locations/reports/reconciliation"
 REPAIR = "/locations/repair"
 PAGE = 1000
-MISMATCH_COLUMNS = {
-    "mismatchId": "no.",
-    "finding": "finding",
-    "key": "key",
-    "dpsLocationId": "DPS",
-    "nomisLocationId": "NOMIS",
-    "reason": "reason",
-    "differences": "differences",
-}
-PARKED_COLUMNS = {
-    "key": "key",
-    "side": "side",
-    "locationId": "location",
-    "reason": "reason",
-    "rounds": "rounds",
-    "parkedAt": "parked",
-}
-RUN_COLUMNS = {
-    "runId": "run",
-    "prisonId": "prison",
-    "status": "status",
-    "nomisRows": "in NOMIS",
-    "dpsLocations": "in DPS",
-    "compared": "compared",
-    "mismatches": "mismatches",
-    "findings": "findings",
-    "requestedBy": "asked for by",
-    "endedAt": "ended",
-    "failure": "failure",
-}
+MISMATCH_COLUMNS = MappingProxyType(
+    {
+        "mismatchId": "no.",
+        "finding": "finding",
+        "key": "key",
+        "dpsLocationId": "DPS",
+        "nomisLocationId": "NOMIS",
+        "reason": "reason",
+        "differences": "differences",
+    }
+)
+PARKED_COLUMNS = MappingProxyType(
+    {
+        "key": "key",
+        "side": "side",
+        "locationId": "location",
+        "reason": "reason",
+        "rounds": "rounds",
+        "parkedAt": "parked",
+    }
+)
+RUN_COLUMNS = MappingProxyType(
+    {
+        "runId": "run",
+        "prisonId": "prison",
+        "status": "status",
+        "nomisRows": "in NOMIS",
+        "dpsLocations": "in DPS",
+        "compared": "compared",
+        "mismatches": "mismatches",
+        "findings": "findings",
+        "requestedBy": "asked for by",
+        "endedAt": "ended",
+        "failure": "failure",
+    }
+)
 GOES_ON = frozenset({"REQUESTED", "RUNNING"})
 
 RunId = Annotated[int | None, typer.Argument(help="Which run; the newest when left out.")]

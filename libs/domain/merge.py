@@ -99,7 +99,7 @@ def merge(
         if field in SYNCED[kind] and field not in result:
             result[field] = _decide(field, sides, conflicts, refusing=refusing)
     if result[Field.ACTIVE]:
-        result |= dict.fromkeys(DETAIL_FIELDS)
+        _drop_details(result, sides, conflicts)
     return Merged(
         to_dps={field: value for field, value in result.items() if dps[field] != value},
         to_nomis={field: value for field, value in result.items() if nomis[field] != value},
@@ -107,6 +107,16 @@ def merge(
         conflicts=tuple(conflicts),
         kind=kind,
     )
+
+
+def _drop_details(result: dict[Field, JsonValue], sides: _Sides, conflicts: list[Conflict]) -> None:
+    """Take the details from what is active; one that the other side edited meanwhile is recorded."""
+    recorded = {conflict.field for conflict in conflicts}
+    for field in DETAIL_FIELDS:
+        edited = sides.nomis_edited(field) or sides.dps_edited(field)
+        if result[field] is not None and edited and field.value not in recorded:
+            _conflict(field, sides, conflicts, Side.DPS if sides.dps[field] is None else Side.NOMIS, "active again")
+        result[field] = None
 
 
 def _decide(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing: bool) -> JsonValue:

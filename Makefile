@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help bench demo demo-once up containers purge check format test test-long chaos lock venv
+.PHONY: help fuzz bench demo demo-once up containers purge check format test test-long chaos lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -52,6 +52,9 @@ SECONDS ?= 60
 SEED ?= 1
 chaos: $(SYNCED) ## Hurt the whole estate while both sides edit: make chaos SECONDS=60 SEED=1
 	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
+
+fuzz: $(SYNCED) ## Ask every HTTP service all that its document allows and much it does not, for long; ONLY=nomis chooses
+	$(BIN)/pytest -m long tests/doors/test_fuzz.py $(if $(ONLY),-k $(ONLY)) --timeout 7200
 
 lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

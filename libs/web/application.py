@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +12,6 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, PositiveFloat, PositiveInt
 
 from libs.telemetry.loop_lag import loop_lag, watched_loop
 from libs.telemetry.metrics import CONTENT_TYPE, exposition, process_registry
@@ -19,28 +19,20 @@ from libs.web import binding
 from libs.web.answering import encoder, respond, unless_known
 from libs.web.auth import AuthSettings, Caller, NotSignedIn, Verifier, verifier
 from libs.web.compression import compress
-from libs.web.events import Streams, StreamSettings
+from libs.web.events import Streams
 from libs.web.health import Health
+from libs.web.limits import LIMITS, HttpLimits
 from libs.web.metrics import UNKNOWN_ROUTE, HttpMetrics, Observe
 from libs.web.openapi import document
 from libs.web.pages.documentation import documentation_routes
-from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, hmpps
+from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, TookTooLong, hmpps
 from libs.web.routing import OPEN, Events, Needs, Reply, Route
 
 METRICS = Needs.role("ROLE_METRICS")
-BODY_BYTES_MAX = 10 * 1024 * 1024
 ROUTES = web.AppKey("routes", tuple[Route, ...])
 HEALTH = web.AppKey("health", Health)
 NO_INFO: Mapping[str, object] = MappingProxyType({})
 log = structlog.get_logger()
-
-
-class ServerSettings(BaseModel, frozen=True):
-    """How long connections and requests may take."""
-
-    keepalive_seconds: PositiveFloat = 75
-    shutdown_seconds: PositiveFloat = 20
-    backlog: PositiveInt = 512
 
 
 def application(
@@ -52,8 +44,7 @@ def application(
     health: Health,
     info: Mapping[str, object] = NO_INFO,
     style: ProblemStyle = hmpps,
-    body_bytes_max: int = BODY_BYTES_MAX,
-    streams: StreamSettings = StreamSettings(),  # noqa: B008 - frozen
+    limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
     registry: CollectorRegistry | None = None,
 ) -> web.Application:
     """Build the application; a handler whose signature is unclear fails here and not at its first request.
@@ -62,8 +53,8 @@ def application(
     """
     registry = registry or process_registry()
     lag = loop_lag(registry)
-    edge = Edge(ProblemWriter(problems, style), Streams.open(streams), HttpMetrics(registry))
-    app = web.Application(middlewares=[edge.strangers], client_max_size=body_bytes_max)
+    edge = Edge(ProblemWriter(problems, style), Streams.open(limits.streams), HttpMetrics(registry), limits)
+    app = web.Application(middlewares=[edge.strangers], client_max_size=limits.body_bytes_max)
     described = document(service, routes, edge.writer)
     everything = (
         *routes,
@@ -80,6 +71,7 @@ def application(
         app.router.add_route("*", path, edge.refuses_method(path, allowed))
     app[ROUTES] = everything
     app[HEALTH] = health
+    app[LIMITS] = limits
 
     async def with_verifier(_: web.Application) -> AsyncIterator[None]:
         async with verifier(auth) as opened:
@@ -95,8 +87,9 @@ def application(
 class Edge:
     """Where every request comes in and every exception stops."""
 
-    def __init__(self, writer: ProblemWriter, streams: Streams, metrics: HttpMetrics) -> None:
+    def __init__(self, writer: ProblemWriter, streams: Streams, metrics: HttpMetrics, limits: HttpLimits) -> None:
         self.writer = writer
+        self.limits = limits
         self.streams = streams
         self.metrics = metrics
         self._observe_stranger = metrics.route(UNKNOWN_ROUTE)
@@ -109,11 +102,18 @@ class Edge:
         encode = encoder(signature.answer, omit_none=route.omit_none)
         needs, status, template, is_open = route.needs, route.status, route.path, route.needs.is_open
         observe = self.metrics.route(template)
+        seconds_max = route.seconds_max or self.limits.request_seconds_max
 
         async def answer(request: web.Request, caller: Caller | None) -> web.StreamResponse:
             if caller is not None:
                 caller.require(needs)
-            value = await call(request, caller)
+            try:
+                async with asyncio.timeout(seconds_max) as deadline:
+                    value = await call(request, caller)
+            except TimeoutError:
+                if not deadline.expired():
+                    raise
+                raise TookTooLong(f"not done after {seconds_max:g} seconds", {"Retry-After": "5"}) from None
             if isinstance(value, Events):
                 return await self.streams.send(request, value)
             response = unless_known(request, respond(value, status, encode))
@@ -259,26 +259,34 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def serve(
-    app: web.Application,
-    host: str,
-    port: int,
-    stop: asyncio.Event,
-    settings: ServerSettings = ServerSettings(),  # noqa: B008 - frozen
-) -> None:
+async def serve(app: web.Application, host: str, port: int, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; then take no new connections and let running requests end."""
+    limits = app[LIMITS]
     runner = web.AppRunner(
         app,
         access_log=None,
-        keepalive_timeout=settings.keepalive_seconds,
-        shutdown_timeout=settings.shutdown_seconds,
+        keepalive_timeout=limits.idle_seconds_max,
+        shutdown_timeout=limits.shutdown_seconds,
+        max_line_size=limits.line_bytes_max,
+        max_field_size=limits.field_bytes_max,
+        max_headers=limits.fields_max,
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=settings.backlog).start()
+        await web.SockSite(runner, _listener(host, port, limits)).start()
         log.info("serving", host=host, port=port)
         await stop.wait()
         app[HEALTH].draining = True
     finally:
         await runner.cleanup()
         log.info("stopped")
+
+
+def _listener(host: str, port: int, limits: HttpLimits) -> socket.socket:
+    """Listen; every connection inherits for how long the kernel keeps what nobody reads."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=limits.backlog)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.unread_seconds_max * 1000))
+    listener.setblocking(False)
+    return listener

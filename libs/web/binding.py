@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from libs.web.auth import Caller
+from libs.web.limits import LIMITS
 from libs.web.preconditions import Conditions
 from libs.web.problems import BodyInvalid, BodyUnreadable, MediaTypeUnsupported, ParameterInvalid, TooLarge, TooSlow
 from libs.web.routing import Handler, Route
@@ -45,7 +46,6 @@ STRUCT_CONSTRAINT = re.compile(r"(of length|matching regex|[<>]=? ?-?\d|multiple
 JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json(?:\s*;\s*charset=\"?utf-?8\"?)?\s*;?", re.IGNORECASE)
 PATH_NAME = re.compile(r"{(\w+)(?::[^{}]*(?:{[^{}]*}[^{}]*)*)?}")
 ERRORS_SHOWN_MAX = 10
-BODY_SECONDS_MAX = 30.0
 
 Getter = Callable[[web.Request, Caller | None], object]
 Decode = Callable[[bytes], object]
@@ -176,15 +176,16 @@ def _takes_many(annotation: Any) -> bool:
 async def _raw_body(request: web.Request) -> bytes:
     if not request.body_exists:
         return b""
+    seconds_max = request.app[LIMITS].body_seconds_max
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise TooLarge("body: larger than this service takes") from None
     except web.RequestPayloadError:
         raise BodyUnreadable("body: broken off, or not encoded as announced") from None
     except TimeoutError:
-        raise TooSlow(f"body: not complete after {BODY_SECONDS_MAX:.0f} seconds") from None
+        raise TooSlow(f"body: not complete after {seconds_max:g} seconds") from None
     if raw:
         kind = request.headers.get("Content-Type")
         if kind != "application/json" and (kind is None or not JSON_TYPE.fullmatch(kind.strip())):

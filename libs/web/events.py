@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
-from pydantic import BaseModel, PositiveFloat, PositiveInt
 
+from libs.web.limits import StreamLimits
 from libs.web.problems import TooManyStreams
 from libs.web.routing import Event, Events
 
@@ -17,28 +17,18 @@ EVENT_STREAM = "text/event-stream"
 log = structlog.get_logger()
 
 
-class StreamSettings(BaseModel, frozen=True):
-    """How many streams there may be, how long each lasts, and how soon a dead one is noticed."""
-
-    streams_max: PositiveInt = 50
-    # The browser comes again by itself, with `Last-Event-ID`.
-    stream_seconds_max: PositiveFloat = 600
-    ping_seconds: PositiveFloat = 15
-    send_seconds: PositiveFloat = 20
-
-
 @dataclass(frozen=True, slots=True)
 class Streams:
     """The open streams of one process."""
 
-    settings: StreamSettings
+    limits: StreamLimits
     room: asyncio.Semaphore
     closing: asyncio.Event
 
     @classmethod
-    def open(cls, settings: StreamSettings) -> "Streams":
+    def open(cls, limits: StreamLimits) -> "Streams":
         """Start with room for all of them."""
-        return cls(settings, asyncio.Semaphore(settings.streams_max), asyncio.Event())
+        return cls(limits, asyncio.Semaphore(limits.streams_max), asyncio.Event())
 
     async def close(self, _: web.Application) -> None:
         """End every stream, so that the process can stop."""
@@ -54,7 +44,7 @@ class Streams:
             raise TooManyStreams("too many event streams are open", {"Retry-After": "10"})
         async with self.room:
             response = EventSourceResponse(
-                ping_interval=self.settings.ping_seconds, send_timeout=self.settings.send_seconds
+                ping_interval=self.limits.ping_seconds, send_timeout=self.limits.send_seconds
             )
             await response.prepare(request)
             async with response:
@@ -65,7 +55,7 @@ class Streams:
         pump = asyncio.create_task(_pump(response, source))
         ends = [pump, asyncio.create_task(self.closing.wait()), asyncio.create_task(response.wait())]
         try:
-            await asyncio.wait(ends, timeout=self.settings.stream_seconds_max, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=self.limits.stream_seconds_max, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()

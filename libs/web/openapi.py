@@ -24,6 +24,7 @@ from libs.web.problems import (
     ProblemWriter,
     Refusal,
     SignInUnreachable,
+    TookTooLong,
     TooLarge,
     TooManyStreams,
     TooSlow,
@@ -39,6 +40,15 @@ ABOUT = (
     "Every operation but health, info and these pages takes a bearer token of the sign-in server and asks for one of"
     " the roles it names. Errors are `application/problem+json` with the members that HMPPS clients read"
     " (`status`, `userMessage`, `developerMessage`, `errorCode`)."
+)
+# One event of a stream; 3.1 has no words for the stream itself.
+EVENT = MappingProxyType(
+    {
+        "type": "object",
+        "description": "One event; `data` is JSON, `id` goes into `Last-Event-ID` when the stream is asked for again.",
+        "required": ["data"],
+        "properties": {name: {"type": "string"} for name in ("data", "event", "id")},
+    }
 )
 TAG = MappingProxyType({"type": "string", "examples": ['"7"']})
 
@@ -134,7 +144,7 @@ class Describer:
         for status in (route.status, *route.also):
             answer = {"description": "Created" if status == 201 else "Done", **headers}  # noqa: PLR2004 - HTTP's own
             if answered(signature.answer) is Events:
-                answer["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
+                answer["content"] = {EVENT_STREAM: {"schema": dict(EVENT)}}
             elif promised is not None and status != 204:  # noqa: PLR2004 - HTTP's own number
                 answer["content"] = {JSON: self._media(self._shapes.of(promised, "serialization"))}
             answers[str(status)] = answer
@@ -179,7 +189,7 @@ def _kinds(route: Route, signature: binding.Signature) -> list[type[Exception]]:
     if answered(signature.answer) is Events:
         kinds.append(TooManyStreams)
     if not route.needs.is_open:
-        kinds += [AccessDenied, SignInUnreachable]
+        kinds += [AccessDenied, SignInUnreachable, TookTooLong]
     return list(dict.fromkeys(kinds))
 
 

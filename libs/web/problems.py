@@ -89,6 +89,10 @@ class TooManyStreams(Refusal):
     """As many event streams are open as this process keeps; come again later, or ask without a stream."""
 
 
+class TookTooLong(Refusal):
+    """The handler did not end in time and was stopped; what it had begun was rolled back."""
+
+
 class AccessDenied(Refusal):
     """The token is good but lacks the role or the scope."""
 
@@ -110,6 +114,7 @@ KIT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         PreconditionFailed: Problem(412, "Precondition failed"),
         AccessDenied: Problem(403, "Forbidden"),
         TooManyStreams: Problem(503, "Too many streams"),
+        TookTooLong: Problem(503, "Took too long"),
         SignInUnreachable: Problem(503, "Sign-in unavailable"),
     },
 )

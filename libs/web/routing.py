@@ -49,6 +49,8 @@ class Route:
     omit_none: bool = field(default=True, kw_only=True)
     # Answers under its path with a slash at the end too; clients of the original send both.
     slash: bool = field(default=False, kw_only=True)
+    # For doors that are slow by nature; without it, as long as any (`HttpLimits.request_seconds_max`).
+    seconds_max: float | None = field(default=None, kw_only=True)
     # The answer carries an `ETag`; for the document, as the kit compares whatever tag an answer has.
     tagged: bool = field(default=False, kw_only=True)
     # Shown in the document only; for handlers that answer `Reply` or `JsonBytes`.

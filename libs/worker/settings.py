@@ -15,6 +15,7 @@ from libs.messaging.switching import Mode
 from libs.messaging.topology import Topology
 from libs.settling.outcome import Us, WalkLimits
 from libs.web.auth import AuthSettings
+from libs.web.limits import HttpLimits
 from libs.web.outgoing import OutgoingSettings
 
 SWITCH_VARIABLE = "FEATURE_EVENT_"
@@ -80,6 +81,7 @@ class WorkerSettings(BaseSettings):
     messaging_file: Path = Path("infra/messaging.json")
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt
+    http_limits: HttpLimits = HttpLimits()
     log_level: str = "INFO"
     log_pretty: bool = False
     # One call; a walk makes about ten, so the handler's limit is ten times this.

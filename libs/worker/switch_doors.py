@@ -38,7 +38,7 @@ class SwitchBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
     mode: Mode
-    prison_id: Annotated[str, Field(pattern="^[A-Z0-9]{2,6}$")] | None = None
+    prison_id: Annotated[str, Field(pattern="^[A-Z0-9]{2,6}$", examples=["LEI"])] | None = None
 
 
 class SwitchDoors:

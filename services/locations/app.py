@@ -90,7 +90,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             auth=settings.auth,
             health=Health({"db": database_check(database), **await _pings(settings, stack)}),
             style=style,
-            body_bytes_max=settings.body_bytes_max,
+            limits=settings.http_limits,
             registry=registry,
         )
 

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from libs.db.pool import DatabaseSettings
 from libs.messaging.aws import AwsSettings
 from libs.web.auth import AuthSettings
+from libs.web.limits import HttpLimits
 from libs.web.outgoing import OutgoingSettings
 
 
@@ -33,14 +34,14 @@ class Settings(BaseSettings):
     prison_api_seconds: PositiveFloat = 20
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt = 8081
+    # A page of a migration is five hundred locations with their history.
+    http_limits: HttpLimits = HttpLimits(body_bytes_max=20 * 1024 * 1024)
     log_level: str = "INFO"
     log_pretty: bool = False
     # Sends `amended` where consumers know no finer types.
     events_as_epoch: bool = False
     # Groups of cells by prison, as JSON; without it those that come with the service.
     location_groups_file: Path | None = None
-    # A page of a migration is five hundred locations with their history.
-    body_bytes_max: PositiveInt = 20 * 1024 * 1024
 
     @property
     def database(self) -> DatabaseSettings:

@@ -34,6 +34,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             health=Health({"db": database_check(database)}),
             style=style,
             registry=registry,
+            limits=settings.http_limits,
         )
 
 

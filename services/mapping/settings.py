@@ -5,6 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.pool import DatabaseSettings
 from libs.web.auth import AuthSettings
+from libs.web.limits import HttpLimits
 
 
 class Settings(BaseSettings):
@@ -18,6 +19,7 @@ class Settings(BaseSettings):
     oauth_issuer: str | None = None
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt = 8083
+    http_limits: HttpLimits = HttpLimits()
     log_level: str = "INFO"
     log_pretty: bool = False
     # Opens the door that deletes every mapping; the role alone is not enough.

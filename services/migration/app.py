@@ -97,6 +97,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             health=Health({"db": database_check(database), **work.checks}),
             info=work.info,
             registry=registry,
+            limits=settings.http_limits,
         )
 
 

@@ -53,6 +53,7 @@ def _application(settings: Settings, database: Database) -> web.Application:
         health=Health({"db": database_check(database), f"{QUEUE}-health": queue_check(xtag)}),
         style=style,
         registry=registry,
+        limits=settings.http_limits,
     )
 
 

@@ -6,6 +6,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from libs.db.pool import DatabaseSettings
 from libs.messaging.aws import AwsSettings
 from libs.web.auth import AuthSettings
+from libs.web.limits import HttpLimits
 
 
 class RelaySettings(BaseModel, frozen=True):
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     oauth_issuer: str | None = None
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt = 8082
+    http_limits: HttpLimits = HttpLimits()
     log_level: str = "INFO"
     log_pretty: bool = False
     aws_endpoint_url: str | None = None

@@ -17,6 +17,8 @@ from libs.web.routing import Needs, Route
 from services.to_nomis.errors import LocationNotFound, TooManyLocations
 
 UPDATE = Needs.role("ROLE_PRISONER_TO_NOMIS__UPDATE__RW")
+# A whole prison, one walk after the other.
+REPAIR_SECONDS_MAX = 600
 log = structlog.get_logger()
 
 PROBLEMS = MappingProxyType(
@@ -85,4 +87,4 @@ class RepairDoors:
 def routes(doors: RepairDoors) -> Sequence[Route]:
     """List the doors."""
     path = "/locations/{dpsLocationId}/repair"
-    return (Route("PUT", path, doors.repair, UPDATE, problems=tuple(PROBLEMS)),)
+    return (Route("PUT", path, doors.repair, UPDATE, problems=tuple(PROBLEMS), seconds_max=REPAIR_SECONDS_MAX),)

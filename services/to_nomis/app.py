@@ -52,6 +52,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             health=Health(work.checks),
             info=work.info,
             registry=registry,
+            limits=settings.http_limits,
         )
 
 

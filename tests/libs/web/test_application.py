@@ -16,6 +16,7 @@ from yarl import URL
 from libs.web.application import application
 from libs.web.auth import AuthSettings, Caller
 from libs.web.health import Health
+from libs.web.limits import HttpLimits
 from libs.web.problems import Problem
 from libs.web.routing import Needs, Reply, Route
 from tests.conftest import Auth, MakeToken
@@ -92,7 +93,7 @@ async def client(auth: Auth) -> AsyncIterator[Client]:
         problems={RoomTaken: Problem(409, "Room taken", 1409, "Conflict: ")},
         auth=AuthSettings(jwks_url=auth.jwks_url, issuer=auth.issuer),
         health=Health(),
-        body_bytes_max=10_000,
+        limits=HttpLimits(body_bytes_max=10_000),
     )
     async with TestClient(TestServer(app)) as opened:
         yield opened

@@ -10,8 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from libs.web.application import application
 from libs.web.auth import AuthSettings
-from libs.web.events import StreamSettings
 from libs.web.health import Health
+from libs.web.limits import HttpLimits, StreamLimits
 from libs.web.routing import Event, Events, Needs, Route
 from tests.conftest import Auth, MakeToken
 
@@ -44,14 +44,14 @@ def ticker() -> Ticker:
 
 
 @asynccontextmanager
-async def streaming(auth: Auth, bearer: str, ticker: Ticker, settings: StreamSettings) -> AsyncIterator[Client]:
+async def streaming(auth: Auth, bearer: str, ticker: Ticker, settings: StreamLimits) -> AsyncIterator[Client]:
     app = application(
         service="ticker",
         routes=[Route("GET", "/ticks", ticker.stream, Needs.role("ROLE_A"))],
         problems={},
         auth=AuthSettings(jwks_url=auth.jwks_url),
         health=Health(),
-        streams=settings,
+        limits=HttpLimits(streams=settings),
     )
     async with TestClient(TestServer(app), headers={"Authorization": f"Bearer {bearer}"}) as client:
         yield client
@@ -59,7 +59,7 @@ async def streaming(auth: Auth, bearer: str, ticker: Ticker, settings: StreamSet
 
 @pytest.fixture
 async def client(auth: Auth, token: MakeToken, ticker: Ticker) -> AsyncIterator[Client]:
-    async with streaming(auth, token({"ROLE_A"}), ticker, StreamSettings(streams_max=1)) as opened:
+    async with streaming(auth, token({"ROLE_A"}), ticker, StreamLimits(streams_max=1)) as opened:
         yield opened
 
 
@@ -106,21 +106,21 @@ async def test_head_tells_the_kind_and_opens_nothing(client: Client) -> None:
 
 
 async def test_a_stream_ends_when_its_time_is_up(auth: Auth, token: MakeToken, ticker: Ticker) -> None:
-    settings = StreamSettings(stream_seconds_max=0.05)
+    settings = StreamLimits(stream_seconds_max=0.05)
     async with streaming(auth, token({"ROLE_A"}), ticker, settings) as client, client.get("/ticks") as answer:
         assert await answer.read() == b""
         assert ticker.closed.is_set()
 
 
 async def test_a_quiet_stream_is_kept_alive(auth: Auth, token: MakeToken, ticker: Ticker) -> None:
-    settings = StreamSettings(ping_seconds=0.02)
+    settings = StreamLimits(ping_seconds=0.02)
     async with streaming(auth, token({"ROLE_A"}), ticker, settings) as client, client.get("/ticks") as answer:
         assert (await answer.content.readuntil(b"\r\n\r\n")).startswith(b": ping")
         await ticker.events.put(None)
 
 
 async def test_streams_end_when_the_process_stops(auth: Auth, token: MakeToken, ticker: Ticker) -> None:
-    async with streaming(auth, token({"ROLE_A"}), ticker, StreamSettings()) as client, client.get("/ticks") as answer:
+    async with streaming(auth, token({"ROLE_A"}), ticker, StreamLimits()) as client, client.get("/ticks") as answer:
         assert client.app is not None
         stopping = asyncio.create_task(client.app.shutdown())
         assert await answer.read() == b""

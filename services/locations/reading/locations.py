@@ -96,21 +96,21 @@ class Reading:
         """Return one page of all locations as NOMIS's workers read them, archived ones included, and the total."""
         async with self._db.transaction(isolation="repeatable_read", readonly=True) as tx:
             ids, total = await page(tx, order, number, size)
-            by_id = {row["id"]: row for row in await stored.by_ids(tx, ids)}
+            by_id = {row["id"]: row for row in await stored.with_attributes(tx, ids)}
         return [legacy(by_id[each], by_id[each]) for each in ids], total
 
     async def legacy(self, location_id: UUID, *, history: bool = False) -> dict[str, Any]:
         """Return a location as NOMIS's workers read it. Raises LocationNotFound."""
         if not history:
-            found = await stored.by_id(self._db, location_id)
+            found = await stored.with_attributes(self._db, [location_id])
             told = None
         else:
             async with self._db.transaction(isolation="repeatable_read", readonly=True) as tx:
-                found = await stored.by_id(tx, location_id)
+                found = await stored.with_attributes(tx, [location_id])
                 told = (await stored.histories(tx, [location_id])).get(str(location_id), [])
-        if found is None:
+        if not found:
             raise LocationNotFound(str(location_id))
-        return legacy(found, found, told)
+        return legacy(found[0], found[0], told)
 
     async def _with_children(self, location_id: UUID, *, history: bool) -> OneLocation:
         if not history:

@@ -27,9 +27,14 @@ _DETAILS = (
 _UP_DETAILS = ", ".join(f"up.{name}" for name in _DETAILS)
 _NEAREST_DETAILS = ", ".join(f"n.{name} AS up_{name}" for name in _DETAILS)
 
+_SETS = ("used_for", "specialist_cell_types")
+# What NOMIS's workers read besides: sorting locations by their attributes is the dearest part of a look.
+_SETS_AND_ATTRIBUTES = (*_SETS, "attributes")
+
+
 _LOOK = f"""
     WITH RECURSIVE picked AS MATERIALIZED (
-        SELECT {_COLUMNS} FROM location l WHERE %s),
+        SELECT {_COLUMNS} FROM location l WHERE %(which)s),
     above AS (
         SELECT p.id AS below_id, up.id, up.parent_id, up.active, up.archived, {_UP_DETAILS}, 1 AS distance
           FROM picked p JOIN location up ON up.id = p.parent_id
@@ -44,37 +49,37 @@ _LOOK = f"""
         SELECT DISTINCT ON (below_id) * FROM above WHERE archived OR NOT active ORDER BY below_id, distance),
     tree AS (
         SELECT p.id AS top, p.id, p.location_type, p.residential_housing_type, p.max_capacity, p.working_capacity,
-               p.certified, p.capacity_of_certified_cell, p.accommodation_type, p.used_for, p.specialist_cell_types,
-               p.attributes, p.archived OR coalesce(line.up_archived, false) AS archived,
+               p.certified, p.capacity_of_certified_cell, %(of_picked)s,
+               p.archived OR coalesce(line.up_archived, false) AS archived,
                p.active AND NOT p.archived AND coalesce(line.up_active AND NOT line.up_archived, true) AS active,
                1 AS distance
           FROM picked p LEFT JOIN line ON line.below_id = p.id
          WHERE p.residential_housing_type IS NOT NULL
         UNION ALL
         SELECT t.top, l.id, l.location_type, l.residential_housing_type, l.max_capacity, l.working_capacity,
-               l.certified, l.capacity_of_certified_cell, l.accommodation_type, l.used_for, l.specialist_cell_types,
-               l.attributes, l.archived OR t.archived, l.active AND NOT l.archived AND t.active, t.distance + 1
+               l.certified, l.capacity_of_certified_cell, %(of_tree)s,
+               l.archived OR t.archived, l.active AND NOT l.archived AND t.active, t.distance + 1
           FROM tree t JOIN location l ON l.parent_id = t.id WHERE t.distance < {DEPTH_MAX}),
     counted AS MATERIALIZED (
         SELECT tree.*, location_type = 'CELL' AS is_cell,
                NOT EXISTS (SELECT FROM location child WHERE child.parent_id = tree.id) AS is_leaf
           FROM tree WHERE residential_housing_type IS NOT NULL AND NOT archived),
-    totals AS (
-        SELECT top,
-               coalesce(sum(max_capacity) FILTER (WHERE is_cell AND is_leaf), 0) AS max_total,
-               coalesce(sum(working_capacity) FILTER (WHERE is_cell AND is_leaf AND active), 0) AS working_total,
-               coalesce(bool_or(certified) FILTER (WHERE is_cell), false) AS any_certified,
-               coalesce(sum(capacity_of_certified_cell) FILTER (WHERE is_cell), 0) AS certified_total,
+    kinds AS (
+        SELECT top, is_cell, %(kinds)s,
+               sum(max_capacity) FILTER (WHERE is_cell AND is_leaf) AS max_total,
+               sum(working_capacity) FILTER (WHERE is_cell AND is_leaf AND active) AS working_total,
+               bool_or(certified) FILTER (WHERE is_cell) AS any_certified,
+               sum(capacity_of_certified_cell) FILTER (WHERE is_cell) AS certified_total,
                count(*) FILTER (WHERE is_cell AND NOT active) AS inactive_cells,
-               count(*) FILTER (WHERE is_leaf AND location_type NOT IN ({_NEVER_LEAVES})) AS cell_locations,
-               array_agg(DISTINCT accommodation_type::text) FILTER (WHERE is_cell AND accommodation_type IS NOT NULL)
-                   AS accommodation_types,
-               array_agg(DISTINCT array_to_string(used_for, ',')) FILTER (WHERE is_cell AND used_for <> '{{}}') AS uses,
-               array_agg(DISTINCT array_to_string(specialist_cell_types, ','))
-                   FILTER (WHERE is_cell AND specialist_cell_types <> '{{}}') AS specialist_types,
-               array_agg(DISTINCT array_to_string(attributes, ',')) FILTER (WHERE is_cell AND attributes <> '{{}}')
-                   AS cell_attributes
-          FROM counted GROUP BY top)
+               count(*) FILTER (WHERE is_leaf AND location_type NOT IN ({_NEVER_LEAVES})) AS cell_locations
+          FROM counted GROUP BY top, is_cell, %(kinds)s),
+    totals AS (
+        SELECT top, sum(max_total)::bigint AS max_total, sum(working_total)::bigint AS working_total,
+               bool_or(any_certified) AS any_certified, sum(certified_total)::bigint AS certified_total,
+               sum(inactive_cells)::bigint AS inactive_cells, sum(cell_locations)::bigint AS cell_locations,
+               array_agg(accommodation_type::text) FILTER (WHERE is_cell AND accommodation_type IS NOT NULL)
+                   AS all_accommodation_types, %(gathered)s
+          FROM kinds GROUP BY top)
     SELECT p.*, coalesce(line.levels, 0) AS levels, coalesce(line.up_active, true) AS up_active,
            coalesce(line.up_archived, false) AS up_archived, coalesce(line.top_id, p.id) AS top_id,
            EXISTS (SELECT FROM location child WHERE child.parent_id = p.id) AS has_children, {_NEAREST_DETAILS},
@@ -84,14 +89,30 @@ _LOOK = f"""
 """  # noqa: S608 - constants
 
 
-def _look(which: str) -> str:
-    return _LOOK % which
+def _look(which: str, sets: Sequence[str] = _SETS) -> str:
+    """Return the statement that looks at the locations `which` names.
+
+    Cells alike in what they are for are added up first, so that what a location's cells have in common is few rows.
+    """
+    kinds = ("accommodation_type", *sets)
+    gathered = (
+        f"array_agg(array_to_string({name}, ',')) FILTER (WHERE is_cell AND {name} <> '{{}}') AS all_{name}"
+        for name in sets
+    )
+    return _LOOK % {
+        "which": which,
+        "kinds": ", ".join(kinds),
+        "gathered": ", ".join(gathered),
+        "of_picked": ", ".join(f"p.{name}" for name in kinds),
+        "of_tree": ", ".join(f"l.{name}" for name in kinds),
+    }
 
 
 _BY_ID = _look("l.id = $1")
 _BY_KEY = _look("l.prison_id = $1 AND l.path_hierarchy = $2")
 _BY_KEYS = _look("(l.prison_id, l.path_hierarchy) IN (SELECT * FROM unnest($1::text[], $2::text[]))")
 _BY_IDS = _look("l.id = ANY($1::uuid[])")
+_BY_IDS_WITH_ATTRIBUTES = _look("l.id = ANY($1::uuid[])", _SETS_AND_ATTRIBUTES)
 
 
 _BELOW = _look("""l.prison_id = $1 AND l.parent_id IS NOT DISTINCT FROM $2 AND l.residential_housing_type IS NOT NULL
@@ -122,6 +143,11 @@ async def by_keys(asked: Asked, paths: Sequence[tuple[str, str]]) -> list[Row]:
 async def by_ids(asked: Asked, ids: Collection[UUID]) -> list[Row]:
     """Return these locations, in no order."""
     return await asked.fetch(_BY_IDS, list(ids))
+
+
+async def with_attributes(asked: Asked, ids: Collection[UUID]) -> list[Row]:
+    """Return these locations with the attributes of the cells below them too, in no order."""
+    return await asked.fetch(_BY_IDS_WITH_ATTRIBUTES, list(ids))
 
 
 async def below(asked: Asked, prison_id: str, parent_id: UUID | None, types: Sequence[str]) -> list[Row]:

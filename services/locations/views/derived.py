@@ -23,8 +23,12 @@ _DETAILS = tuple(
     )
 )
 # Under which name what the cells below have is gathered, and the column it comes from.
-_SETS = (("uses", "used_for"), ("specialist_types", "specialist_cell_types"), ("cell_attributes", "attributes"))
-_GATHERED = ("accommodation_types", "uses", "specialist_types", "cell_attributes")
+_SETS = (
+    ("all_used_for", "used_for"),
+    ("all_specialist_cell_types", "specialist_cell_types"),
+    ("all_attributes", "attributes"),
+)
+_GATHERED = ("all_accommodation_types", *(name for name, _ in _SETS))
 _NONE: frozenset[str] = frozenset()
 _NOTHING = MappingProxyType(
     {
@@ -176,7 +180,7 @@ def _count(row: Fields, derived: dict[str, Any]) -> None:
             derived["working_total"] += row["working_capacity"] or 0
     accommodation = row["accommodation_type"]
     if accommodation is not None:
-        derived["accommodation_types"] |= _alone(accommodation)
+        derived["all_accommodation_types"] |= _alone(accommodation)
     for name, column in _SETS:
         codes = row[column]
         if codes:

@@ -44,9 +44,9 @@ def _held(row: Fields, derived: Fields) -> Json:
     if row["residential_housing_type"] is None:
         return {"usage": usages(row)}
     if not is_cell(row):
-        joined = derived["cell_attributes"] or ()
+        joined = derived["all_attributes"] or ()
         return {**totals(derived), "attributes": sorted({code for text in joined for code in text.split(",")})}
-    held: Json = {"attributes": sorted(row["attributes"])}
+    held: Json = {"attributes": [] if is_archived(row, derived) else sorted(row["attributes"])}
     if row["max_capacity"] is not None or row["working_capacity"] is not None:
         held["capacity"] = {
             "maxCapacity": row["max_capacity"] or 0,

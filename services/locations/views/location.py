@@ -104,9 +104,9 @@ def deactivation(row: Fields, derived: Fields) -> Json:
 def _add_held(shown: Json, row: Fields, derived: Fields) -> None:
     """Add what a residential location holds: capacity and the sets of the cells at and below it."""
     shown |= totals(derived)
-    shown["accommodationTypes"] = union(AccommodationType, derived["accommodation_types"])
-    shown["usedFor"] = union(UsedForType, derived["uses"])
-    shown["specialistCellTypes"] = union(SpecialistCellType, derived["specialist_types"])
+    shown["accommodationTypes"] = union(AccommodationType, derived["all_accommodation_types"])
+    shown["usedFor"] = union(UsedForType, derived["all_used_for"])
+    shown["specialistCellTypes"] = union(SpecialistCellType, derived["all_specialist_cell_types"])
     inactive_cell = row["location_type"] == "CELL" and not shown["active"] and not shown["permanentlyInactive"]
     if inactive_cell and row["working_capacity"] is not None:
         shown["oldWorkingCapacity"] = row["working_capacity"]

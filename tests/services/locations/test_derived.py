@@ -18,7 +18,7 @@ async def test_one_look_and_the_walk_agree(store: "asyncpg.Connection[asyncpg.Re
     rows = random_prison(seed)
     await put(store, rows)
     forest = Forest(await shown.prison(store, "KTI"))
-    looked = await shown.by_ids(store, [row.id for row in rows])
+    looked = await shown.with_attributes(store, [row.id for row in rows])
     assert len(looked) == len(forest.rows)
     for row in looked:
         derived = forest.derived[str(row["id"])]

@@ -184,3 +184,10 @@ async def test_health_tells_of_the_database_and_of_whom_is_asked(f1: Asking) -> 
         told = await answer.json()
     asked = {"db", "hmppsAuthApi", "prisonerSearchApi", "prisonRegisterApi", "prisonApi"}
     assert {name: told["components"][name]["status"] for name in asked} == dict.fromkeys(asked, "UP")
+
+
+async def test_an_archived_cell_shows_nomis_no_attributes(f1: Asking) -> None:
+    await f1.connection.execute("UPDATE location SET attributes = '{CAT_B}' WHERE code IN ('010', '012')")
+    shown = [await f1.ask("VIEW", f"GET /sync/id/{{C-4-{code}}}") for code in ("010", "012")]
+    assert [each["attributes"] for each in shown] == [["CAT_B"], []]
+    assert (await f1.ask("VIEW", "GET /sync/id/{C}"))["attributes"] == ["CAT_B", "DOUBLE_OCCUPANCY"]

@@ -2,19 +2,23 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession, get_session
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from libs.messaging.lean import LeanSqs
 from libs.messaging.queue import FIFO
 from libs.messaging.sns import SnsTopic
-from libs.messaging.sqs import DEAD_LETTER, SqsQueue, dead_letter_of
+from libs.messaging.sqs import DEAD_LETTER, Clients, SqsQueue, dead_letter_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_sns import SNSClient
-    from types_aiobotocore_sqs import SQSClient
 
 
 class AwsSettings(BaseModel, frozen=True):
@@ -35,21 +39,23 @@ class AwsSettings(BaseModel, frozen=True):
     control_read_seconds: PositiveFloat = 5
     control_connections_max: PositiveInt = 30
     control_retries: NonNegativeInt = 2
+    # False leaves every call to botocore: slower, but by the book, should a broker or proxy want something special.
+    lean_calls: bool = True
 
 
 class Aws:
     """Queues and topics by their ids in the topology."""
 
-    def __init__(self, settings: AwsSettings, polling: "SQSClient", control: "SQSClient", sns: "SNSClient") -> None:
+    def __init__(self, settings: AwsSettings, clients: Clients, sns: "SNSClient") -> None:
         self.settings = settings
-        self.polling = polling
-        self.control = control
+        self.clients = clients
+        self.control = clients.control
         self.sns = sns
 
     def queue(self, name: str) -> SqsQueue:
         """Give the queue of this id."""
         dead = name if name.removesuffix(FIFO).endswith(DEAD_LETTER) else dead_letter_of(name)
-        return SqsQueue(self.polling, self.control, name, self.real_name(name), self.real_name(dead))
+        return SqsQueue(self.clients, name, self.real_name(name), self.real_name(dead))
 
     def topic(self, name: str) -> SnsTopic:
         """Give the topic of this id."""
@@ -76,12 +82,45 @@ async def connect(settings: AwsSettings) -> AsyncIterator[Aws]:
     polling = _config(settings, settings.poll_read_seconds, settings.poll_connections_max, retries=0)
     session, told = get_session(), _told(settings)
     async with AsyncExitStack() as stack:
-        yield Aws(
-            settings,
+        clients = Clients(
             await stack.enter_async_context(session.create_client("sqs", config=polling, **told)),
             await stack.enter_async_context(session.create_client("sqs", config=control, **told)),
-            await stack.enter_async_context(session.create_client("sns", config=control, **told)),
         )
+        if settings.lean_calls:
+            lean = await _lean(stack, settings, session, clients.control.meta.endpoint_url)
+            clients = replace(clients, lean_polling=lean[0], lean_control=lean[1])
+        yield Aws(
+            settings, clients, await stack.enter_async_context(session.create_client("sns", config=control, **told))
+        )
+
+
+async def _lean(
+    stack: AsyncExitStack, settings: AwsSettings, session: AioSession, endpoint_url: str
+) -> tuple[LeanSqs, LeanSqs]:
+    if settings.access_key and settings.secret_key:
+        given = ReadOnlyCredentials(
+            settings.access_key.get_secret_value(), settings.secret_key.get_secret_value(), None
+        )
+
+        async def credentials() -> ReadOnlyCredentials:
+            return given
+    else:
+        found = await session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        # Renews them when their time is nearly over.
+        credentials = found.get_frozen_credentials
+
+    async def open_(read_seconds: float, connections: int) -> LeanSqs:
+        timeout = aiohttp.ClientTimeout(total=read_seconds, connect=settings.connect_seconds)
+        connector = aiohttp.TCPConnector(limit=connections)
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, connector=connector))
+        return LeanSqs(http, endpoint_url, settings.region, credentials)
+
+    return (
+        await open_(settings.poll_read_seconds, settings.poll_connections_max),
+        await open_(settings.control_read_seconds, settings.control_connections_max),
+    )
 
 
 def _config(settings: AwsSettings, read_seconds: float, connections: int, retries: int) -> AioConfig:

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from datetime import datetime
 from math import ceil
 from random import random
 
 import structlog
 from prometheus_client import CollectorRegistry
-from structlog import contextvars
 
 from libs.messaging.backoff import Backoff
 from libs.messaging.closing import Closing
@@ -21,7 +20,7 @@ from libs.messaging.lanes import Lanes
 from libs.messaging.leases import Lease, Leases, State
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.message import Message
-from libs.messaging.metrics import UNKNOWN_TYPE, ConsumerMetrics
+from libs.messaging.metrics import UNKNOWN_TYPE, ConsumerMetrics, QueueCounts
 from libs.messaging.outcome import NO_FACTS
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone, is_fifo
 from libs.messaging.records import End, Handled, Observe, ids_of, logged
@@ -29,11 +28,12 @@ from libs.messaging.slots import Slots
 from libs.messaging.supervision import beside, frames, kept_running, pause
 from libs.messaging.switching import AllOn, Switches
 from libs.messaging.traces import span_for
-from libs.telemetry.tracing import TraceContext, bound
+from libs.telemetry.tracing import TraceContext, begin
 
 # A backlog: receives came back as full as they could.
 FULL_RECEIVES = 2
 POLL_GRACE_SECONDS = 2
+ALONE = nullcontext()
 log = structlog.get_logger()
 
 
@@ -57,7 +57,7 @@ class Consumer:
     ) -> None:
         # Without a registry of the process's the numbers are there and nobody sees them.
         metrics = metrics or ConsumerMetrics(CollectorRegistry())
-        self._metrics = metrics
+        self._counts = QueueCounts(metrics, queue.name)
         self._types = frozenset(handlers)
         self._now = now
         self._queue = queue
@@ -112,7 +112,7 @@ class Consumer:
                 failures = 0
             except (BrokerUnavailable, QueueGone) as error:
                 failures += 1
-                self._metrics.poll_errors.labels(self._queue.name).inc()
+                self._counts.poll_errors.inc()
                 log.warning("poll failed", queue=self._queue.name, reason=str(error), failures=failures)
             finally:
                 self._slots.give(wanted - taken)
@@ -150,9 +150,7 @@ class Consumer:
             self._oldest = min(self._oldest or delivery.sent_at, delivery.sent_at)
             self._start(delivery, self._leases.take(delivery.receipt, called_at))
         self._heartbeat.noted()
-        name = self._queue.name
-        (self._metrics.received if deliveries else self._metrics.empty_receives).labels(name).inc(len(deliveries) or 1)
-        self._metrics.last_poll.labels(name).set(self._now().timestamp())
+        self._counts.poll(len(deliveries), self._now().timestamp())
         return len(deliveries)
 
     def _start(self, delivery: Delivery, lease: Lease) -> None:
@@ -185,13 +183,13 @@ class Consumer:
         end: End = "released"
         trace: TraceContext | None = None
         try:
-            async with self._groups.turn(turn):
+            async with self._groups.turn(turn) if turn.group else ALONE:
                 if not turn.fallen:
                     try:
                         message = opened(delivery, self._queue.name)
                         trace = span_for(message, self._now())
-                        with bound(trace), contextvars.bound_contextvars(**ids_of(message)):
-                            ending = await self._runner.run(message)
+                        begin(trace, **ids_of(message))
+                        ending = await self._runner.run(message)
                     except Undecodable as poison:
                         ending = Ending("unprocessable", str(poison))
                     end = await self._closing.end(delivery, turn.lease, ending)
@@ -215,14 +213,10 @@ class Consumer:
         self._observe(handled)
 
     def _count(self, handled: Handled, message: Message | None) -> None:
-        name = handled.queue
         kind = handled.type if handled.type in self._types else UNKNOWN_TYPE
-        self._metrics.processed.labels(name, kind, handled.outcome).inc()
-        self._metrics.handler_seconds.labels(name, kind).observe(handled.seconds)
-        self._metrics.attempts.labels(name).observe(handled.attempt)
+        self._counts.end(kind, handled.outcome, handled.seconds, handled.attempt)
         if message is not None and handled.outcome == "done":
-            seconds = (self._now() - message.told_at).total_seconds()
-            self._metrics.end_to_end_seconds.labels(name).observe(max(0.0, seconds))
+            self._counts.journey((self._now() - message.told_at).total_seconds())
 
     async def _give_back(self, delivery: Delivery, lease: Lease) -> None:
         """For what an open poll brought after the stop."""

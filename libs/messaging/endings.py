@@ -69,8 +69,9 @@ class Runner:
             return Ending("ignored", "switched off") if mode == "drop" else Ending("held", "its type is held")
         loop = asyncio.get_running_loop()
         arrived = loop.time()
-        async with self.lanes.lane(self.key(message) if self.key else None):
-            self.lane_waited(loop.time() - arrived)
+        async with self.lanes.lane(self.key(message) if self.key else None) as lane:
+            if lane.waited:
+                self.lane_waited(loop.time() - arrived)
             async with asyncio.timeout(self.seconds_max):
                 outcome = await handler(message)
         match outcome:

@@ -1,8 +1,9 @@
 """Takes off the envelope: an SNS notification, a raw delivery, or one of our own internal bodies."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from libs.messaging.message import Message
 from libs.messaging.queue import Delivery
@@ -48,8 +49,8 @@ def opened(delivery: Delivery, queue: str) -> Message:
 
 def _json(body: str) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as broken:
+        return orjson.loads(body)
+    except ValueError as broken:
         raise Undecodable("body: not JSON") from broken
 
 

@@ -1,8 +1,7 @@
 """One at a time for messages of one key, within this process; other keys pass. Order within is arrival's."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
 
 class Lanes:
@@ -15,18 +14,41 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._locks)
 
-    @asynccontextmanager
-    async def lane(self, key: str | None) -> AsyncIterator[None]:
+    def lane(self, key: str | None) -> "Lane":
         """Wait until nobody else is in this key's lane; without a key there is nothing to wait for."""
-        if key is None:
-            yield
-            return
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        self._interested[key] = self._interested.get(key, 0) + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            self._interested[key] -= 1
-            if not self._interested[key]:
-                del self._interested[key], self._locks[key]
+        return Lane(self._locks, self._interested, key)
+
+
+class Lane:
+    """A stay in a lane; tells whether it had to be waited for."""
+
+    __slots__ = ("_interested", "_key", "_locks", "waited")
+
+    def __init__(self, locks: dict[str, asyncio.Lock], interested: dict[str, int], key: str | None) -> None:
+        self._locks = locks
+        self._interested = interested
+        self._key = key
+        self.waited = False
+
+    async def __aenter__(self) -> Self:
+        if self._key is not None:
+            lock = self._locks.setdefault(self._key, asyncio.Lock())
+            self._interested[self._key] = self._interested.get(self._key, 0) + 1
+            self.waited = lock.locked()
+            try:
+                await lock.acquire()
+            except BaseException:
+                self._leave()
+                raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._key is not None:
+            self._locks[self._key].release()
+            self._leave()
+
+    def _leave(self) -> None:
+        assert self._key is not None
+        self._interested[self._key] -= 1
+        if not self._interested[self._key]:
+            del self._interested[self._key], self._locks[self._key]

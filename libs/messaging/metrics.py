@@ -4,7 +4,7 @@ Labels: `queue` and `topic` are ids of the topology, `event_type` one that has a
 comes from outside becomes a label.
 """
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from libs.telemetry.metrics import LATENCY_SECONDS, counter, gauge, latency
 
@@ -37,7 +37,10 @@ class ConsumerMetrics:
             "messaging_attempts", "Receives a message had had at its end", QUEUE, registry=registry, buckets=ATTEMPTS
         )
         self.lane_wait_seconds = latency(
-            registry, "messaging_lane_wait_seconds", "Waited for another message of the same key", QUEUE
+            registry,
+            "messaging_lane_wait_seconds",
+            "Of those that had to wait for another of their key",
+            QUEUE,
         )
         self.slots_in_use = gauge(registry, "messaging_slots_in_use", "Messages in hand or asked for", QUEUE)
         self.slots_limit = gauge(registry, "messaging_slots_limit", "Messages that may be in hand", QUEUE)
@@ -53,6 +56,41 @@ class ConsumerMetrics:
         self.last_poll = gauge(
             registry, "messaging_last_poll_success_timestamp_seconds", "When a poll was last answered", QUEUE
         )
+
+
+class QueueCounts:
+    """A consumer's own numbers, looked up once: this is done for every message."""
+
+    def __init__(self, metrics: ConsumerMetrics, queue: str) -> None:
+        self._metrics = metrics
+        self._queue = queue
+        self._ends: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._attempts = metrics.attempts.labels(queue)
+        self._journeys = metrics.end_to_end_seconds.labels(queue)
+        self._received = metrics.received.labels(queue)
+        self._empty = metrics.empty_receives.labels(queue)
+        self._last_poll = metrics.last_poll.labels(queue)
+        self.poll_errors = metrics.poll_errors.labels(queue)
+
+    def end(self, event_type: str, outcome: str, seconds: float, attempt: int) -> None:
+        """Count how a message ended."""
+        known = self._ends.get((event_type, outcome))
+        if known is None:
+            processed = self._metrics.processed.labels(self._queue, event_type, outcome)
+            known = processed, self._metrics.handler_seconds.labels(self._queue, event_type)
+            self._ends[event_type, outcome] = known
+        known[0].inc()
+        known[1].observe(seconds)
+        self._attempts.observe(attempt)
+
+    def journey(self, seconds: float) -> None:
+        """Count how long it took from the commit."""
+        self._journeys.observe(max(0.0, seconds))
+
+    def poll(self, count: int, at: float) -> None:
+        """Count what a poll brought."""
+        (self._received if count else self._empty).inc(count or 1)
+        self._last_poll.set(at)
 
 
 class DepthMetrics:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from libs.messaging.batching import packed
 from libs.messaging.checking import deduplication_id, fault_of
 from libs.messaging.faults import translated
+from libs.messaging.lean import LeanSqs
 from libs.messaging.queue import FIFO, MESSAGE_BYTES_MAX, Delivery, Depth, Parcel, Refusal, is_fifo, size_of
 
 if TYPE_CHECKING:
@@ -38,12 +40,27 @@ def _beside(name: str, suffix: str) -> str:
     return name.removesuffix(FIFO) + suffix + FIFO if is_fifo(name) else name + suffix
 
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Two ways to SQS with connections of their own, so that long polls never take those that deletes need.
+
+    The lean ones make the calls that a consumer repeats all day; without them the others do.
+    """
+
+    polling: "SQSClient"
+    control: "SQSClient"
+    lean_polling: LeanSqs | None = None
+    lean_control: LeanSqs | None = None
+
+
 class SqsQueue:
     """One queue and its dead-letter queue, found by name at first use."""
 
-    def __init__(self, polling: "SQSClient", control: "SQSClient", name: str, real_name: str, real_dead: str) -> None:
-        self._polling = polling
-        self._control = control
+    def __init__(self, clients: "Clients", name: str, real_name: str, real_dead: str) -> None:
+        self._polling = clients.polling
+        self._control = clients.control
+        self._lean_polling = clients.lean_polling
+        self._lean_control = clients.lean_control
         self._name = name
         self._real_name = real_name
         self._real_dead = real_dead
@@ -57,38 +74,46 @@ class SqsQueue:
     async def receive(self, count: int, *, wait_seconds: float, visibility_seconds: int) -> list[Delivery]:
         """See `Queue`."""
         url = await self._url(self._real_name)
+        parameters: Any = {
+            "QueueUrl": url,
+            "MaxNumberOfMessages": count,
+            "WaitTimeSeconds": int(wait_seconds),
+            "VisibilityTimeout": visibility_seconds,
+            "MessageAttributeNames": ["All"],
+            "MessageSystemAttributeNames": ASKED,
+        }
         with translated(self._name):
-            answer = await self._polling.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=count,
-                WaitTimeSeconds=int(wait_seconds),
-                VisibilityTimeout=visibility_seconds,
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=list(ASKED),
-            )
+            if self._lean_polling:
+                answer: Mapping[str, Any] = await self._lean_polling.call("ReceiveMessage", parameters)
+            else:
+                answer = await self._polling.receive_message(**parameters)
         return [_delivery(message) for message in answer.get("Messages", [])]
 
     async def delete(self, receipts: Sequence[str]) -> list[Refusal | None]:
         """See `Queue`."""
         url = await self._url(self._real_name)
+        entries = [{"Id": str(place), "ReceiptHandle": receipt} for place, receipt in enumerate(receipts)]
+        parameters: Any = {"QueueUrl": url, "Entries": entries}
         with translated(self._name):
-            answer = await self._control.delete_message_batch(
-                QueueUrl=url,
-                Entries=[{"Id": str(place), "ReceiptHandle": receipt} for place, receipt in enumerate(receipts)],
-            )
+            if self._lean_control:
+                answer: Mapping[str, Any] = await self._lean_control.call("DeleteMessageBatch", parameters)
+            else:
+                answer = await self._control.delete_message_batch(**parameters)
         return refusals(len(receipts), answer)
 
     async def change_visibility(self, seconds_by_receipt: Sequence[tuple[str, int]]) -> list[Refusal | None]:
         """See `Queue`."""
         url = await self._url(self._real_name)
+        entries = [
+            {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for place, (receipt, seconds) in enumerate(seconds_by_receipt)
+        ]
+        parameters: Any = {"QueueUrl": url, "Entries": entries}
         with translated(self._name):
-            answer = await self._control.change_message_visibility_batch(
-                QueueUrl=url,
-                Entries=[
-                    {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
-                    for place, (receipt, seconds) in enumerate(seconds_by_receipt)
-                ],
-            )
+            if self._lean_control:
+                answer: Mapping[str, Any] = await self._lean_control.call("ChangeMessageVisibilityBatch", parameters)
+            else:
+                answer = await self._control.change_message_visibility_batch(**parameters)
         return refusals(len(seconds_by_receipt), answer)
 
     async def send(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:

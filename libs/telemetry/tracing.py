@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from secrets import token_hex
+from random import getrandbits
 
 import structlog
 
@@ -32,7 +32,7 @@ class TraceContext:
     @classmethod
     def new(cls, link: str | None = None) -> "TraceContext":
         """Begin a trace, perhaps one that is only linked to an older one."""
-        return cls(token_hex(16), token_hex(8), link=link)
+        return cls(f"{getrandbits(128) or 1:032x}", _span_id(), link=link)
 
     @classmethod
     def read(cls, traceparent: str | None, tracestate: str | None = None) -> "TraceContext | None":
@@ -46,12 +46,17 @@ class TraceContext:
 
     def child(self) -> "TraceContext":
         """Begin a span in the same trace: every hop has one of its own."""
-        return TraceContext(self.trace_id, token_hex(8), self.flags, self.state)
+        return TraceContext(self.trace_id, _span_id(), self.flags, self.state)
 
     @property
     def traceparent(self) -> str:
         """The header."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+def _span_id() -> str:
+    # To tell spans apart, not to keep a secret; zero is no id.
+    return f"{getrandbits(64) or 1:016x}"
 
 
 _CURRENT: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
@@ -62,13 +67,23 @@ def current() -> TraceContext | None:
     return _CURRENT.get()
 
 
+def begin(context: TraceContext, **ids: str | int) -> None:
+    """Work under a span until the end of this task, which must be one of its own; `ids` go into each line of log."""
+    _CURRENT.set(context)
+    structlog.contextvars.bind_contextvars(**_told(context), **ids)
+
+
+def _told(context: TraceContext) -> dict[str, str]:
+    told = {"traceId": context.trace_id, "spanId": context.span_id}
+    return {**told, "link": context.link} if context.link else told
+
+
 @contextmanager
 def bound(context: TraceContext) -> Iterator[TraceContext]:
     """Work under a span; what is logged within says so."""
     before = _CURRENT.set(context)
-    told = {"traceId": context.trace_id, "spanId": context.span_id} | ({"link": context.link} if context.link else {})
     try:
-        with structlog.contextvars.bound_contextvars(**told):
+        with structlog.contextvars.bound_contextvars(**_told(context)):
             yield context
     finally:
         _CURRENT.reset(before)

@@ -41,7 +41,7 @@ async def fauxqs_aws(fauxqs_clients: Aws) -> Aws:
 
 async def namespaced(clients: Aws) -> Aws:
     settings = clients.settings.model_copy(update={"prefix": f"t{next(NAMESPACES)}-"})
-    aws = Aws(settings, clients.polling, clients.control, clients.sns)
+    aws = Aws(settings, clients.clients, clients.sns)
     await create(TOPOLOGY, aws)
     return aws
 

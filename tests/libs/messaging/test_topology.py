@@ -93,7 +93,7 @@ async def test_what_was_made_does_not_differ_and_is_not_made_twice(aws: Aws) -> 
 
 async def test_what_is_missing_is_told(clients: Aws) -> None:
     settings = clients.settings.model_copy(update={"prefix": "nothing-here-"})
-    drifts = await verify(TOPOLOGY, Aws(settings, clients.polling, clients.control, clients.sns))
+    drifts = await verify(TOPOLOGY, Aws(settings, clients.clients, clients.sns))
     assert {(drift.resource, drift.actual) for drift in drifts} == {
         ("events", "missing"),
         ("work", "missing"), ("strict", "missing"), ("raw", "missing"), ("ordered.fifo", "missing"),

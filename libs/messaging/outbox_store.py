@@ -11,6 +11,7 @@ from libs.db.pool import Connection, Row
 WAITING = """
 SELECT id, event_id, topic, key, event_type, body, attributes, created_at, attempts FROM outbox
 WHERE published_at IS NULL AND (topic, key) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))
+  AND NOT ($4 AND EXISTS (SELECT FROM outbox_dead dead WHERE dead.topic = outbox.topic AND dead.key = outbox.key))
 ORDER BY id LIMIT $1
 """
 MARK = "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])"
@@ -20,6 +21,13 @@ WITH dead AS (DELETE FROM outbox WHERE id = $1 RETURNING *)
 INSERT INTO outbox_dead (id, event_id, topic, key, event_type, body, attributes, created_at, reason)
 SELECT id, event_id, topic, key, event_type, body, attributes, created_at, $2 FROM dead
 """
+REVIVE = """
+WITH again AS (DELETE FROM outbox_dead WHERE id = ANY($1::bigint[]) RETURNING *)
+INSERT INTO outbox (id, event_id, topic, key, event_type, body, attributes, created_at)
+OVERRIDING SYSTEM VALUE
+SELECT id, event_id, topic, key, event_type, body, attributes, created_at FROM again
+"""
+DISCARD = "DELETE FROM outbox_dead WHERE id = ANY($1::bigint[])"
 DELETE_KEPT = """
 DELETE FROM outbox WHERE id = ANY(
     SELECT id FROM outbox WHERE published_at < now() - $1::interval ORDER BY published_at LIMIT $2
@@ -76,10 +84,12 @@ async def counted(connection: Connection) -> Counted:
     return Counted(**dict(found))
 
 
-async def waiting(connection: Connection, limit: int, held: Collection[tuple[str, str]]) -> list[OutboxRow]:
-    """Return the oldest rows that are not published, but for the keys that are held back."""
+async def waiting(
+    connection: Connection, limit: int, held: Collection[tuple[str, str]], *, blocked: bool = False
+) -> list[OutboxRow]:
+    """Return the oldest rows that are not published, but for keys held back and, if `blocked`, those of dead rows."""
     topics, keys = [topic for topic, _ in held], [key for _, key in held]
-    return [_row(found) for found in await connection.fetch(WAITING, limit, topics, keys)]
+    return [_row(found) for found in await connection.fetch(WAITING, limit, topics, keys, blocked)]
 
 
 async def mark_published(connection: Connection, ids: Sequence[int]) -> None:
@@ -95,6 +105,16 @@ async def count_attempts(connection: Connection, ids: Sequence[int]) -> None:
 async def bury(connection: Connection, row_id: int, reason: str) -> None:
     """Move a row that the broker will never take out of the way."""
     await connection.execute(BURY, row_id, reason)
+
+
+async def revive(connection: Connection, ids: Sequence[int]) -> int:
+    """Put dead rows back where they were; return how many."""
+    return int((await connection.execute(REVIVE, ids)).rsplit(" ", 1)[1])
+
+
+async def discard(connection: Connection, ids: Sequence[int]) -> int:
+    """Give dead rows up; return how many."""
+    return int((await connection.execute(DISCARD, ids)).rsplit(" ", 1)[1])
 
 
 async def delete_kept(connection: Connection, keep: timedelta, limit: int) -> int:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import structlog
@@ -35,8 +35,10 @@ class RelaySettings(BaseModel, frozen=True):
     rows_max: PositiveInt = 1000
     calls_in_flight_max: PositiveInt = 4
     retry_seconds: PositiveFloat = 1
-    # Tries of a row that the topic refuses for good; then it is dead, and its key's later rows flow on.
+    # Tries of a row that the topic refuses for good; then it is dead.
     refusals_max: PositiveInt = 3
+    # What becomes of a dead row's key: its later rows flow on (events are hints), or wait until somebody decides.
+    dead_rows: Literal["skip", "block"] = "skip"
     keep_seconds: PositiveFloat = 3600
     delete_every_seconds: PositiveFloat = 60
     delete_rows_max: PositiveInt = 5000
@@ -94,6 +96,17 @@ class Relay:
         self._hint.set()
         return count
 
+    async def decide(self, row_ids: Sequence[int], *, again: bool) -> int:
+        """Publish dead rows again, in their old place, or discard them; return how many there were."""
+        async with self._database.transaction() as tx:
+            count = await (store.revive(tx, row_ids) if again else store.discard(tx, row_ids))
+        self._hint.set()
+        return count
+
+    @property
+    def _blocks(self) -> bool:
+        return self._settings.dead_rows == "block"
+
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._hint.set()
@@ -149,7 +162,7 @@ class Relay:
             await self._doze(self._settings.busy_poll_seconds)
             return
         try:
-            if not await store.waiting(connection, 1, self._held):
+            if not await store.waiting(connection, 1, self._held, blocked=self._blocks):
                 await self._doze(self._settings.poll_seconds)
         finally:
             if not connection.is_closed():
@@ -204,7 +217,7 @@ class Relay:
 
     async def _publish_waiting(self, connection: Connection, stop: asyncio.Event) -> bool:
         """Publish the oldest rows; tell whether any of them went out, so that there may be more."""
-        rows = await store.waiting(connection, self._settings.rows_max, self._held)
+        rows = await store.waiting(connection, self._settings.rows_max, self._held, blocked=self._blocks)
         lanes: dict[tuple[str, str], deque[OutboxRow]] = {}
         for row in rows:
             lanes.setdefault(row.lane, deque()).append(row)

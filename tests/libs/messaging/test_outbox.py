@@ -227,6 +227,22 @@ async def test_a_row_refused_for_good_is_dead_after_its_tries_and_its_key_flows_
     assert tuple(dead) == ("A", "InvalidParameter")
 
 
+async def test_by_policy_a_dead_rows_key_waits_until_somebody_decides(db: Database) -> None:
+    ear = Ear(refuse={"A": Refusal("InvalidParameter", ours=True)})
+    async with relaying(db, ear, QUICK.model_copy(update={"dead_rows": "block"})) as relay:
+        await add(db, outgoing(1, "A"), outgoing(2, "B"))
+        await eventually(db, (0, 1, 1))
+        ear.refuse.clear()
+        await add(db, outgoing(3, "A"), outgoing(4, "B"))
+        await eventually(db, (1, 2, 1))
+        [dead] = [row["id"] for row in await db.fetch("SELECT id FROM outbox_dead")]
+        assert await relay.decide([dead], again=True) == 1
+        await ear.until(4)
+        await eventually(db, (0, 4, 0))
+        assert ear.numbers("A") == [1, 3]
+        assert await relay.decide([dead], again=False) == 0
+
+
 async def test_a_crash_between_publish_and_mark_sends_the_same_event_twice(db: Database) -> None:
     ear = Ear(lose_answers=1)
     async with relaying(db, ear):

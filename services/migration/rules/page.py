@@ -18,6 +18,7 @@ from services.migration.rules.losses import unknown_labels
 
 PARENT_MISSING = "parent not in DPS"
 DUPLICATE_PATH = "duplicate path"  # as the locations API says it
+MAPPED = "mapped already"
 OTHER_PRISON = "prison not in this run"
 CANCELLED = "cancelled"
 ADOPTED = "adopted: DPS had the key already"
@@ -25,10 +26,15 @@ ADOPTED = "adopted: DPS had the key already"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A page sorted: what is decided already, and what to create."""
+    """A page sorted: what is decided already, what to create, and whose history may still be missing.
+
+    A location that sync brought over before the migration came is linked, and skipped; its amendments come with the
+    migration all the same, so that it ends as if it had come first.
+    """
 
     decided: list[Verdict]
     to_create: list[dict[str, Any]]
+    histories: list[dict[str, Any]]
 
 
 def plan(
@@ -41,6 +47,7 @@ def plan(
     """Sort a page of the run `label`. Rows outside `prisons` (empty: all) are not of this run."""
     decided: list[Verdict] = []
     to_create: list[dict[str, Any]] = []
+    histories: list[dict[str, Any]] = []
     for item in items:
         row = rows.get(item.nomis_id)
         verdict = _before_creating(item, row, links, prisons, label)
@@ -51,7 +58,22 @@ def plan(
                 verdict = _verdict(row, ItemState.FAILED, str(unknown))
         if verdict is not None:
             decided.append(verdict)
-    return Plan(decided, to_create)
+            if row is not None and verdict.reason == MAPPED:
+                histories += _history_of_linked(row, links)
+    return Plan(decided, to_create, histories)
+
+
+def _history_of_linked(row: DetailShape, links: Mapping[NomisLocationId, LocationMapping]) -> list[dict[str, Any]]:
+    """Return what brings the amendments of a location that sync made; the door leaves all else of it as it is."""
+    link = links.get(row.location_id)
+    if link is None or link.mapping_type is not MappingType.NOMIS_CREATED or not row.amendments:
+        return []
+    if row.parent_location_id is not None and row.parent_location_id not in links:
+        return []
+    try:
+        return [creation(row, links) | {"id": str(link.dps_location_id)}]
+    except Untranslatable:
+        return []
 
 
 def _before_creating(
@@ -77,7 +99,7 @@ def _before_creating(
 def _linked(row: DetailShape, link: LocationMapping, label: str) -> Verdict:
     """Tell a link of an earlier run from one that this run saved before it died."""
     if link.label != label:
-        return _verdict(row, ItemState.SKIPPED, "mapped already", link.dps_location_id)
+        return _verdict(row, ItemState.SKIPPED, MAPPED, link.dps_location_id)
     if link.dps_location_id == dps_id_for(row.location_id):
         return _verdict(row, ItemState.MIGRATED, None, link.dps_location_id)
     return _verdict(row, ItemState.SKIPPED, ADOPTED, link.dps_location_id)

@@ -173,7 +173,9 @@ class Stages:
         parents = {row.parent_location_id for row in rows.values() if row.parent_location_id is not None}
         links = await self._mappings.for_nomis([*{*ids, *parents}])
         sorted_page = plan(items, rows, links, prisons, migration_id)
-        outcomes = await self._locations.migrate(sorted_page.to_create) if sorted_page.to_create else []
+        wishes = [*sorted_page.to_create, *sorted_page.histories]
+        answers = await self._locations.migrate(wishes) if wishes else []
+        outcomes = answers[: len(sorted_page.to_create)]
         wanted: dict[NomisLocationId, LocationMapping] = {
             outcome.nomis_location_id: link for outcome in outcomes if (link := link_of(outcome, migration_id))
         }

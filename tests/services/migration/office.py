@@ -1,6 +1,6 @@
 """A migration over fakes with a real store: a queue that a test empties, a clock it moves, a death it orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,9 @@ from tests.fakes.fake_nomis import FakeNomis
 from tests.libs.domain.rows import nomis_cell
 
 SMALL = StageLimits(ids_page=7, page=4, lease_seconds=60)
+
+
+Wrap = Callable[[Any], Any]
 
 
 class Died(BaseException):
@@ -70,23 +73,26 @@ class Office:
         self.dies_in = [0]
         self.newest_first = True
         self.patience = timedelta(seconds=SMALL.lease_seconds)
-        remotes = [Mortal(port, self.dies_in) for port in (self.nomis, self.mappings, self.locations)]
-        self.stages = Stages(
-            self.runs,
-            self.pages,
-            *remotes,
+        self.stages = self.wired(lambda port: Mortal(port, self.dies_in), lambda store: store)
+        self.failures = FailureStore(database)
+        self.control = Control(self.runs, self.failures, self.stages, self.nomis, wake=self.wake, now=lambda: self.time)
+
+    def wired(self, port: Wrap, store: Wrap) -> Stages:
+        """Wire the stages as a process does at its start, each port and store in a wrapping of the test."""
+        nomis, mappings, locations = port(self.nomis), port(self.mappings), port(self.locations)
+        rehearsal = Rehearsal(store(RehearsalStore(self.database)), nomis, mappings, locations)
+        verification = Verification(nomis, mappings, port(BulkLocations(self.locations)))
+        return Stages(
+            store(self.runs),
+            store(self.pages),
+            nomis,
+            mappings,
+            locations,
             wake=self.wake,
             now=lambda: self.time,
             limits=SMALL,
-            works={
-                Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page,
-                Kind.VERIFICATION: Verification(
-                    remotes[0], remotes[1], Mortal(BulkLocations(self.locations), self.dies_in)
-                ).page,
-            },
+            works={Kind.REHEARSAL: rehearsal.page, Kind.VERIFICATION: verification.page},
         )
-        self.failures = FailureStore(database)
-        self.control = Control(self.runs, self.failures, self.stages, self.nomis, wake=self.wake, now=lambda: self.time)
 
     async def wake(self, calls: Sequence[Call]) -> None:
         self.queue += calls

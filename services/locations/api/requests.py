@@ -15,6 +15,7 @@ from services.locations.changes.desk import Actor, Changed
 MAINTAIN = Needs.role("ROLE_MAINTAIN_LOCATIONS", scope="write")
 BULK_MAX = 1000
 CAPACITY_MAX = 99
+USERNAME_MAX = 80
 
 Value = TypeVar("Value")
 Code = Annotated[str, Field(min_length=1, max_length=12)]
@@ -49,7 +50,7 @@ NonResidentialType = Annotated[LocationType, _NON_RESIDENTIAL[0], _NON_RESIDENTI
 
 def actor_of(caller: Caller, conditions: Conditions | None = None) -> Actor:
     """Return who acts, and by `If-Match` which versions they looked at. Raises ParameterInvalid."""
-    return Actor(caller.username, caller.prisons, editable_versions(conditions) if conditions else None)
+    return Actor(caller.username[:USERNAME_MAX], caller.prisons, editable_versions(conditions) if conditions else None)
 
 
 def tagged(changed: Changed) -> Reply[JsonBytes]:

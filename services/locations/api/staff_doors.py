@@ -302,7 +302,7 @@ class TrialDoors:
 _COMMON = (LocationNotFound, NotInCaseload, LocationBusy)
 _CREATING = (*_COMMON, LocationKeyTaken, ParentNotAllowed, CapacityNotAllowed, FieldNotAllowed)
 _CHANGING = (*_COMMON, LocationArchived, VersionStale)
-_MOVING = (*_CHANGING, LocationKeyTaken, ParentNotAllowed)
+_MOVING = (*_CHANGING, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed)
 
 
 def routes(doors: StaffDoors, trials: TrialDoors) -> Sequence[Route]:

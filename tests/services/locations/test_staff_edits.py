@@ -66,7 +66,7 @@ async def test_every_edit_of_one_location_is_listed(client: Client) -> None:
     edits = {
         f"{route.method} {route.path}"
         for route in app[ROUTES]
-        if route.needs == MAINTAIN and "{" in route.path and route.method in {"PUT", "PATCH"}
+        if route.needs == MAINTAIN and ("{locationId}" in route.path or "{key}" in route.path)
     }
     assert edits == set(EDITS)
 
@@ -238,3 +238,20 @@ async def test_many_capacities_are_told_one_by_one(world: World, token: MakeToke
     elsewhere = {"Authorization": f"Bearer {token({'ROLE_MAINTAIN_LOCATIONS'}, prisons={'LEI'})}"}
     async with world.client.put("/locations/bulk/capacity-update", json={"locations": resize}, headers=elsewhere) as no:
         assert no.status == 403
+
+
+async def test_a_path_that_no_column_holds_is_refused_by_name(world: World) -> None:
+    parent = "{C}"
+    for number in range(12):
+        new = {"prisonId": "KTI", "code": f"LONG-CODE-{number:02}", "locationType": "LANDING", "parentId": parent}
+        made = new | {"accommodationType": "NORMAL_ACCOMMODATION"}
+        answer = await world.call(
+            {"method": "POST", "path": "/locations/residential", "auth": "MAINT+write", "body": made}
+        )
+        if answer.status != 201:
+            break
+        parent = answer.body["id"]
+    assert (answer.status, answer.body["errorCode"]) == (400, 102)
+    assert "code" in answer.body["developerMessage"]
+    told = await world.ask("PATCH", "/locations/residential/{C}", {"code": "A-LONG-CODE"}, 400)
+    assert told["errorCode"] == 102

@@ -29,6 +29,7 @@ from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWrite
 from libs.web.routing import OPEN, Events, Needs, Reply, Route
 
 METRICS = Needs.role("ROLE_METRICS")
+READS = frozenset({"GET", "HEAD"})
 ROUTES = web.AppKey("routes", tuple[Route, ...])
 HEALTH = web.AppKey("health", Health)
 NO_INFO: Mapping[str, object] = MappingProxyType({})
@@ -177,7 +178,9 @@ class Edge:
         took = time.perf_counter() - started
         observe(request.method, response.status, took)
         if not is_open:
-            log.info(
+            # What was read without trouble is counted, and told only to who asks for it: it is nearly everything.
+            tell = log.debug if response.status < 400 and request.method in READS else log.info  # noqa: PLR2004
+            tell(
                 "request",
                 method=request.method,
                 route=template,

@@ -155,7 +155,14 @@ def _query_getter(model: type[BaseModel]) -> Getter:
         if _takes_many(field.annotation)
     )
 
+    try:
+        nothing = model.model_validate({}) if model.model_config.get("frozen") else None
+    except ValidationError:
+        nothing = None
+
     def get(request: web.Request, _: Caller | None) -> object:
+        if nothing is not None and not request.query_string:
+            return nothing
         query = request.query
         given = {key: query.getall(key) if key in many else query[key] for key in query}
         if any("\x00" in text for text in query.values()):

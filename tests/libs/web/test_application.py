@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from structlog.testing import capture_logs
 from yarl import URL
 
 from libs.web.application import application
@@ -240,6 +241,21 @@ async def test_an_unexpected_error_shows_nothing_of_itself(client: Client, reade
     answer = await client.get("/broken", headers=reader)
     assert answer.status == 500
     assert "secret" not in await answer.text()
+
+
+async def test_a_read_that_went_well_is_told_to_who_asks_only(
+    client: Client, reader: dict[str, str], writer: dict[str, str]
+) -> None:
+    with capture_logs() as told:
+        await client.get(f"/rooms/{uuid4()}", headers=reader)
+        await client.get("/rooms/1", headers=reader)
+        await client.post("/rooms", json={"roomCode": "A"}, headers=writer)
+    requests = [event for event in told if event["event"] == "request"]
+    assert [(event["log_level"], event["status"]) for event in requests] == [
+        ("debug", 200),
+        ("info", 400),
+        ("info", 201),
+    ]
 
 
 async def test_open_doors_need_no_token(client: Client) -> None:

@@ -1,0 +1,1 @@
+"""The same operations written otherwise, each a process that the API benchmark starts beside ours."""

@@ -1,6 +1,7 @@
 """Every service that a migration meets, in this process, on real databases and a real broker."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ class Town:
     screens: Prison
     history: "asyncpg.Connection[asyncpg.Record]"
     broker: BrokerAddress
+    # What a second process of the migration is told: the same database, the same queue.
+    pod: dict[str, str]
     from_nomis: Worker
     to_nomis: Worker
 
@@ -189,6 +192,12 @@ SELECT id, 0 AS level FROM wing UNION ALL SELECT id, 1 FROM landing UNION ALL SE
 """
 
 
+def _environment(settings: Migration, dsn: str, secret: str) -> dict[str, str]:
+    told = settings.model_dump(mode="json", exclude_none=True) | {"database_url": dsn, "client_secret": secret}
+    written = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in told.items()}
+    return {name.upper(): value for name, value in written.items()}
+
+
 @asynccontextmanager
 async def _opened(built: web.Application) -> AsyncIterator[web.Application]:
     yield built
@@ -272,6 +281,7 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
             Prison(await sql(dsn["nomis"])),
             await sql(dsn["migration"]),
             broker,
+            _environment(settings, dsn["migration"], auth.secrets["migration"]),
             Worker(lambda: from_nomis.build(from_it)),
             Worker(lambda: to_nomis.build(to_it)),
         )

@@ -43,35 +43,29 @@ BURST, QUICK_BURST = 1_500, 150
 EDITORS = 16
 PATIENCE_SECONDS = 180.0
 LONG_POLLS = {"QUEUE_WAIT_SECONDS": "20", "QUEUE_IDLE_PAUSE_SECONDS": "0"}
-CELLS = """
-SELECT l.id, s.nomis_location_id, l.max_capacity
-  FROM location l JOIN sync_state s ON s.location_id = l.id JOIN location p ON p.id = l.parent_id AND p.active
- WHERE l.location_type = 'CELL' AND l.residential_housing_type = 'NORMAL_ACCOMMODATION' AND l.active
-   AND l.max_capacity BETWEEN 1 AND 3 AND l.working_capacity >= 1 AND l.converted_cell_type IS NULL
+# Rooms: a change of one is one event and one walk, where a cell's capacity moves the totals of all above it as well.
+ROOMS = """
+SELECT l.id, s.nomis_location_id FROM location l JOIN sync_state s ON s.location_id = l.id
+ WHERE l.residential_housing_type IS NULL AND l.active AND NOT l.archived AND l.parent_id IS NOT NULL
  ORDER BY l.id
 """
-SCREEN = """
-UPDATE agency_internal_locations SET comment_text = 'Seen in round ' || $2
- WHERE internal_location_id = ANY($1::bigint[])
-"""
+SCREEN = "UPDATE agency_internal_locations SET comment_text = $2 WHERE internal_location_id = $1"
 DPS_SIDE = """
-SELECT s.nomis_location_id, coalesce(left(l.comments, 240), ''), coalesce(l.max_capacity, 0)
-  FROM location l JOIN sync_state s ON s.location_id = l.id
- WHERE l.location_type = 'CELL' AND l.residential_housing_type = 'NORMAL_ACCOMMODATION'
-   AND l.converted_cell_type IS NULL
+SELECT s.nomis_location_id, btrim(coalesce(left(l.comments, 240), '')), btrim(coalesce(left(l.local_name, 40), ''))
+  FROM location l JOIN sync_state s ON s.location_id = l.id WHERE l.residential_housing_type IS NULL
 """
 NOMIS_SIDE = """
-SELECT internal_location_id, coalesce(comment_text, ''), coalesce(capacity, 0) FROM agency_internal_locations
+SELECT internal_location_id, btrim(coalesce(comment_text, '')), btrim(coalesce(user_desc, ''))
+  FROM agency_internal_locations
 """
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell that both sides hold."""
+class Room:
+    """A room that both sides hold."""
 
     dps_id: UUID
     nomis_id: int
-    capacity: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class Sides:
     nomis: Commits
 
 
-Edit = Callable[[Cell], Awaitable[None]]
+Edit = Callable[[Room], Awaitable[None]]
 
 
 async def prepare(directory: Path, options: Options) -> None:
@@ -100,9 +94,9 @@ def over(**settings: Any) -> Contestant:
         async with running_estate(this.directory, this.options.profiled, **settings) as (estate, desk):
             dsns = {name: each["dsn"] for name, each in estate.endpoints["databases"].items()}
             async with (
-                commits(dsns["locations"], "location", "id", "comments", "max_capacity") as dps,
+                commits(dsns["locations"], "location", "id", "comments", "local_name") as dps,
                 commits(
-                    dsns["nomis"], "agency_internal_locations", "internal_location_id", "comment_text", "capacity"
+                    dsns["nomis"], "agency_internal_locations", "internal_location_id", "comment_text", "user_desc"
                 ) as nomis,
                 api_session(staff_of(estate)) as staff,
             ):
@@ -129,26 +123,26 @@ def staff_of(estate: Estate) -> OutgoingSettings:
 
 async def measured(this: Round, desk: Desk, staff: ApiSession, sides: Sides, watching: Mapping[str, int]) -> Figures:
     """Go through both directions, each at a steady rate and then as fast as it goes."""
-    cells = [Cell(*row) for row in await desk.locations_database.fetch(CELLS)]
-    Random(this.seed).shuffle(cells)
+    rooms = [Room(*row) for row in await desk.locations_database.fetch(ROOMS)]
+    Random(this.seed).shuffle(rooms)
     quick = this.options.quick
     counts = (QUICK_STEADY, QUICK_BURST) if quick else (STEADY, BURST)
-    steady, burst = (counts[0], min(counts[1], len(cells) - counts[0]))
+    steady, burst = (counts[0], min(counts[1], len(rooms) - counts[0]))
     figures: dict[str, float] = {}
     for name, edit, here, there, key_here, key_there in (
         ("NOMIS → DPS", by_screen(desk, this.number), sides.nomis, sides.dps, nomis_key, dps_key),
         ("DPS → NOMIS", by_staff(staff), sides.dps, sides.nomis, dps_key, nomis_key),
     ):
         await settled(desk)
-        some, many = cells[:steady], cells[steady : steady + burst]
-        there.expect({key_there(cell) for cell in some})
+        some, many = rooms[:steady], rooms[steady : steady + burst]
+        there.expect({key_there(room) for room in some})
         here.at.clear()
         await at_a_rate(some, edit, A_SECOND)
         await arrived(there, name)
-        took = sorted((there.at[key_there(cell)] - here.at[key_here(cell)]) * 1000 for cell in some)
+        took = sorted((there.at[key_there(room)] - here.at[key_here(room)]) * 1000 for room in some)
         figures |= {f"{name} p50 ms": percentile(took, 0.5), f"{name} p99 ms": percentile(took, 0.99)}
         await settled(desk)
-        there.expect({key_there(cell) for cell in many})
+        there.expect({key_there(room) for room in many})
         began = time.perf_counter()
         async with watched(watching) as watch:
             await as_fast_as_it_goes(many, edit)
@@ -157,28 +151,28 @@ async def measured(this: Round, desk: Desk, staff: ApiSession, sides: Sides, wat
         figures |= {f"{name} {who} CPU ms/change": spent / len(many) * 1e3 for who, spent in watch.cpu.items()}
         figures |= {
             f"{name} made/s": len(many) / made,
-            f"{name} sustained/s": len(many) / (max(there.at[key_there(cell)] for cell in many) - began),
+            f"{name} sustained/s": len(many) / (max(there.at[key_there(room)] for room in many) - began),
         }
     return figures
 
 
-def nomis_key(cell: Cell) -> str:
-    """Return what NOMIS's commits name a cell by."""
-    return str(cell.nomis_id)
+def nomis_key(room: Room) -> str:
+    """Return what NOMIS's commits name a room by."""
+    return str(room.nomis_id)
 
 
-def dps_key(cell: Cell) -> str:
-    """Return what DPS's commits name a cell by."""
-    return str(cell.dps_id)
+def dps_key(room: Room) -> str:
+    """Return what DPS's commits name a room by."""
+    return str(room.dps_id)
 
 
 def by_screen(desk: Desk, number: int) -> Edit:
     """Edit as a NOMIS screen does: SQL in a transaction of its own."""
     lock = asyncio.Lock()
 
-    async def edit(cell: Cell) -> None:
+    async def edit(room: Room) -> None:
         async with lock:
-            await desk.screen(SCREEN, [cell.nomis_id], str(number))
+            await desk.screen(SCREEN, room.nomis_id, f"Seen in round {number}")
 
     return edit
 
@@ -186,37 +180,37 @@ def by_screen(desk: Desk, number: int) -> Edit:
 def by_staff(staff: ApiSession) -> Edit:
     """Edit as staff do, through their door."""
 
-    async def edit(cell: Cell) -> None:
-        body = {"maxCapacity": cell.capacity + 1, "workingCapacity": 1}
-        await staff.request("PUT", f"/locations/{cell.dps_id}/capacity", json=body)
+    async def edit(room: Room) -> None:
+        body = {"localName": f"Room of {room.nomis_id}"}
+        await staff.request("PUT", f"/locations/{room.dps_id}/change-local-name", json=body)
 
     return edit
 
 
-async def at_a_rate(cells: Sequence[Cell], edit: Edit, a_second: int) -> None:
+async def at_a_rate(rooms: Sequence[Room], edit: Edit, a_second: int) -> None:
     """Start an edit every so often, whether the last one has ended or not."""
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
-        for number, cell in enumerate(cells):
+        for number, room in enumerate(rooms):
             await asyncio.sleep(max(0.0, began + number / a_second - time.perf_counter()))
-            group.create_task(_once(edit, cell))
+            group.create_task(_once(edit, room))
 
 
-async def as_fast_as_it_goes(cells: Sequence[Cell], edit: Edit) -> None:
-    """Let some editors work through the cells."""
-    waiting = iter(cells)
+async def as_fast_as_it_goes(rooms: Sequence[Room], edit: Edit) -> None:
+    """Let some editors work through the rooms."""
+    waiting = iter(rooms)
 
     async def editor() -> None:
-        for cell in waiting:
-            await edit(cell)
+        for room in waiting:
+            await edit(room)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(EDITORS):
             group.create_task(editor())
 
 
-async def _once(edit: Edit, cell: Cell) -> None:
-    await edit(cell)
+async def _once(edit: Edit, room: Room) -> None:
+    await edit(room)
 
 
 async def arrived(there: Commits, name: str) -> None:
@@ -239,12 +233,12 @@ async def settled(desk: Desk) -> None:
 
 
 async def compared(desk: Desk, dsns: Mapping[str, str]) -> None:
-    """Raise DoesNotCount unless every ordinary cell is the same on both sides and nothing is left behind."""
+    """Raise DoesNotCount unless every room is the same on both sides and nothing is left behind."""
     await settled(desk)
     nomis_side, dps_side = await rows_of(dsns["nomis"], NOMIS_SIDE), await rows_of(dsns["locations"], DPS_SIDE)
     different = [nomis_id for nomis_id, held in dps_side.items() if nomis_side.get(nomis_id) != held]
     if different:
-        raise DoesNotCount(f"{len(different)} cells differ, among them NOMIS {different[:5]}")
+        raise DoesNotCount(f"{len(different)} rooms differ, among them NOMIS {different[:5]}")
 
 
 async def rows_of(dsn: str, sql: str) -> dict[int, tuple[Any, ...]]:

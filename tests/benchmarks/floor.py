@@ -36,8 +36,9 @@ from libs.domain.translation import (
     HISTORY_LABEL,
     NOMIS_PROFILE,
 )
-from services.nomis.store.reading import BY_IDS, IDS
+from services.nomis.store.reading import BY_IDS
 
+IDS = "SELECT internal_location_id, parent_internal_location_id FROM agency_internal_locations"
 PAGE = 2_000
 LOCATION = (
     *("id", "prison_id", "path_hierarchy", "code", "location_type", "parent_id", "when_created", "when_updated"),

@@ -72,6 +72,8 @@ class Creation:
         """Find the row that nobody else is linked to, or make it; `conflicts` are recorded before it is made."""
         own = mirror.location
         parent = await self.relatives.nomis_parent(own.parent_id, way) if own.parent_id else None
+        if (met := await self._last_met(mirror)) is not None:
+            return RowFor(met, mirror, made=False)
         for key in _keys(mirror, key_told):
             found = await self._unlinked(mirror, key, way)
             if found is not None:
@@ -140,6 +142,13 @@ class Creation:
     async def _created(self, row: RowFor, act: Act, way: Way) -> Settled:
         """Look at both again: what changed or went while we created is settled now."""
         return _as(act, await self.pairs.settle_pair(row.mirror.location.id, row.nomis_id, way, Known(row.mirror)))
+
+    async def _last_met(self, mirror: LocationMirror) -> NomisLocationId | None:
+        """Return the row that DPS last met, if it is there and nobody is linked to it: only the link was lost."""
+        met = mirror.sync.nomis_location_id
+        if met is None or met in await self.mappings.for_nomis([met]) or await self.nomis.read(met) is None:
+            return None
+        return met
 
     async def _unlinked(self, mirror: LocationMirror, key: str, way: Way) -> NomisLocationId | None:
         """Return the row with this key that can be adopted. Under an old key only one that our own login made."""

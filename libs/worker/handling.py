@@ -6,8 +6,24 @@ from libs.domain.reading import Unreadable
 from libs.domain.translation import Untranslatable
 from libs.messaging.endings import Handler
 from libs.messaging.message import Message
-from libs.messaging.outcome import Outcome, RetryLater, Unprocessable
+from libs.messaging.outcome import Ignored, Outcome, RetryLater, Unprocessable
 from libs.web.outgoing import RemoteFailure
+
+
+def asked_again(handler: Handler) -> Handler:
+    """Let go of a wish that cannot be carried out now: whoever wished it keeps it in rows and asks again, or gives up.
+
+    For settle requests only: kept, they would fill the dead-letter queue with what reconciliation knows already.
+    """
+
+    @wraps(handler)
+    async def handle(message: Message) -> Outcome:
+        try:
+            return await handler(message)
+        except RetryLater as left:
+            return Ignored("settle-left", {"reason": left.reason})
+
+    return handle
 
 
 def guarded(handler: Handler) -> Handler:

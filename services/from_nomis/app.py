@@ -15,7 +15,7 @@ from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
 from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
 from libs.worker.consuming import consuming
-from libs.worker.handling import guarded
+from libs.worker.handling import asked_again, guarded
 from libs.worker.scopes import prison_of
 from libs.worker.walking import open_walker
 from services.from_nomis.api import PROBLEMS, RepairDoors, routes
@@ -60,7 +60,7 @@ def handlers(synchroniser: Synchroniser) -> Mapping[str, Handler]:
     """Say who takes which message."""
     return {
         **{kind.value: guarded(synchroniser.row_changed) for kind in OffenderEventType},
-        SETTLE: guarded(synchroniser.settle),
+        SETTLE: guarded(asked_again(synchroniser.settle)),
         RETRY_SYNCHRONISATION_MAPPING: guarded(synchroniser.retry_mapping),
     }
 

@@ -15,7 +15,7 @@ from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
 from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
 from libs.worker.consuming import consuming
-from libs.worker.handling import guarded
+from libs.worker.handling import asked_again, guarded
 from libs.worker.scopes import prison_of
 from libs.worker.walking import open_walker
 from services.to_nomis.api import PROBLEMS, RepairDoors, routes
@@ -60,7 +60,7 @@ def handlers(publisher: Publisher) -> Mapping[str, Handler]:
     """Say who takes which message."""
     return {
         **{kind.value: guarded(publisher.location_changed) for kind in OPERATION},
-        SETTLE: guarded(publisher.settle),
+        SETTLE: guarded(asked_again(publisher.settle)),
         RETRY_CREATE_MAPPING: guarded(publisher.retry_create_mapping),
     }
 

@@ -22,6 +22,7 @@ from services.reconciliation.settings import RunLimits
 
 BEFORE_ALL, AFTER_ALL = -(2**63), 2**63 - 1
 UNLINKED = "unlinked"
+BUCKETS = 256
 Found = Callable[[Sequence[Suspect]], Awaitable[None]]
 
 
@@ -32,6 +33,32 @@ class Block:
     ids: Sequence[int]
     after: int
     up_to: int
+
+
+class Met:
+    """Ids that a link led to, by their first halves: eight bytes tell one from all others of an estate."""
+
+    def __init__(self) -> None:
+        self._buckets = [array("Q") for _ in range(BUCKETS)]
+
+    def add(self, dps_id: str) -> None:
+        """Note an id."""
+        half = _half(dps_id)
+        self._buckets[half % BUCKETS].append(half)
+
+    def sort(self) -> None:
+        """Be ready to be asked; bucket by bucket, so that no list of all ids is made on the way."""
+        self._buckets = [array("Q", sorted(bucket)) for bucket in self._buckets]
+
+    def __contains__(self, dps_id: str) -> bool:
+        half = _half(dps_id)
+        bucket = self._buckets[half % BUCKETS]
+        at = bisect_left(bucket, half)
+        return at < len(bucket) and bucket[at] == half
+
+
+def _half(dps_id: str) -> int:
+    return int(dps_id[:8] + dps_id[9:13] + dps_id[14:18], 16)
 
 
 @dataclass(slots=True)
@@ -45,7 +72,7 @@ class Scan:
     prison_id: str | None
     found: Found
     counts: Counts = field(default_factory=Counts)
-    _met: "array[int]" = field(default_factory=lambda: array("Q"))
+    _met: Met = field(default_factory=Met)
     _parents: dict[int, str] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -83,7 +110,7 @@ class Scan:
         for row in rows:
             dps_id = linked.get(row.location_id)
             if dps_id is not None:
-                self._met.append(_half(dps_id))
+                self._met.add(dps_id)
                 self.counts.compared += 1
                 if not self._equal(owns.get(dps_id), row, linked):
                     suspects.append(Suspect(dps_id, row.location_id))
@@ -141,26 +168,15 @@ class Scan:
 
     async def _unmet(self) -> None:
         """Name the locations of DPS that no link led to."""
-        met = array("Q", sorted(self._met))
+        self._met.sort()
         after, last = None, False
         while not last:
             page = await self.locations.ids(after, self.limits.ids_page, self.prison_id)
             self.counts.dps_locations += len(page.ids)
-            await self._tell([Suspect(dps_id, None) for dps_id in page.ids if not _has(met, dps_id)])
+            await self._tell([Suspect(dps_id, None) for dps_id in page.ids if dps_id not in self._met])
             last, after = page.last, page.ids[-1] if page.ids else None
 
     async def _tell(self, suspects: Sequence[Suspect]) -> None:
         self.counts.suspected += len(suspects)
         if suspects:
             await self.found(suspects)
-
-
-def _half(dps_id: str) -> int:
-    """Return the first half of an id, as a number; it tells one location from all others of an estate."""
-    return int(dps_id[:8] + dps_id[9:13] + dps_id[14:18], 16)
-
-
-def _has(met: "array[int]", dps_id: str) -> bool:
-    half = _half(dps_id)
-    at = bisect_left(met, half)
-    return at < len(met) and met[at] == half

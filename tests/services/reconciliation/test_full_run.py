@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +12,7 @@ from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocationId, NomisUsage, Profile
 from libs.domain.sync import Usage
 from services.reconciliation.errors import RunActive
+from services.reconciliation.reconcile.scan import Met
 from services.reconciliation.records import Finding, Mismatch, Status
 from services.reconciliation.rules.schedule import due
 from services.reconciliation.settings import RunLimits
@@ -324,5 +325,9 @@ def test_the_week_is_londons(now: datetime, expected: datetime | None) -> None:
     assert due(now, weekday=2, at=time(2, 30), late_max=timedelta(hours=12)) == expected
 
 
-def test_ids_are_told_apart_by_half_of_them() -> None:
-    assert dps_id_for(NomisLocationId(1)).int >> 64 != UUID(int=0).int
+def test_ids_that_were_met_are_told_from_all_others() -> None:
+    met = Met()
+    for n in range(0, 5000, 2):
+        met.add(str(dps_id_for(NomisLocationId(n))))
+    met.sort()
+    assert [n for n in range(5000) if str(dps_id_for(NomisLocationId(n))) in met] == [*range(0, 5000, 2)]

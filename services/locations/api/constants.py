@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.routing import Needs, Route
 from services.locations.api.reads import Prison
 from services.locations.errors import LocationNotFound
@@ -26,11 +27,16 @@ class ConstantDoors:
 def routes(doors: ConstantDoors) -> Sequence[Route]:
     """List the doors."""
     lists = (
-        Route("GET", f"/constants/{name}", _door(name), REFERENCE, summary=f"list {name.replace('-', ' ')}s")
+        Route("GET", f"/constants/{name}", _door(name), REFERENCE, summary=f"List {name.replace('-', ' ')}s")
         for name in CONSTANTS
     )
     of_prison = "/constants/used-for-type/{prisonId}"
-    return (*lists, Route("GET", of_prison, doors.used_for, REFERENCE, problems=(LocationNotFound,)))
+    return (
+        *lists,
+        Route(
+            "GET", of_prison, doors.used_for, REFERENCE, problems=(LocationNotFound, RemoteRefused, RemoteUnavailable)
+        ),
+    )
 
 
 def _door(name: str) -> Callable[[], Awaitable[dict[str, Any]]]:

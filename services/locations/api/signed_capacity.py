@@ -7,6 +7,7 @@ from pydantic import Field
 
 from libs.domain.wire import Wire
 from libs.web.auth import Caller
+from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.routing import Reply, Route
 from services.locations.api.reads import VIEW
 from services.locations.api.requests import MAINTAIN, actor_of
@@ -52,7 +53,7 @@ class SignedCapacityDoors:
 
 def routes(doors: SignedCapacityDoors) -> Sequence[Route]:
     """List the doors."""
-    refusals = (LocationNotFound, NotInCaseload, SignedCapacityAboveMaximum)
+    refusals = (LocationNotFound, NotInCaseload, SignedCapacityAboveMaximum, RemoteRefused, RemoteUnavailable)
     return (
         Route("GET", "/signed-op-cap/{prisonId}", doors.show, VIEW, problems=(SignedCapacityNotFound,)),
         Route("POST", "/signed-op-cap", doors.set, MAINTAIN, also=(201,), problems=refusals, slash=True),

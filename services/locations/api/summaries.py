@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 
 from libs.domain.wire import Wire
+from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.routing import JsonBytes, Reply, Route
 from services.locations.api.reads import VIEW, Prison
 from services.locations.api.tags import list_tag
@@ -69,7 +70,13 @@ def routes(doors: SummaryDoors) -> Sequence[Route]:
     """List the doors."""
     prison, unknown = "/locations/prison/{prisonId}", (LocationNotFound,)
     return (
-        Route("GET", "/locations/residential-summary/{prisonId}", doors.summary, VIEW, problems=unknown),
+        Route(
+            "GET",
+            "/locations/residential-summary/{prisonId}",
+            doors.summary,
+            VIEW,
+            problems=(*unknown, RemoteRefused, RemoteUnavailable),
+        ),
         Route("GET", f"{prison}/tree", doors.tree, VIEW, answers=list[dict[str, Any]], tagged=True),
         Route("GET", f"{prison}/archived", doors.archived, VIEW),
         Route("GET", f"{prison}/inactive-cells", doors.inactive_cells, VIEW, problems=unknown),

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -18,8 +17,8 @@ from libs.domain.events import (
 )
 from libs.messaging.outbox import Outbox, Outgoing
 from services.locations.records import LocationRow
+from services.locations.rules.clock import LONDON, in_london
 
-LONDON = ZoneInfo("Europe/London")
 TOPIC = "domain-events"
 Told = tuple[LocationEventType, LocationRow, Source]
 """What is told of a location, and which side changed it."""
@@ -35,7 +34,7 @@ class Announcer:
 
     def local_now(self) -> datetime:
         """Return London's wall clock, without zone, as the tables keep it."""
-        return self.now().astimezone(LONDON).replace(tzinfo=None)
+        return in_london(self.now())
 
     async def tell(self, tx: Connection, events: Sequence[Told]) -> None:
         """Add the events, in this order; once in a transaction and late, as it locks what the events are about."""

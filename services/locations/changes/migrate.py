@@ -21,6 +21,7 @@ from services.locations.changes.sync import KEY
 from services.locations.errors import FieldNotAllowed
 from services.locations.records import HistoryRow, LocationRow
 from services.locations.rules import history, synced
+from services.locations.rules.clock import in_london
 from services.locations.rules.synced import Birth, SharedFields
 from services.locations.store import bulk
 from services.locations.store.writing import writing
@@ -157,7 +158,7 @@ def _made(asked: Asked, known: Known, placed: Mapping[UUID, Path]) -> Fresh | Mi
         return _outcome(wish, MigrateResult.NO_PARENT, str(parent_id))
     if above is not None and above[0] != wish.prison_id:
         return _outcome(wish, MigrateResult.FAILED, f"parentId: {parent_id} is of another prison")
-    created = wish.create_date.replace(tzinfo=None)
+    created = in_london(wish.create_date)
     birth = Birth(wish.id, wish.prison_id, above[1] if above else "", created, created, wish.last_updated_by)
     try:
         came, row = synced.born(fields, birth)
@@ -214,7 +215,7 @@ def _history(made: Fresh) -> list[HistoryRow]:
 def imported(location_id: UUID, entry: HistoryEntry) -> HistoryRow:
     """Return an amendment of NOMIS as history, kept as it was."""
     return HistoryRow(
-        location_id, entry.attribute, entry.old_value, entry.new_value, entry.amended_by, entry.amended_date
+        location_id, entry.attribute, entry.old_value, entry.new_value, entry.amended_by, in_london(entry.amended_date)
     )
 
 

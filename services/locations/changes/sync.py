@@ -32,6 +32,7 @@ from services.locations.errors import (
 )
 from services.locations.records import LocationRow
 from services.locations.rules import announcing, history, synced
+from services.locations.rules.clock import in_london
 from services.locations.rules.synced import Birth
 from services.locations.store import rows
 from services.locations.store import sync as memory
@@ -123,13 +124,13 @@ class SyncChanges:
         if not PRISON_ID.fullmatch(write.prison_id):
             raise FieldNotAllowed("prisonId", "two capitals and an I, or ZZGHI")
         parent = await self._parent(tx, write.prison_id, write.fields)
-        now = self._announcer.local_now()
+        made = in_london(write.create_date) if write.create_date else self._announcer.local_now()
         birth = Birth(
             id=location_id,
             prison_id=write.prison_id,
             above=parent.path_hierarchy if parent else "",
-            created=write.create_date.replace(tzinfo=None) if write.create_date else now,
-            updated=now,
+            created=made,
+            updated=made,
             by=write.last_updated_by,
         )
         came, row = synced.born(parsed(write.fields), birth)

@@ -82,3 +82,14 @@ async def test_the_migrate_doors_take_the_migrate_role_alone(world: World) -> No
     for path in ("/migrate/location", "/locations/migrate", "/migrate/locations/validate"):
         for auth in ("SYNC+write", "MAINT+write", "VIEW", "no roles"):
             await world.ask("POST", path, MIGRATED, 403, auth=auth)
+
+
+async def test_a_time_with_a_zone_is_told_as_londons_clock_shows_it(world: World) -> None:
+    change = {"attribute": "COMMENTS", "newValue": "x", "amendedBy": "A", "amendedDate": "2024-07-01T10:00:00Z"}
+    wish = MIGRATED | {"history": [change], "createDate": "2024-07-01T09:00:00Z"}
+    made = await world.ask("POST", "/migrate/location", wish, 201, auth="MIGRATE")
+    shown = await world.see(f"/sync/id/{made['id']}?includeHistory=true")
+    assert shown["lastModifiedDate"] == "2024-07-01T10:00:00"
+    assert [each["amendedDate"] for each in shown["changeHistory"] if each["attribute"] == "Comments"] == [
+        "2024-07-01T11:00:00"
+    ]

@@ -23,6 +23,8 @@ class StageLimits(BaseModel, frozen=True):
 
     ids_page: PositiveInt = 10_000
     page: PositiveInt = MIGRATE_BATCH_MAX
+    # Passes beyond the first, while rows come and go under the listing.
+    listed_again_max: PositiveInt = 3
     lease_seconds: PositiveFloat = 120
     failures_sample: PositiveInt = 20
     swept_pages: PositiveInt = 8

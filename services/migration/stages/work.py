@@ -94,9 +94,10 @@ class Stages:
             await self._pages.finish_listing(call.migration_id)
             listing = await self._pages.listing(call.migration_id)
         while listing.goes_on:
-            rows, _ = await self._nomis.ids_page(listing.pages, self._limits.ids_page)
+            rows, total = await self._nomis.ids_page(listing.pages, self._limits.ids_page)
             if not rows:
-                await self._pages.finish_listing(call.migration_id)
+                if not await self._pages.list_again(call.migration_id, total, self._limits.listed_again_max):
+                    await self._pages.finish_listing(call.migration_id)
             else:
                 rows = await self._with_prisons(rows) if listing.prisons else rows
                 await self._pages.add_listed(call.migration_id, listing.pages, rows)

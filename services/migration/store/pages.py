@@ -107,6 +107,21 @@ class PageStore:
             of_migration_id,
         )
 
+    async def list_again(self, migration_id: str, total: int, most: int) -> bool:
+        """Begin another pass when NOMIS's total is not what it was before this one; at most so often."""
+        again = await self._db.fetchval(
+            """
+            UPDATE migration_history SET pages_listed = 0, listed_total = $2, listed_again = listed_again + 1
+             WHERE migration_id = $1 AND NOT listing_complete AND listed_again < $3
+               AND coalesce(listed_total, estimated_record_count) <> $2
+            RETURNING true
+            """,
+            migration_id,
+            total,
+            most,
+        )
+        return bool(again)
+
     async def finish_listing(self, migration_id: str) -> None:
         """Give each item its wave: prisons in the order of the run, in each the parents first."""
         async with self._db.transaction() as tx:

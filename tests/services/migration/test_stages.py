@@ -2,12 +2,13 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
-from libs.domain.nomis import Amendment, NomisLocation
+from libs.domain.nomis import Amendment, ListedLocation, NomisLocation, NomisLocationId
 from services.migration.errors import MigrationActive, MigrationNotFound
 from services.migration.records import MigrationFilter, Status
 from services.migration.rules.page import history_of
@@ -86,6 +87,32 @@ async def test_a_run_of_chosen_prisons_leaves_the_others(office: Office) -> None
     assert {own.prison_id for own in office.locations.locations.values()} == {"LEI"}
     run = await office.runs.run(started.migration_id)
     assert (run.records_listed, run.records_migrated, run.records_skipped) == (2, 1, 1)
+
+
+class Deleting:
+    """A NOMIS in which a row is deleted as soon as the first page of ids was given."""
+
+    def __init__(self, office: Office, doomed: NomisLocationId) -> None:
+        self._nomis = office.nomis
+        self._doomed = doomed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._nomis, name)
+
+    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
+        answer = await self._nomis.ids_page(page, size)
+        self._nomis.rows.pop(self._doomed, None)
+        return answer
+
+
+async def test_a_row_deleted_while_ids_are_listed_moves_no_other_out_of_sight(office: Office) -> None:
+    first = office.add("Z", location_type="BOX")
+    two_wings(office)
+    office.stages._nomis = Deleting(office, first)
+    started = await office.control.start(MigrationFilter(), "BOSS")
+    await office.finish(started.migration_id)
+    run = await office.runs.run(started.migration_id)
+    assert (run.records_listed, run.records_migrated, run.records_skipped) == (15, 14, 1)
 
 
 async def test_a_second_run_at_once_is_refused_and_names_the_first(office: Office) -> None:

@@ -1,7 +1,7 @@
 """Compares the topology with what the broker has, and says each difference; changes nothing."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,16 @@ class Drift:
 
     def __str__(self) -> str:
         return f"{self.resource} {self.setting}: wanted {self.wanted}, is {self.actual}"
+
+
+def as_diff(drifts: Sequence[Drift], wanted: str, actual: str) -> str:
+    """Lay differences out as a diff: what the file wants with a minus, what the broker has with a plus."""
+    if not drifts:
+        return ""
+    parts = [f"--- {wanted}", f"+++ {actual}"]
+    for each in drifts:
+        parts += [f"@@ {each.resource} @@", f"-{each.setting}: {each.wanted}", f"+{each.setting}: {each.actual}"]
+    return "\n".join(parts) + "\n"
 
 
 async def verify(topology: Topology, aws: Aws) -> list[Drift]:

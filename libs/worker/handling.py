@@ -8,6 +8,7 @@ from libs.messaging.endings import Handler
 from libs.messaging.message import Message
 from libs.messaging.outcome import Ignored, Outcome, RetryLater, Unprocessable
 from libs.web.outgoing import RemoteFailure
+from libs.worker.catalogue import CATALOGUE
 
 
 def asked_again(handler: Handler) -> Handler:
@@ -32,7 +33,7 @@ def guarded(handler: Handler) -> Handler:
     @wraps(handler)
     async def handle(message: Message) -> Outcome:
         try:
-            return await handler(message)
+            return await handler(CATALOGUE.lifted(message))
         except RemoteFailure as failure:
             raise RetryLater(str(failure)) from failure
         except (Unreadable, Untranslatable) as wrong:

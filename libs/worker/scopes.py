@@ -1,7 +1,8 @@
 """Which prison a message is about, for switches that are set for one prison only."""
 
-import json
 from typing import Any
+
+import orjson
 
 from libs.messaging.message import Message
 
@@ -9,7 +10,7 @@ from libs.messaging.message import Message
 def prison_of(message: Message) -> str | None:
     """Read it from a NOMIS event, or from the key of a DPS event (`LEI-A-1`); None where neither says."""
     try:
-        body = json.loads(message.body)
+        body = orjson.loads(message.body)
     except ValueError:
         return None
     if not isinstance(body, dict):

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from libs.messaging import __main__ as main
 from libs.messaging.aws import Aws
 from libs.messaging.building import create, queue_arn, queue_url, subscription_arn
 from libs.messaging.drift import verify
 from libs.messaging.topology import Topology, TopologyUnreadable
-from tests.conftest import ROOT
+from tests.conftest import ROOT, BrokerAddress
 from tests.contracts.queue import TOPOLOGY
 
 FILE = ROOT / "infra" / "messaging.json"
@@ -142,3 +143,23 @@ async def test_the_order_of_alternatives_in_a_filter_is_no_difference(aws: Aws) 
 async def test_a_queue_without_the_topics_right_to_send_is_told(aws: Aws) -> None:
     await aws.control.set_queue_attributes(QueueUrl=await queue_url(aws, "work"), Attributes={"Policy": ""})
     assert [(drift.resource, drift.setting) for drift in await verify(TOPOLOGY, aws)] == [("work", "Policy for events")]
+
+
+async def test_the_command_line_makes_what_is_missing_and_shows_differences_as_a_diff(
+    broker: BrokerAddress, aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)
+    file = tmp_path / "topology.json"
+    file.write_text(TOPOLOGY.model_dump_json(by_alias=True))
+    where = [str(file), "--endpoint-url", broker.endpoint_url, "--prefix", f"new-{aws.settings.prefix}"]
+    assert await command_line(["verify", *where]) == 1
+    assert "@@ work @@\n-queue: present\n+queue: missing\n" in capsys.readouterr().out
+    assert await command_line(["create", *where]) == 0
+    assert capsys.readouterr().out == ""
+    assert await command_line(["verify", str(tmp_path / "nowhere.json")]) == 2
+    assert "nowhere.json" in capsys.readouterr().err
+
+
+async def command_line(given: list[str]) -> int:
+    return await main.run(main.arguments(given))

@@ -1,0 +1,29 @@
+"""`python -m infra.asyncapi` writes docs/asyncapi.json from the code; a test keeps the two the same."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from libs.domain.events import SETTLE
+from libs.messaging.asyncapi import document
+from libs.messaging.topology import Topology
+from libs.worker.catalogue import CATALOGUE, DOMAIN, OFFENDER
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "asyncapi.json"
+TOPICS: Mapping[str, Sequence[str]] = MappingProxyType({"domain-events": DOMAIN, "offender-events": OFFENDER})
+# What is sent to a queue without a topic; migration's messages are its own affair.
+QUEUES: Mapping[str, Sequence[str]] = MappingProxyType(
+    {"to-nomis-locations": (SETTLE,), "from-nomis-locations": (SETTLE,)}
+)
+
+
+def written() -> str:
+    """Return the document's text."""
+    topology = Topology.load(ROOT / "infra" / "messaging.json")
+    return json.dumps(document("Locations: events and queues", topology, CATALOGUE, TOPICS, QUEUES), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written())

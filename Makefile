@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help fuzz bench demo demo-once up containers purge check format test test-long chaos lock venv
+.PHONY: help fuzz bench demo demo-once up containers purge check format test test-long chaos simulate lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -55,6 +55,10 @@ chaos: $(SYNCED) ## Hurt the whole estate while both sides edit: make chaos SECO
 
 fuzz: $(SYNCED) ## Ask every HTTP service all that its document allows and much it does not, for long; ONLY=nomis chooses
 	$(BIN)/pytest -m long tests/doors/test_fuzz.py $(if $(ONLY),-k $(ONLY)) --timeout 7200
+
+SEEDS ?= 200
+simulate: $(SYNCED) ## Play seeds of the simulation; a failing one is shown with its trace: make simulate SEEDS=1000 SEED=1
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(SEED)
 
 lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \

@@ -1,8 +1,9 @@
 """The walk over a location that only one side has: find its other half, or make it.
 
-A create may have happened before and only its mapping be missing, so each create first looks for the row: under the
-present key, under the key in the event, and under the keys that were noted before an earlier create. What is there is
-adopted if nobody else is linked to it, and what is adopted is merged, never overwritten.
+A create may have happened before and only its mapping be missing, so each create first looks for the row: the one that
+DPS remembers, then under the present key, under the key in the event, and under the keys that were noted before an
+earlier create. What is there is adopted if nobody else is linked to it, and what is adopted is merged, never
+overwritten.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from libs.domain.writing import dps_create_fields, nomis_create
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.keys import KEY
 from libs.settling.outcome import Act, Settled, Us, Way
-from libs.settling.pair import Known, MakesRoom, Relatives, SettlesPair
+from libs.settling.pair import Known, MakesRoom, Place, Relatives, SettlesPair
 from libs.settling.ports import (
     SYNC_OFF,
     KeyTaken,
@@ -72,15 +73,11 @@ class Creation:
         """Find the row that nobody else is linked to, or make it; `conflicts` are recorded before it is made."""
         own = mirror.location
         parent = await self.relatives.nomis_parent(own.parent_id, way) if own.parent_id else None
-        if (met := await self._last_met(mirror)) is not None:
-            return RowFor(met, mirror, made=False)
-        for key in _keys(mirror, key_told):
-            found = await self._unlinked(mirror, key, way)
-            if found is not None:
-                if conflicts:
-                    write = SyncWrite(last_updated_by=self.us.sync_user, conflicts=conflicts)
-                    mirror = await self.locations.write(own.id, write, mirror.sync.etag)
-                return RowFor(found, mirror, made=False)
+        if (found := await self._there(mirror, key_told, way)) is not None:
+            if conflicts:
+                write = SyncWrite(last_updated_by=self.us.sync_user, conflicts=conflicts)
+                mirror = await self.locations.write(own.id, write, mirror.sync.etag)
+            return RowFor(found, mirror, made=False)
         wanted = nomis_create(own, kind_in_dps(own), parent=parent, description=own.key)
         # Noted first: whoever finds the row after a crash knows that its values, and its key, are ours.
         mirror = await self.locations.write(own.id, self._noted(mirror, wanted, conflicts), mirror.sync.etag)
@@ -102,14 +99,11 @@ class Creation:
             # DPS made it: its own walk links it. Creating here would make a twin.
             raise RetryLater(f"{row.location_id} was created by DPS and is not linked yet")
         parent = row.parent_location_id
-        dps_parent: UUID | None = None
         dps_id = dps_id_for(row.location_id)
-        mirror: LocationMirror | None = None
+        dps_parent: UUID | None = None
         try:
             dps_parent = await self.relatives.dps_parent(parent, way) if parent is not None else None
-            mirror = await self._create_in_dps(row, dps_id, dps_parent, way)
-        except Stale:
-            pass  # an earlier try got this far
+            mirror = await self._make_in_dps(row, dps_id, dps_parent, way)
         except KeyTaken as taken:
             return await self._adopt_location(row, taken, way)
         except ParentRefused as refused:
@@ -127,28 +121,37 @@ class Creation:
         settled = await self.pairs.settle_pair(dps_id, row.location_id, way, known)
         return _as(Act.CREATED, settled)
 
-    async def _create_in_dps(
+    async def _make_in_dps(
         self, row: NomisLocation, dps_id: UUID, dps_parent: UUID | None, way: Way
-    ) -> LocationMirror:
-        """Create; a linked holder of the path is given the chance to move on first."""
+    ) -> LocationMirror | None:
+        """Create; a linked holder of the path is given the chance to move on first. None: an earlier try did it."""
         write = self._first_write(row, dps_parent)
         try:
-            return await self.locations.create(dps_id, write)
+            return await self._create_once(dps_id, write)
         except KeyTaken as taken:
             if taken.holder is None or not await self.room.in_dps(taken.holder, dps_id, way):
                 raise
-        return await self.locations.create(dps_id, write)
+        return await self._create_once(dps_id, write)
+
+    async def _create_once(self, dps_id: UUID, write: SyncWrite) -> LocationMirror | None:
+        try:
+            return await self.locations.create(dps_id, write)
+        except Stale:
+            return None
 
     async def _created(self, row: RowFor, act: Act, way: Way) -> Settled:
         """Look at both again: what changed or went while we created is settled now."""
         return _as(act, await self.pairs.settle_pair(row.mirror.location.id, row.nomis_id, way, Known(row.mirror)))
 
-    async def _last_met(self, mirror: LocationMirror) -> NomisLocationId | None:
-        """Return the row that DPS last met, if it is there and nobody is linked to it: only the link was lost."""
+    async def _there(self, mirror: LocationMirror, key_told: str | None, way: Way) -> NomisLocationId | None:
+        """Return the row that is there already: the one DPS came from or met last, else one under a key it had."""
         met = mirror.sync.nomis_location_id
-        if met is None or met in await self.mappings.for_nomis([met]) or await self.nomis.read(met) is None:
-            return None
-        return met
+        if met is not None and not await self.mappings.for_nomis([met]) and await self.nomis.read(met) is not None:
+            return met
+        for key in _keys(mirror, key_told):
+            if (found := await self._unlinked(mirror, key, way)) is not None:
+                return found
+        return None
 
     async def _unlinked(self, mirror: LocationMirror, key: str, way: Way) -> NomisLocationId | None:
         """Return the row with this key that can be adopted. Under an old key only one that our own login made."""
@@ -164,7 +167,7 @@ class Creation:
                 return row.location_id if ours else None
             if key != own.key:
                 return None
-            if last or not await self.room.in_nomis(key, own.id, way):
+            if last or await self.room.in_nomis(key, None, own.id, way) is Place.TAKEN:
                 raise RetryLater(f"NOMIS {row.location_id} has key {key} and is linked to {holder.dps_location_id}")
         return None
 

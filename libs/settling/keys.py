@@ -16,6 +16,8 @@ KEY = "key"
 under which a row was about to be created."""
 
 MOVES = frozenset({Field.CODE, Field.PARENT})
+LEFT = "left"
+"""Member of `published`: the code that a location had before it stood aside in DPS."""
 _ASIDE = "~"
 
 

@@ -56,7 +56,10 @@ class WalkLimits(BaseModel, frozen=True):
     """How often a walk looks again when a side moved under it, before the message is put back."""
 
     ancestors_max: PositiveInt = 8
-    """How many missing ancestors a walk creates on the way, and how many others it has make room."""
+    """How many missing ancestors a walk creates on the way."""
+
+    waiting_max: PositiveInt = 4
+    """How many others a walk has make room, one behind the other."""
 
     rounds_max: PositiveInt = 3
     """How often a walk writes over the same pair of states before the location is parked as `cannot settle`."""

@@ -8,7 +8,8 @@ was read later can be behind, but never ahead of what we compare it with (`docs/
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import Protocol
 from uuid import UUID
 
@@ -23,12 +24,14 @@ from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.gap import KNOWN, edited_by_others, known_amendments, lost_in_the_gap, made_since
 from libs.settling.keys import (
     KEY,
+    LEFT,
     MOVES,
     Circle,
     aside_code,
     aside_description,
     description_conflicts,
     rewrites_description,
+    stands_aside,
 )
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
 from libs.settling.ports import (
@@ -43,6 +46,8 @@ from libs.settling.ports import (
     Stale,
 )
 
+ASKED_MAX = 2
+"""How often a walk asks one holder to move on: once more after standing aside itself."""
 Links = dict[NomisLocationId, UUID]
 
 
@@ -68,11 +73,20 @@ class SettlesPair(Protocol):
         """Settle the pair."""
 
 
+class Place(Enum):
+    """How it stands with a place that somebody wants."""
+
+    FREE = auto()
+    ASKED = auto()
+    """Whoever held it was settled, and may have moved."""
+    TAKEN = auto()
+
+
 class MakesRoom(Protocol):
     """Has whoever holds a place move on, if it has another place to be. Raises Circle."""
 
-    async def in_nomis(self, key: str, waits: UUID, way: Way) -> bool:
-        """Return whether the description may be free now."""
+    async def in_nomis(self, key: str, nomis_id: NomisLocationId | None, waits: UUID, way: Way) -> Place:
+        """Return how it stands with a description that the row `nomis_id` wants."""
 
     async def in_dps(self, holder: UUID, waits: UUID, way: Way) -> bool:
         """Return whether the holder may have moved."""
@@ -102,6 +116,12 @@ class Look:
     merged: Merged
     rewrites: bool
     lost: tuple[Conflict, ...]
+    kept: bool
+
+    @property
+    def stands_aside(self) -> bool:
+        """Whether DPS has us under the code of one who stands aside."""
+        return self.mirror.location.code == aside_code(self.row.location.location_id)
 
     @property
     def writes_nomis(self) -> bool:
@@ -112,15 +132,16 @@ class Look:
     def news(self) -> bool:
         """Whether anything is left to write, the record of the agreement included."""
         state, row = self.mirror.sync, self.row.location
+        agreed = self.merged.base | ({} if self.kept else {KEY: self.mirror.location.key})
         return bool(
             self.writes_nomis
             or self.merged.to_dps
             or self.merged.conflicts
             or self.lost
             or state.published
-            or state.base != self.merged.base | {KEY: self.mirror.location.key}
+            or {**(state.base or {}), **agreed} != state.base
             or state.nomis_location_id != row.location_id
-            or state.nomis_description != row.description,
+            or (state.nomis_description != row.description and not stands_aside(row.description)),
         )
 
 
@@ -131,7 +152,7 @@ class Memory:
     links: Links
     refused: frozenset[Field] = frozenset()
     kept: bool = False
-    moved_on: set[UUID | None] = field(default_factory=set)
+    asked: Counter[UUID | str] = field(default_factory=Counter)
     rounds: Counter[str] = field(default_factory=Counter)
 
 
@@ -152,22 +173,23 @@ class PairWalk:
         mirror = known.mirror
         memory = Memory(dict(known.links))
         for _ in range(self.limits.looks_max):
-            look = await self._look(mirror or await self._mirror(dps_id, nomis_id), nomis_id, memory, way)
+            seen = await self._look(mirror or await self._mirror(dps_id, nomis_id), nomis_id, memory, way)
             mirror = None
+            look = await self._with_room(seen, memory, way)
+            if look is None:
+                continue
             if not look.news:
                 return Settled(act, dps_id, nomis_id, look.mirror.location.key)
             if act is Act.NOTHING and not look.merged.settled:
                 act = Act.AMENDED
             try:
                 mirror = await self._write(look, memory, way)
-            except (Stale, RefusedByDps):
+            except (Stale, RefusedByDps, NomisKeyTaken):
                 continue
             except ParentRefused:
                 memory.refused |= {Field.PARENT}
             except KeyTaken as taken:
                 await self._room_in_dps(taken, look, memory, way)
-            except NomisKeyTaken:
-                await self._room_in_nomis(look, memory, way)
             if mirror is None:
                 continue
             if not look.writes_nomis and not look.merged.to_dps:
@@ -207,7 +229,7 @@ class PairWalk:
         )
         rewrites = not memory.kept and rewrites_description(mirror, row.location, merged, way.freeing)
         lost = () if row.etag is not None else lost_in_the_gap(fresh, self.us.nomis_api_user)
-        return Look(mirror, row, merged, rewrites, lost)
+        return Look(mirror, row, merged, rewrites, lost, memory.kept)
 
     async def _dps_parent(self, parent: NomisLocationId | None, links: Links, way: Way) -> str | None:
         if parent is None:
@@ -239,8 +261,12 @@ class PairWalk:
         """Write in one call what DPS lacks, what both are seen to agree on, and what is about to go to NOMIS."""
         mirror, row, merged = look.mirror, look.row.location, look.merged
         published: dict[str, list[JsonValue]] = {}
+        before = dict(mirror.sync.published)
+        left = before.pop(LEFT, None)
         if look.writes_nomis:
-            published = with_published(mirror.sync.published, merged.to_nomis) | {KNOWN: known_amendments(row)}
+            published = with_published(before, merged.to_nomis) | {KNOWN: known_amendments(row)}
+        if left is not None and Field.CODE not in merged.to_dps and look.stands_aside:
+            published[LEFT] = left
         write = SyncWrite(
             last_updated_by=row.modify_username or row.create_username or self.us.sync_user,
             fields=dps_fields(merged.to_dps, mirror.location),
@@ -248,7 +274,8 @@ class PairWalk:
             key_agreed=not look.writes_nomis and not memory.kept,
             published=published,
             nomis_location_id=row.location_id,
-            nomis_description=row.description,
+            # Not remembered while it stands aside: reconciliation then sees that it has yet to take its place.
+            nomis_description=None if stands_aside(row.description) else row.description,
             conflicts=(
                 *merged.conflicts,
                 *description_conflicts(mirror, row, rewrites=look.rewrites),
@@ -280,13 +307,28 @@ class PairWalk:
                 raise Stale
         await self.nomis.carry_out(row.location.location_id, writes, row.etag)
 
-    async def _room_in_nomis(self, look: Look, memory: Memory, way: Way) -> None:
-        """Have the row with our key move on, or keep our description as it is: it need not be the key."""
+    async def _with_room(self, look: Look, memory: Memory, way: Way) -> Look | None:
+        """Have the row with our key move on; else our description stays as it is: it need not be the key.
+
+        None: look again.
+        """
+        if not look.rewrites:
+            return look
         own = look.mirror.location
-        try:
-            memory.kept = not await self.room.in_nomis(own.key, own.id, way)
-        except Circle as circle:
-            await self._stand_aside(circle, look)
+        memory.asked[own.key] += 1
+        place = Place.TAKEN
+        if memory.asked[own.key] <= ASKED_MAX:
+            try:
+                place = await self.room.in_nomis(own.key, look.row.location.location_id, own.id, way)
+            except Circle as circle:
+                await self._stand_aside(circle, look)
+                return None
+        if place is Place.ASKED:
+            return None
+        if place is Place.TAKEN:
+            memory.kept = True
+            return replace(look, rewrites=False, kept=True)
+        return look
 
     async def _room_in_dps(self, taken: KeyTaken, look: Look, memory: Memory, way: Way) -> None:
         """Have the location with that path move on, or refuse NOMIS's move: DPS has each path once."""
@@ -294,17 +336,20 @@ class PairWalk:
         if taken.holder == own.id:
             return
         try:
-            if taken.holder in memory.moved_on or not await self._moves_on(taken.holder, own.id, way):
-                memory.refused |= MOVES
-            memory.moved_on.add(taken.holder)
+            moves = await self._moves_on(taken.holder, own.id, memory, way)
         except Circle as circle:
-            if circle.who == own.id and circle.side is Side.DPS and _edited_code(look):
-                memory.refused |= MOVES
-                return
-            await self._stand_aside(circle, look)
+            moves = circle.who != own.id or circle.side is not Side.DPS or not _edited_code(look)
+            if moves:
+                await self._stand_aside(circle, look)
+        if not moves:
+            memory.refused |= MOVES
+            await self._step_back(look)
 
-    async def _moves_on(self, holder: UUID | None, waits: UUID, way: Way) -> bool:
-        return holder is not None and await self.room.in_dps(holder, waits, way)
+    async def _moves_on(self, holder: UUID | None, waits: UUID, memory: Memory, way: Way) -> bool:
+        if holder is None:
+            return False
+        memory.asked[holder] += 1
+        return memory.asked[holder] <= ASKED_MAX and await self.room.in_dps(holder, waits, way)
 
     async def _stand_aside(self, circle: Circle, look: Look) -> None:
         """Leave our place so that the others of a circle can move; ours is free when we look again. Raises Circle."""
@@ -315,13 +360,7 @@ class PairWalk:
             writes = nomis_writes(row, {}, parent=row.parent_location_id, description=aside_description(row))
             await self._aside_in_nomis(look, writes)
             return
-        code = aside_code(row.location_id)
-        write = SyncWrite(
-            last_updated_by=self.us.sync_user,
-            fields={Field.CODE.value: code},
-            base=dict(state.base or {}) | {Field.CODE.value: code},
-        )
-        await self._aside_in_dps(look, write)
+        await self._take_code(look, aside_code(row.location_id), {**state.published, LEFT: [own.code]})
 
     async def _aside_in_nomis(self, look: Look, writes: NomisWrites) -> None:
         try:
@@ -329,9 +368,31 @@ class PairWalk:
         except Stale:
             return
 
-    async def _aside_in_dps(self, look: Look, write: SyncWrite) -> None:
+    async def _step_back(self, look: Look) -> None:
+        """Take back the code that we had before we stood aside: there was no place for us elsewhere.
+
+        If that place is taken too, we stay as we are, on both sides, and the record tells people why.
+        """
+        published = dict(look.mirror.sync.published)
+        left = published.pop(LEFT, None)
+        if left is None or not look.stands_aside:
+            return
         try:
-            await self.locations.write(look.mirror.location.id, write, look.mirror.sync.etag)
+            await self._take_code(look, str(left[0]), published)
+        except KeyTaken:
+            await self._take_code(look, look.mirror.location.code, published)
+
+    async def _take_code(self, look: Look, code: str, published: Mapping[str, list[JsonValue]]) -> None:
+        """Change our code in DPS as nobody's edit: the base takes it too."""
+        state = look.mirror.sync
+        write = SyncWrite(
+            last_updated_by=self.us.sync_user,
+            fields={Field.CODE.value: code},
+            base=dict(state.base or {}) | {Field.CODE.value: code},
+            published=dict(published),
+        )
+        try:
+            await self.locations.write(look.mirror.location.id, write, state.etag)
         except (Stale, RefusedByDps):
             return
 

@@ -1,0 +1,56 @@
+"""`make simulate SEEDS=n SEED=first`: plays seeds and shows the trace of each that fails."""
+
+import argparse
+import logging
+import sys
+import time
+
+import structlog
+
+from tests.simulation.judge import told
+from tests.simulation.planted import PLANTED
+from tests.simulation.play import Played, play
+from tests.simulation.seams import SOUND
+
+TOLD_EVERY = 500
+FAILURES_MAX = 3
+
+
+def main() -> int:
+    """Play; return how many failed, at most FAILURES_MAX."""
+    given = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    given.add_argument("--seeds", type=int, default=200, help="how many")
+    given.add_argument("--first", type=int, default=0, help="the first")
+    given.add_argument("--plant", choices=sorted(PLANTED), help="a fault of design to plant")
+    wish = given.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    seams = PLANTED[wish.plant] if wish.plant else SOUND
+    started, failures, edits, steps = time.monotonic(), 0, 0, 0
+    for number, seed in enumerate(range(wish.first, wish.first + wish.seeds), 1):
+        played = play(seed, seams)
+        edits, steps = edits + played.people.made, steps + played.world.scheduler.steps
+        if played.wrong:
+            failures += 1
+            _show(played)
+        if number % TOLD_EVERY == 0 or number == wish.seeds or failures >= FAILURES_MAX:
+            seconds = time.monotonic() - started
+            _say(f"{number} seeds, {edits} edits, {steps} steps, {failures} failed, {seconds:.0f} s")
+        if failures >= FAILURES_MAX:
+            break
+    return failures
+
+
+def _show(played: Played) -> None:
+    _say(f"SEED {played.seed} FAILED ({played.plan})")
+    _say("\n".join(played.world.scheduler.trace))
+    _say(f"SEED {played.seed} FAILED:\n{told(played.wrong)}")
+    _say(f"again: make simulate SEEDS=1 SEED={played.seed}")
+
+
+def _say(what: str) -> None:
+    sys.stdout.write(what + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

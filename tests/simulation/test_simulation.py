@@ -1,0 +1,41 @@
+"""Whatever happens in between: once it is quiet both sides are equal and no edit is lost without a record."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tests.simulation.judge import told
+from tests.simulation.planted import PLANTED
+from tests.simulation.play import play
+
+SEEDS = 200
+AT_ONCE = 20
+SEEDS_TO_FIND = 60
+TRACE_SHOWN = 80
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_every_seed_ends_equal_and_loses_nothing(first: int) -> None:
+    for seed in range(first, first + AT_ONCE):
+        played = play(seed)
+        trace = "\n".join(played.world.scheduler.trace[-TRACE_SHOWN:])
+        assert not played.wrong, f"make simulate SEEDS=1 SEED={seed}\n{trace}\n{told(played.wrong)}"
+
+
+def test_a_seed_plays_the_same_again() -> None:
+    assert play(7).world.scheduler.trace == play(7).world.scheduler.trace
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_is_found_by_some_seed(fault: str) -> None:
+    assert any(play(seed, PLANTED[fault]).wrong for seed in range(SEEDS_TO_FIND)), fault

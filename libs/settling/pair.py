@@ -321,8 +321,8 @@ class PairWalk:
             try:
                 place = await self.room.in_nomis(own.key, look.row.location.location_id, own.id, way)
             except Circle as circle:
-                await self._stand_aside(circle, look)
-                return None
+                if await self._stood_aside(circle, look):
+                    return None
         if place is Place.ASKED:
             return None
         if place is Place.TAKEN:
@@ -338,9 +338,7 @@ class PairWalk:
         try:
             moves = await self._moves_on(taken.holder, own.id, memory, way)
         except Circle as circle:
-            moves = circle.who != own.id or circle.side is not Side.DPS or not _edited_code(look)
-            if moves:
-                await self._stand_aside(circle, look)
+            moves = await self._stood_aside(circle, look)
         if not moves:
             memory.refused |= MOVES
             await self._step_back(look)
@@ -351,16 +349,22 @@ class PairWalk:
         memory.asked[holder] += 1
         return memory.asked[holder] <= ASKED_MAX and await self.room.in_dps(holder, waits, way)
 
-    async def _stand_aside(self, circle: Circle, look: Look) -> None:
-        """Leave our place so that the others of a circle can move; ours is free when we look again. Raises Circle."""
+    async def _stood_aside(self, circle: Circle, look: Look) -> bool:
+        """Leave our place so that the others of a circle can move; ours is free when we look again.
+
+        False where that would wipe a code that staff just gave. Raises Circle when it is not about us.
+        """
         own, row, state = look.mirror.location, look.row.location, look.mirror.sync
         if circle.who != own.id:
             raise circle
         if circle.side is Side.NOMIS:
             writes = nomis_writes(row, {}, parent=row.parent_location_id, description=aside_description(row))
             await self._aside_in_nomis(look, writes)
-            return
-        await self._take_code(look, aside_code(row.location_id), {**state.published, LEFT: [own.code]})
+        elif _edited_code(look):
+            return False
+        else:
+            await self._take_code(look, aside_code(row.location_id), {**state.published, LEFT: [own.code]})
+        return True
 
     async def _aside_in_nomis(self, look: Look, writes: NomisWrites) -> None:
         try:

@@ -159,6 +159,9 @@ class Kept:
         return any(self._same(edit.new, told) for told in (conflict.dps, conflict.nomis))
 
     def _went_knowingly(self, edit: Edit, who: UUID) -> bool:
+        gone = self.world.locations.gone.get(who)
+        if gone is not None and edit.field not in SYNCED[kind_in_dps(gone.own())]:
+            return True
         rows = [self.world.nomis.deleted.get(i) for d, i in self.world.mappings.ever if d == who]
         return self._recorded(edit, who) or any(row and self._same(edit.new, row[edit.field]) for row in rows)
 

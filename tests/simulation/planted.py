@@ -112,6 +112,16 @@ class AdoptsNothing(Over):
         del key
 
 
+class NamesNoHolder(Over):
+    """Does not say who has a path, so that nobody can be adopted."""
+
+    async def create(self, location_id: UUID, write: SyncWrite) -> Any:
+        try:
+            return await self._port.create(location_id, write)
+        except KeyTaken as taken:
+            raise KeyTaken(str(taken), None) from taken
+
+
 class EchoesFromDps(SimLocations):
     """Says of every change that DPS made it, so that no filter holds."""
 
@@ -170,7 +180,7 @@ PLANTED: Mapping[str, Seams] = MappingProxyType(
         "no published set": replace(SOUND, over_locations=NoPublished),
         "no tombstone": replace(SOUND, locations=NoTombstones),
         "cascade in sync": replace(SOUND, locations=Cascades),
-        "no adoption on create": replace(SOUND, over_nomis=AdoptsNothing),
+        "no adoption on create": replace(SOUND, over_nomis=AdoptsNothing, over_locations=NamesNoHolder),
         "echo filter removed towards NOMIS": replace(SOUND, locations=EchoesFromDps),
         "echo filter removed towards DPS": replace(SOUND, nomis=EchoesFromNomis),
         "outbox replaced by publish-after-commit": replace(SOUND, outbox=False),

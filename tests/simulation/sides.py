@@ -82,6 +82,7 @@ class SimLocations(FakeLocations):
         super().__init__(now=clock.local)
         self.outbox = Outbox("domain-events")
         self.authority = Side.DPS
+        self.gone: dict[UUID, LocationRow] = {}
         self._clock = clock
 
     def tell(self, kind: LocationEventType, row: LocationRow, source: Source) -> None:
@@ -106,6 +107,11 @@ class SimLocations(FakeLocations):
                 last_updated_by=row.create_username,
             )
         )
+
+    def bury(self, location_id: UUID) -> None:
+        row = self.rows[location_id]
+        super().bury(location_id)
+        self.gone[location_id] = row
 
     def set_authority(self, side: Side) -> None:
         """Say who masters the prison."""

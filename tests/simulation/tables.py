@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from libs.domain.nomis import ListedLocation, NomisLocationId
-from services.migration.records import Item, ItemState, Kind, Lease, Listing, Status, Verdict
+from services.migration.records import Advance, Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.reconciliation.records import DueLocation, Noted, Waiting
 from services.reconciliation.rules.settling import Ask, Park, Settled, Step
 
@@ -92,6 +92,8 @@ class MigrationTables:
         self.pages: list[PageRow] = []
         self.pages_listed = 0
         self.listed = False
+        self.listed_again = 0
+        self.total = 0
         self.over = False
         self.pages_max = WAVES_MAX
 
@@ -115,8 +117,14 @@ class MigrationTables:
     async def add_listed(self, migration_id: str, page: int, rows: Sequence[ListedLocation]) -> None:  # noqa: ARG002
         if page == self.pages_listed:
             self.items |= {row.id: row for row in rows}
-            self.states |= {row.id: ItemState.PENDING for row in rows}
+            self.states = {row.id: ItemState.PENDING for row in rows} | self.states
             self.pages_listed += 1
+
+    async def list_again(self, migration_id: str, total: int, most: int) -> bool:  # noqa: ARG002
+        if self.listed or self.listed_again >= most or total == self.total:
+            return False
+        self.total, self.pages_listed, self.listed_again = total, 0, self.listed_again + 1
+        return True
 
     async def finish_listing(self, migration_id: str) -> None:  # noqa: ARG002
         self.listed = True
@@ -143,19 +151,25 @@ class MigrationTables:
                 self.reasons[verdict.nomis_id] = verdict.reason
         self.pages[page].done = True
 
-    async def advance(self, migration_id: str, page_size: int, now: datetime) -> tuple[Status, list[int]]:  # noqa: ARG002
+    async def advance(
+        self,
+        migration_id: str,  # noqa: ARG002
+        page_size: int,
+        now: datetime,  # noqa: ARG002
+        settle: timedelta,  # noqa: ARG002 - for verifications
+    ) -> Advance:
         pending = [i for i, state in sorted(self.states.items()) if state is ItemState.PENDING]
         if not self.listed or any(not page.done for page in self.pages):
-            return Status.STARTED, []
+            return Advance([])
         if pending and len(self.pages) >= self.pages_max:
             self.states |= dict.fromkeys(pending, ItemState.FAILED)
             pending = []
         if not pending:
             self.over = True
-            return Status.COMPLETED, []
+            return Advance([])
         first = len(self.pages)
         self.pages += [PageRow(pending[at : at + page_size]) for at in range(0, len(pending), page_size)]
-        return Status.STARTED, [*range(first, len(self.pages))]
+        return Advance([*range(first, len(self.pages))])
 
 
 def _is_free(page: PageRow, now: datetime) -> bool:

@@ -41,9 +41,13 @@ def reconciliation_settings(reconciliation_dsn: str, auth: Auth, broker: BrokerA
 
 
 @pytest.fixture(scope="session")
-async def served(reconciliation_settings: Settings) -> AsyncIterator[Client]:
-    async with app.build(reconciliation_settings) as built, TestClient(TestServer(built)) as client:
-        yield client
+async def served(reconciliation_settings: Settings, broker: BrokerAddress) -> AsyncIterator[Client]:
+    with pytest.MonkeyPatch.context() as told:
+        # Keys come from the environment as AWS's own tools read it.
+        told.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
+        told.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)
+        async with app.build(reconciliation_settings) as built, TestClient(TestServer(built)) as client:
+            yield client
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ from libs.settling.ports import (
     Stale,
 )
 
-ASKED_MAX = 2
-"""How often a walk asks one holder to move on: once more after standing aside itself."""
+ASKED_MAX = 3
+"""How often a walk sees to one place: it asks the holder, asks again after standing aside, and takes the place."""
 Links = dict[NomisLocationId, UUID]
 
 

@@ -166,7 +166,6 @@ def location_of(row: Row, dps_id: UUID, path: str) -> dict[str, Any]:
     has_capacity = is_cell and not holding and not (row[11] is None and row[6] is None)
     reason = DeactivatedReason.OTHER if row[17] is None else DPS_REASON.get(row[17])
     accommodation, used_for = cell_uses(housing, holding=holding) if is_cell else NO_HOUSING
-    specialist = {SPECIALIST_OF[a] for a in attributes if a in SPECIALIST_OF and not holding}
     return {
         "id": dps_id,
         "prison_id": row[3],
@@ -188,7 +187,7 @@ def location_of(row: Row, dps_id: UUID, path: str) -> dict[str, Any]:
         "capacity_of_certified_cell": row[7] or 0 if is_cell else None,
         "attributes": attributes,
         "used_for": used_for or [],
-        "specialist_cell_types": sorted(specialist, key=lambda each: each.sequence),
+        "specialist_cell_types": [] if holding else specialist_of(attributes),
         "usages": usages_of(row[20] or ()) if housing is None else [],
         "active": row[15],
         "deactivated_date": datetime.fromisoformat(row[16]) if row[16] and not row[15] else None,
@@ -212,6 +211,7 @@ def beginning_of(location: Mapping[str, Any], row: Row) -> list[tuple[Any, ...]]
             ("OPERATIONAL_CAPACITY", str(row[6] or 0) if has_capacity else None, None),
             ("CERTIFIED", "Certified" if row[1] else "Uncertified", "Uncertified"),
             ("STATUS", "Active", "Non-residential") if row[15] else ("STATUS", None, None),
+            *(("SPECIALIST_CELL_TYPE", each.description, None) for each in specialist_of(location["attributes"])),
         ]
     at, by = location["when_created"], location["updated_by"]
     return [(location["id"], what, old, new, by, at) for what, old, new in told if old != new]
@@ -225,6 +225,11 @@ def blank_is_null(value: str | None) -> str | None:
 def attributes_of(profiles: Iterable[Sequence[str]]) -> list[Any]:
     """Translate profiles; those without a word are NOMIS's own."""
     return sorted({DPS_ATTRIBUTE[kind, code] for kind, code in profiles if (kind, code) in DPS_ATTRIBUTE})
+
+
+def specialist_of(attributes: Iterable[Any]) -> list[Any]:
+    """Return what a cell's attributes make it special for."""
+    return sorted({SPECIALIST_OF[a] for a in attributes if a in SPECIALIST_OF}, key=lambda each: each.sequence)
 
 
 def cell_uses(housing: ResidentialHousingType | None, *, holding: bool) -> tuple[AccommodationType, list[UsedForType]]:

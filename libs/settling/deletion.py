@@ -40,7 +40,8 @@ class Deletion:
             if mirror is None:
                 await self.mappings.remove(dps_id)
                 return Settled(Act.DELETED, dps_id, nomis_id)
-            if mirror.sync.nomis_location_id not in (None, nomis_id):
+            met = mirror.sync.nomis_location_id
+            if met is not None and met != nomis_id and await self.nomis.read(met) is not None:
                 raise RetryLater(f"{dps_id} is on its way to another NOMIS row")
             if mirror.sync.one_way:
                 return await self._create_again(mirror, nomis_id, _conflict(Side.DPS, "sync is one way"), way)

@@ -12,7 +12,7 @@ from tests.simulation.play import play
 
 SEEDS = 200
 AT_ONCE = 20
-SEEDS_TO_FIND = 60
+SEEDS_TO_FIND = 120
 TRACE_SHOWN = 80
 
 

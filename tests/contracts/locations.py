@@ -189,6 +189,7 @@ class LocationsContract:
     async def test_a_page_is_created_whatever_its_order_and_again_it_exists(self, locations: Both) -> None:
         wing = cell(location_type="WING", location_code="A", description="NWI-A")
         page = [migrated(cell(location_id=N2), ID1), migrated(wing)]
+        assert await locations.validate([]) == []
         rehearsed = await locations.validate(page)
         assert await locations.mirror(ID1) is None
         first_try = await locations.migrate(page)

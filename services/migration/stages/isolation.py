@@ -2,7 +2,8 @@
 
 A service that is away is no fault of a location. Such a failure sends the whole page back to wait, and only after some
 attempts are single locations suspected; many failures in a row without a success mean that the service is away after
-all. What a service refuses, or answers in a way nobody can read, is looked for at once.
+all. A suspect has failed only when it fails once more and the services answer other questions right before and right
+after that. What a service refuses, or answers in a way nobody can read, is looked for at once.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,8 @@ from services.migration.records import Item, ItemState, Verdict
 from services.migration.settings import IsolationLimits
 
 Work = Callable[[Sequence[Item]], Awaitable[list[Verdict]]]
+Ask = Callable[[], Awaitable[object]]
+"""Asks every service something cheap; raises what a service that is away makes us raise."""
 
 # What a remote or its answer can do to us; anything else is a bug and stays one.
 FAILURES = (RemoteFailure, ValueError, KeyError, TypeError, msgspec.MsgspecError)
@@ -32,10 +35,10 @@ _UNWELL = frozenset(
 REASON_MAX = 200
 
 
-async def isolated(items: Sequence[Item], work: Work, attempt: int, limits: IsolationLimits) -> list[Verdict]:
+async def isolated(items: Sequence[Item], work: Work, ask: Ask, attempt: int, limits: IsolationLimits) -> list[Verdict]:
     """Do the work on a page; of what fails alone, return a verdict that says why.
 
-    `attempt` counts how often the page was taken. Raises what `work` raised when the page has to wait.
+    `attempt` counts how often the page was taken. Raises what `work` or `ask` raised when the page has to wait.
     """
     try:
         return await work(items)
@@ -47,10 +50,9 @@ async def isolated(items: Sequence[Item], work: Work, attempt: int, limits: Isol
             work, limits.failures_in_a_row_max, gives_up=patient or len(items) > limits.failures_in_a_row_max
         )
         await search.below(items, failure)
-        await search.look_again()
         if search.suspects and not search.verdicts and patient:
             raise
-        return [*search.verdicts, *(_failed(item, why) for item, why in search.suspects.items())]
+        return [*search.verdicts, *await search.condemned(ask)]
 
 
 def told(failure: BaseException) -> str:
@@ -79,13 +81,13 @@ class _Search:
         self._in_a_row = 0
         self._gives_up = gives_up
         self.verdicts: list[Verdict] = []
-        self.suspects: dict[Item, Exception] = {}
+        self.suspects: list[Item] = []
 
     async def below(self, items: Sequence[Item], failure: Exception) -> None:
         """Look into items that failed together."""
         if len(items) == 1:
             if _is_unwell(failure):
-                self.suspects[items[0]] = failure
+                self.suspects.append(items[0])
             else:
                 self.verdicts.append(_failed(items[0], failure))
             return
@@ -93,15 +95,17 @@ class _Search:
         for part in (items[:middle], items[middle:]):
             await self._tried(part)
 
-    async def look_again(self) -> None:
-        """Try once more what failed while the service may have been away."""
-        for item in [*self.suspects] if self.verdicts else []:
+    async def condemned(self, ask: Ask) -> list[Verdict]:
+        """Try the suspects once more, each between two signs that the services answer; what `ask` raises goes on."""
+        verdicts: list[Verdict] = []
+        for item in self.suspects:
+            await ask()
             try:
-                self.verdicts += await self._work([item])
+                verdicts += await self._work([item])
             except FAILURES as failure:
-                self.suspects[item] = failure
-            else:
-                del self.suspects[item]
+                await ask()
+                verdicts.append(_failed(item, failure))
+        return verdicts
 
     async def _tried(self, items: Sequence[Item]) -> None:
         try:

@@ -114,7 +114,7 @@ class Stages:
             return Ignored("page is done, taken, or not wanted any more", facts)
         try:
             work = partial(self._works[lease.kind], call.migration_id, lease.prisons)
-            verdicts = await isolated(lease.items, work, lease.attempt, self._limits.isolation)
+            verdicts = await isolated(lease.items, work, self._ask, lease.attempt, self._limits.isolation)
         except BaseException as failure:
             # The next delivery need not wait for the lease to run out.
             await self._pages.release(call.migration_id, call.page, told(failure))
@@ -166,6 +166,12 @@ class Stages:
                 row.location_id: ListedLocation(row.location_id, row.parent_location_id, row.prison_id) for row in found
             }
         return [told.get(row.id, row) for row in rows]
+
+    async def _ask(self) -> None:
+        """Hear from each service, of the locations API by a rehearsal of nothing."""
+        await self._nomis.ids_page(0, 1)
+        await self._mappings.for_nomis([NomisLocationId(0)])
+        await self._locations.validate([])
 
     async def _migrate(self, migration_id: str, prisons: frozenset[str], items: Sequence[Item]) -> list[Verdict]:
         """One call each: details, mappings, create, link."""

@@ -11,7 +11,7 @@ from libs.domain.nomis import NomisLocationId
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from services.migration.errors import MigrationActive, MigrationOver
 from services.migration.records import ItemQuery, ItemState, MigrationFilter, MigrationRun, RetryWish, Status
-from tests.services.migration.office import Office, two_wings
+from tests.services.migration.office import SMALL, Office, two_wings
 
 EVERYTHING = MigrationFilter()
 
@@ -97,7 +97,7 @@ class Poison:
 
     def __init__(self, nomis: Any, bad: set[NomisLocationId], failure: Exception) -> None:
         self._nomis = nomis
-        self._bad = bad
+        self.bad = bad
         self._failure = failure
         self.calls = 0
 
@@ -106,7 +106,7 @@ class Poison:
 
     async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
         self.calls += 1
-        if self._bad & set(ids):
+        if self.bad & set(ids):
             raise self._failure
         found: list[NomisDetail] = await self._nomis.details(ids)
         return found
@@ -165,9 +165,63 @@ async def test_a_service_that_comes_back_in_the_middle_of_the_search_costs_nothi
     class Waking(Poison):
         async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
             if self.calls == 6:
-                self._bad = set()
+                self.bad = set()
             return await super().details(ids)
 
     office.stages._nomis = Waking(office.nomis, set(office.nomis.rows), AWAY)
     run = await ended_despite(office)
     assert (run.records_migrated, run.records_failed) == (4, 0)
+
+
+class Outage:
+    """A port of a service that is down from one call on until a test brings it back; it counts what it was asked."""
+
+    def __init__(self, port: Any, served: int) -> None:
+        self._port = port
+        self.served = served
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*given: Any) -> Any:
+            if self.served == 0:
+                raise AWAY
+            self.served -= 1
+            return await getattr(self._port, name)(*given)
+
+        return call
+
+
+@pytest.mark.parametrize("port", ["_nomis", "_mappings", "_locations"])
+async def test_an_outage_however_long_costs_the_last_location_nothing(office: Office, port: str) -> None:
+    office.add("A", location_type="WING")
+    started = await office.control.start(EVERYTHING, "BOSS")
+    await office.work_once()
+    there = getattr(office.stages, port)
+    setattr(office.stages, port, Outage(there, 0))
+    for _ in range(3 * SMALL.isolation.attempts_max):
+        await office.round()
+    run = await office.runs.run(started.migration_id)
+    assert (run.status, run.records_pending, run.records_failed) == (Status.STARTED, 1, 0)
+    setattr(office.stages, port, there)
+    await office.finish(started.migration_id)
+    assert (await office.runs.run(started.migration_id)).records_migrated == 1
+
+
+@pytest.mark.parametrize("served", range(1, 12))
+async def test_an_outage_that_begins_in_the_middle_of_the_search_costs_nothing(office: Office, served: int) -> None:
+    for number in range(4):
+        office.add(f"A{number}")
+    started = await office.control.start(EVERYTHING, "BOSS")
+    await office.work_once()
+    there = office.stages._locations
+    broken = Poison(office.nomis, {min(office.nomis.rows)}, BROKEN)
+    office.stages._nomis = broken
+    for _ in range(SMALL.isolation.attempts_whole):
+        office.stages._locations = Outage(there, served)
+        await office.round()
+    office.stages._nomis, office.stages._locations = office.nomis, there
+    await office.finish(started.migration_id)
+    run = await office.runs.run(started.migration_id)
+    assert run.records_migrated + run.records_failed == 4
+    failed = await office.failures.items(started.migration_id, ItemQuery(state=ItemState.FAILED))
+    assert {row.nomis_location_id for row in failed} <= broken.bad
+    assert {row.reason for row in failed} <= {str(BROKEN)}

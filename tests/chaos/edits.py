@@ -20,7 +20,7 @@ from tests.chaos.journal import Entry
 Connection = "asyncpg.Connection[asyncpg.Record]"
 Connect = Callable[[], AbstractAsyncContextManager["asyncpg.Connection[asyncpg.Record]"]]
 
-BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 STAFF_CHOICE = (("capacity", 50), ("deactivate", 15), ("reactivate", 15), ("create", 8), ("rename", 5), ("name", 7))
 REASONS = (("DAMAGED", "DAMAGED"), ("MAINTENANCE", "MAINTENANCE"), ("DAMP", "OTHER"), ("PEST", "OTHER"))
 TARGETS = """

@@ -1,7 +1,7 @@
 """NOMIS's description and DPS's key: when one follows the other, and the names of what stands aside for a moment.
 
 Two rows that swap codes each wait for the other's key. One of them then takes a name that nobody else can want, the
-other moves, and the first takes its place (`docs/adr/0020-making-room.md`).
+other moves, and the first takes its place (`docs/adr/0016-making-room.md`).
 """
 
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Has whoever holds a place that another needs move on, if it has another place to be (`docs/adr/0020-making-room.md`).
+"""Has whoever holds a place that another needs move on, if it has another place to be (`docs/adr/0016-making-room.md`).
 
 Each side has a key once. A holder that is itself on its way elsewhere is settled first; those who wait for each other
 in a circle are told by `Circle` who has to stand aside. A holder that is where it belongs stays.

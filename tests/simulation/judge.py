@@ -60,7 +60,7 @@ def _equal(world: World) -> Iterator[str]:
 
 
 def _has_no_place(world: World, own: OwnLocation) -> bool:
-    """Whether only people can give it a code again, which the record tells them (ADR 0020).
+    """Whether only people can give it a code again, which the record tells them (ADR 0016).
 
     It was archived or converted in that very moment, or both the place it left and the one it wants were taken.
     """

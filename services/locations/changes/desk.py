@@ -1,6 +1,6 @@
 """Where the changes of staff are made: prisons' trees locked, rows held, versions checked, saved with history and told.
 
-The order of locks, the same for everybody: trees, then rows, then keys of the outbox (ADR 0022).
+The order of locks, the same for everybody: trees, then rows, then keys of the outbox (ADR 0012).
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence

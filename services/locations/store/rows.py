@@ -41,7 +41,7 @@ async def lock(tx: Connection, location_id: UUID) -> LocationRow | None:
 
 
 async def lock_tree(tx: Connection, *prisons: str) -> None:
-    """Serialise changes of prisons' shapes. Taken before any row is held; the rest of the order is in ADR 0022."""
+    """Serialise changes of prisons' shapes. Taken before any row is held; the rest of the order is in ADR 0012."""
     await tx.execute(
         """
         SELECT pg_advisory_xact_lock(hashtext('location tree'), tree)

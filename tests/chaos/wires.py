@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,12 +14,17 @@ CHUNK = 65536
 RESET = struct.pack("ii", 1, 0)
 
 
+def _deaf(_: bytes) -> None:
+    """Nobody listens in."""
+
+
 @dataclass
 class Wire:
-    """Listens on one port and passes on to another."""
+    """Listens on one port and passes on to another; `overhear` is told what a caller sent once it is passed on."""
 
     port: int
     target: int
+    overhear: Callable[[bytes], None] = _deaf
     ends: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut(self) -> int:
@@ -39,7 +44,7 @@ class Wire:
                 there_reader, there_writer = await asyncio.open_connection(LOOPBACK, self.target)
                 self.ends.add(there_writer)
                 try:
-                    await asyncio.gather(_pour(reader, there_writer), _pour(there_reader, writer))
+                    await asyncio.gather(_pour(reader, there_writer, self.overhear), _pour(there_reader, writer, _deaf))
                 finally:
                     self.ends.discard(there_writer)
                     there_writer.close()
@@ -48,11 +53,12 @@ class Wire:
             writer.close()
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, overhear: Callable[[bytes], None]) -> None:
     try:
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)
             await writer.drain()
+            overhear(chunk)
     finally:
         with contextlib.suppress(OSError, RuntimeError):
             writer.write_eof()

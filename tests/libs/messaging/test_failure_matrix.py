@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 from prometheus_client import CollectorRegistry
 
+from infra.local.ports import LOOPBACK, free_port
 from libs.db.pool import Connection, Database, DatabaseSettings, connect
 from libs.messaging.aws import Aws
 from libs.messaging.aws import connect as connect_broker
@@ -31,6 +33,7 @@ from libs.messaging.outcome import Done, Ignored, Outcome, RetryLater
 from libs.messaging.queue import BrokerUnavailable, Depth, Parcel
 from libs.messaging.records import Handled
 from libs.messaging.relay import Relay, RelaySettings
+from tests.chaos.wires import Wire, laid
 from tests.conftest import BrokerAddress, MakeDatabase
 from tests.contracts.queue import TOPOLOGY
 from tests.libs.messaging.conftest import aws_settings
@@ -223,25 +226,35 @@ async def test_a_long_transaction_elsewhere_does_not_hold_the_relay_back(db: Dat
     await relaying
 
 
+@pytest.mark.parametrize("lean", [True, False])
 async def test_an_open_long_poll_takes_no_connection_that_a_delete_needs(
-    fauxqs: BrokerAddress, fauxqs_aws: Aws
+    fauxqs: BrokerAddress, fauxqs_aws: Aws, *, lean: bool
 ) -> None:
-    narrow = aws_settings(fauxqs).model_copy(
-        update={"prefix": fauxqs_aws.settings.prefix, "poll_connections_max": 1, "control_connections_max": 1}
+    opened = asyncio.Event()
+
+    def overhear(sent: bytes) -> None:
+        if b"AmazonSQS.ReceiveMessage" in sent:
+            opened.set()
+
+    wire = Wire(free_port(), int(fauxqs.endpoint_url.rpartition(":")[2]), overhear)
+    one_connection = {"poll_connections_max": 1, "control_connections_max": 1, "lean_calls": lean}
+    narrow = aws_settings(replace(fauxqs, endpoint_url=f"http://{LOOPBACK}:{wire.port}")).model_copy(
+        update={"prefix": fauxqs_aws.settings.prefix, **one_connection}
     )
-    for lean in (True, False):
-        async with connect_broker(narrow.model_copy(update={"lean_calls": lean})) as broker:
-            queue, other = broker.queue("work"), broker.queue("raw")
-            await queue.send([Parcel("one")])
-            [delivery] = await queue.receive(1, wait_seconds=5, visibility_seconds=30)
-            # Where it is is known, so that the poll's own call is the first that it makes.
-            await other.depth()
-            poll = asyncio.create_task(other.receive(1, wait_seconds=15, visibility_seconds=30))
-            async with asyncio.timeout(10):
-                # While it is open: a change, a delete, a send; the last one ends the poll.
-                assert await queue.change_visibility([(delivery.receipt, 30)]) == [None]
-                assert await queue.delete([delivery.receipt]) == [None]
-                assert not poll.done()
-                assert await other.send([Parcel("wakes")]) == [None]
-                [woken] = await poll
-                await other.delete([woken.receipt])
+    async with laid(wire), connect_broker(narrow) as broker:
+        queue, other = broker.queue("work"), broker.queue("raw")
+        await queue.send([Parcel("one")])
+        [delivery] = await queue.receive(1, wait_seconds=5, visibility_seconds=30)
+        # Where it is is known, so that the poll's own call is the first that it makes.
+        await other.depth()
+        opened.clear()
+        poll = asyncio.create_task(other.receive(1, wait_seconds=20, visibility_seconds=30))
+        async with asyncio.timeout(10):
+            # Only now does it fill the one connection that polls have; a task that was made has not begun.
+            await opened.wait()
+            assert await queue.change_visibility([(delivery.receipt, 30)]) == [None]
+            assert await queue.delete([delivery.receipt]) == [None]
+            assert not poll.done()
+            assert await other.send([Parcel("wakes")]) == [None]
+            [woken] = await poll
+            await other.delete([woken.receipt])

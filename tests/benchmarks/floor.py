@@ -88,7 +88,9 @@ async def migrate(nomis: Database, locations: Database, mapping: Database) -> Fl
     began = time.perf_counter()
     ids = by_depth(await nomis.fetch(IDS))
     for start in range(0, len(ids), PAGE):
-        rows = await nomis.fetch(BY_IDS, ids[start : start + PAGE])
+        found = {row[0]: row for row in await nomis.fetch(BY_IDS, ids[start : start + PAGE])}
+        # Parents first here too: a parent that a screen added late has a higher id than its children.
+        rows = [found[each] for each in ids[start : start + PAGE]]
         read = time.perf_counter()
         page = Page()
         for row in rows:

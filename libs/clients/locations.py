@@ -9,8 +9,9 @@ import msgspec
 
 from libs.domain.bulk import Ids, Mirrors
 from libs.domain.switch_over import PrisonStage, StageMove, StepRefused
-from libs.domain.sync import LocationMirror, MigrateOutcome, MigrateOutcomes, SyncWrite
+from libs.domain.sync import LocationMirror, MigrateOutcome, MigrateOutcomes, SyncErrorCode, SyncWrite
 from libs.settling.ports import (
+    Busy,
     HasChildren,
     KeyTaken,
     NotAccepted,
@@ -18,11 +19,11 @@ from libs.settling.ports import (
     ParentRefused,
     RefusedByDps,
     Stale,
+    SyncOff,
     Tombstoned,
 )
 from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 
-ALREADY_EXISTS = 103
 _OUTCOMES = msgspec.json.Decoder(MigrateOutcomes)
 _MIRRORS = msgspec.json.Decoder(Mirrors)
 _IDS = msgspec.json.Decoder(Ids)
@@ -174,10 +175,16 @@ def _check(answer: ApiAnswer, method: str, location_id: UUID) -> None:
 
 def _conflict(answer: ApiAnswer) -> Exception:
     told = _told(answer, "developerMessage")
-    if answer.json().get("errorCode") != ALREADY_EXISTS:
-        return RefusedByDps(told)
-    holder = _told(answer, "moreInfo")
-    return KeyTaken(told, UUID(holder) if holder else None)
+    match answer.json().get("errorCode"):
+        case SyncErrorCode.ALREADY_EXISTS:
+            holder = _told(answer, "moreInfo")
+            return KeyTaken(told, UUID(holder) if holder else None)
+        case SyncErrorCode.SYNC_OFF:
+            return SyncOff(told)
+        case SyncErrorCode.BUSY:
+            return Busy(told)
+        case _:
+            return RefusedByDps(told)
 
 
 def _told(answer: ApiAnswer, member: str) -> str:

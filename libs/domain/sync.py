@@ -5,7 +5,7 @@ same normal form in which they are compared, stored as base and listed as publis
 """
 
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -167,6 +167,14 @@ class MigrateBatch(Bulk, frozen=True):
     """Body of `POST /migrate/locations/batch`; parents may be in the batch, in any order."""
 
     locations: Annotated[tuple[MigrateLocation, ...], msgspec.Meta(max_length=MIGRATE_BATCH_MAX)]
+
+
+class SyncErrorCode(IntEnum):
+    """`errorCode` of a sync door's 409s that a worker tells apart; the contract's own codes end at 144."""
+
+    ALREADY_EXISTS = 103
+    SYNC_OFF = 150
+    BUSY = 151
 
 
 class MigrateResult(StrEnum):

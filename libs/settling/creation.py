@@ -23,7 +23,6 @@ from libs.settling.keys import KEY
 from libs.settling.outcome import Act, Settled, Us, Way
 from libs.settling.pair import Known, MakesRoom, Place, Relatives, SettlesPair
 from libs.settling.ports import (
-    SYNC_OFF,
     KeyTaken,
     Locations,
     Mappings,
@@ -32,7 +31,6 @@ from libs.settling.ports import (
     NomisKeyTaken,
     NotAccepted,
     ParentRefused,
-    RefusedByDps,
     Stale,
 )
 
@@ -92,7 +90,7 @@ class Creation:
             raise RetryLater(f"parent {parent} of {own.id} was gone from NOMIS") from None
 
     async def in_dps(self, row: NomisLocation, way: Way) -> Settled:
-        """Give a NOMIS row its DPS location."""
+        """Give a NOMIS row its DPS location. Raises SyncOff."""
         if is_ignored(row.prison_id):
             return Settled(Act.IGNORED, None, row.location_id, row.description, "ignored agency")
         if row.create_username == self.us.nomis_api_user and not is_vsip_room(row.description):
@@ -108,11 +106,6 @@ class Creation:
             return await self._adopt_location(row, taken, way)
         except ParentRefused as refused:
             raise Unprocessable(f"{row.location_id}: {refused}") from refused
-        except RefusedByDps as refused:
-            if not str(refused).startswith(SYNC_OFF):
-                raise
-            # The prison is one way: the row is reported by reconciliation, neither copied nor deleted.
-            return Settled(Act.IGNORED, None, row.location_id, row.description, str(refused))
         try:
             await self._link(dps_id, row.location_id, MappingType.NOMIS_CREATED)
         except MappingTaken as taken:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from libs.domain.identity import dps_id_for
 from libs.domain.merge import Merged, merge, with_published
 from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import Field, project_dps, project_nomis
@@ -44,6 +45,7 @@ from libs.settling.ports import (
     ParentRefused,
     RefusedByDps,
     Stale,
+    SyncOff,
 )
 
 ASKED_MAX = 3
@@ -55,7 +57,7 @@ class Relatives(Protocol):
     """Finds the other side's id of a parent, creating the parent there when it is missing."""
 
     async def dps_parent(self, nomis_parent: NomisLocationId, way: Way) -> UUID:
-        """Return the DPS id of a NOMIS parent."""
+        """Return the DPS id of a NOMIS parent. Raises SyncOff."""
 
     async def nomis_parent(self, dps_parent: UUID, way: Way) -> NomisLocationId:
         """Return the NOMIS id of a DPS parent."""
@@ -235,7 +237,11 @@ class PairWalk:
         if parent is None:
             return None
         if parent not in links:
-            links[parent] = await self.relatives.dps_parent(parent, way)
+            try:
+                links[parent] = await self.relatives.dps_parent(parent, way)
+            except SyncOff:
+                # Moved below a row that DPS does not take: the id it would have says that this is not DPS's parent.
+                return str(dps_id_for(parent))
         return str(links[parent])
 
     def _stop_endless(self, look: Look, memory: Memory) -> None:

@@ -23,12 +23,16 @@ class Tombstoned(Exception):
     """The location was deleted in DPS; its mapping is kept."""
 
 
-SYNC_OFF = "sync off"
-"""How a refusal begins that means: the prison is one way."""
-
-
 class RefusedByDps(Exception):
-    """DPS may not change this location by rule, or the prison's sync is off; nothing was written."""
+    """DPS may not change this location by rule; nothing was written."""
+
+
+class SyncOff(RefusedByDps):
+    """The prison is one way: what changes in NOMIS is not taken."""
+
+
+class Busy(Exception):
+    """Others changed the same locations for longer than DPS waits; nothing was written. Try again."""
 
 
 class KeyTaken(Exception):
@@ -87,16 +91,22 @@ class Locations(Protocol):
         """Return own state and sync state; None when never seen. Raises Tombstoned."""
 
     async def create(self, location_id: UUID, write: SyncWrite) -> LocationMirror:
-        """Create it; Stale when it exists. Raises Tombstoned, KeyTaken, ParentRefused, ParentGone, NotAccepted."""
+        """Create it; Stale when it exists.
+
+        Raises Tombstoned, SyncOff, Busy, KeyTaken, ParentRefused, ParentGone, NotAccepted.
+        """
 
     async def write(self, location_id: UUID, write: SyncWrite, etag: str) -> LocationMirror:
         """Write only if it still has that etag, else Stale.
 
-        Raises Tombstoned, RefusedByDps, KeyTaken, ParentRefused, ParentGone, NotAccepted.
+        Raises Tombstoned, RefusedByDps, SyncOff, Busy, KeyTaken, ParentRefused, ParentGone, NotAccepted.
         """
 
     async def delete(self, location_id: UUID, etag: str) -> None:
-        """Delete only if it still has that etag, else Stale; done when already gone. Raises HasChildren."""
+        """Delete only if it still has that etag, else Stale; done when already gone.
+
+        Raises HasChildren, SyncOff, Busy.
+        """
 
     async def below(self, location_id: UUID) -> Sequence[UUID] | None:
         """Return the location and all below it, parents first; None when it is unknown."""

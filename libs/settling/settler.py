@@ -12,7 +12,7 @@ from libs.settling.keys import Circle
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
 from libs.settling.pair import Gone, Known, PairWalk
 from libs.settling.ports import (
-    SYNC_OFF,
+    Busy,
     KeyTaken,
     Locations,
     Mappings,
@@ -22,6 +22,7 @@ from libs.settling.ports import (
     ParentGone,
     RefusedByDps,
     Stale,
+    SyncOff,
     Tombstoned,
 )
 from libs.settling.room import Room
@@ -76,12 +77,10 @@ class Settler:
             return await self._deletion.gone_from_dps(dps_id, nomis_id, way)
 
     async def dps_parent(self, nomis_parent: NomisLocationId, way: Way) -> UUID:
-        """Return the DPS id of a NOMIS parent, creating what is missing up to the bound."""
+        """Return the DPS id of a NOMIS parent, creating what is missing up to the bound. Raises SyncOff."""
         if linked := (await self._mappings.for_nomis([nomis_parent])).get(nomis_parent):
             return linked.dps_location_id
         settled = await self._nomis_only(nomis_parent, self._deeper(way, f"NOMIS {nomis_parent}"))
-        if settled.dps_location_id is None and settled.reason.startswith(SYNC_OFF):
-            raise RefusedByDps(settled.reason)
         if settled.dps_location_id is None:
             raise RetryLater(f"parent {nomis_parent} has no place in DPS: {settled.reason}")
         return settled.dps_location_id
@@ -116,6 +115,8 @@ class Settler:
             return await self._by_nomis(nomis_id)
         except (Stale, RefusedByDps, ParentGone, Circle) as moved:
             raise RetryLater(f"{dps_id or nomis_id} moved while it was settled") from moved
+        except Busy as busy:
+            raise RetryLater(f"{dps_id or nomis_id} is busy in DPS") from busy
         except KeyTaken as taken:
             raise RetryLater(f"duplicate path: {taken}") from taken
         except MappingTaken as taken:
@@ -150,7 +151,11 @@ class Settler:
     async def _by_nomis(self, nomis_id: NomisLocationId) -> Settled:
         if linked := (await self._mappings.for_nomis([nomis_id])).get(nomis_id):
             return await self.settle_pair(linked.dps_location_id, nomis_id, HERE)
-        return await self._nomis_only(nomis_id, HERE)
+        try:
+            return await self._nomis_only(nomis_id, HERE)
+        except SyncOff as off:
+            # The row is reported by reconciliation, neither copied nor deleted.
+            return Settled(Act.IGNORED, None, nomis_id, reason=str(off))
 
     async def _nomis_only(self, nomis_id: NomisLocationId, way: Way) -> Settled:
         row = await self._nomis.read(nomis_id)

@@ -75,3 +75,6 @@ class Locations(Protocol):
 
     async def mirrors(self, ids: Sequence[str]) -> Mirrors:
         """Return up to 1,000 locations by id, and which of the others were deleted."""
+
+    async def stages(self) -> list[PrisonStage]:
+        """Return where those prisons stand that ever took a step."""

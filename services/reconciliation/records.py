@@ -53,6 +53,8 @@ class Sides:
     row: NomisRow | None
     parent: str | None
     buried_key: str | None = None
+    # Whether the row's prison takes nothing from NOMIS any more; only asked where DPS has no half.
+    one_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import msgspec
 
 from libs.domain.bulk import BuriedRow, Ids, MirrorRow, Mirrors, NomisRow, OwnRow, PairRow, SyncRow
 from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.switch_over import PrisonStage, Stage
 from libs.settling.keys import KEY
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
@@ -77,6 +78,10 @@ class BulkLocations:
             content=[self._mirror(i) for i in wanted if i in self._locations.rows],
             buried=[BuriedRow(str(i), "", tombs[i]) for i in wanted if i in tombs],
         )
+
+    async def stages(self) -> list[PrisonStage]:
+        prisons = sorted(self._locations.one_way_prisons)
+        return [PrisonStage(prison_id=each, stage=Stage.ONE_WAY, one_way=True) for each in prisons]
 
     def _mirror(self, location_id: UUID) -> MirrorRow:
         own, state = self._locations.rows[location_id].own(), self._locations.states[location_id]

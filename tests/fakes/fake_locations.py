@@ -33,6 +33,7 @@ from libs.settling.ports import (
     ParentRefused,
     RefusedByDps,
     Stale,
+    SyncOff,
     Tombstoned,
 )
 from services.locations.changes.fields import parsed
@@ -74,7 +75,7 @@ class FakeLocations:
             raise NotAccepted("prisonId")
         birth = synced.Birth(location_id, write.prison_id, "", self.now(), self.now(), write.last_updated_by)
         if write.prison_id in self.one_way_prisons and not is_vsip_room(write.nomis_description):
-            raise RefusedByDps("sync off")
+            raise SyncOff("sync off")
         self._insert(_born(write.fields, birth))
         self.tell(LocationEventType.CREATED, self.rows[location_id], Source.NOMIS)
         self._note(location_id, write)
@@ -95,7 +96,7 @@ class FakeLocations:
         if self.states[location_id].etag != etag:
             raise Stale
         if self.states[location_id].one_way:
-            raise RefusedByDps("sync off")
+            raise SyncOff("sync off")
         self.bury(location_id)
 
     async def below(self, location_id: UUID) -> list[UUID] | None:
@@ -125,6 +126,7 @@ class FakeLocations:
         rehearsed = FakeLocations()
         rehearsed.rows, rehearsed.states = dict(self.rows), dict(self.states)
         rehearsed.tombstones = dict(self.tombstones)
+        rehearsed.one_way_prisons = self.one_way_prisons
         return await rehearsed.migrate(locations)
 
     def staff_create(self, own: OwnLocation) -> OwnLocation:
@@ -193,6 +195,8 @@ class FakeLocations:
             return _outcome(location, location.id, MigrateResult.EXISTS)
         if location.id in self.tombstones:
             return _outcome(location, location.id, MigrateResult.FAILED, "deleted in DPS")
+        if location.prison_id in self.one_way_prisons and not is_vsip_room(location.nomis_description):
+            return _outcome(location, location.id, MigrateResult.FAILED, "sync off")
         at = location.create_date.replace(tzinfo=None)
         birth = synced.Birth(location.id, location.prison_id, "", at, at, location.last_updated_by)
         try:
@@ -218,7 +222,7 @@ class FakeLocations:
         if row.archived or row.converted_cell_type is not None:
             raise RefusedByDps("107")
         if self.states[row.id].one_way:
-            raise RefusedByDps("sync off")
+            raise SyncOff("sync off")
         with _named():
             after = synced.changed(row, parsed(write.fields))
         kind = announcing.event_type(row, after)

@@ -206,8 +206,8 @@ def routes(doors: LegacyDoors) -> Sequence[Route]:
         SyncOff,
         LocationBusy,
     )
-    migrating = (LocationNotFound, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, LocationBusy)
-    gone = (LocationNotFound, HasChildren)
+    migrating = (LocationNotFound, LocationKeyTaken, ParentNotAllowed, FieldNotAllowed, SyncOff, LocationBusy)
+    gone = (LocationNotFound, HasChildren, SyncOff, LocationBusy)
     record = "/locations/sync"
     return (
         Route("POST", "/sync/upsert", doors.upsert, SYNC, also=(201,), problems=refusals),

@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Any
 
 from libs.domain.switch_over import StepRefused
+from libs.domain.sync import SyncErrorCode
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import BodyInvalid, Problem, Trouble, hmpps
 from services.locations.errors import (
@@ -44,10 +45,10 @@ PROBLEMS = MappingProxyType(
         NothingToChoose: Problem(409, "Nothing to choose"),
         HasChildren: Problem(400, "Location has children"),
         LocationNotFound: Problem(404, "Location not found", 101),
-        LocationKeyTaken: Problem(409, "Location already exists", 103),
+        LocationKeyTaken: Problem(409, "Location already exists", SyncErrorCode.ALREADY_EXISTS),
         SyncRefused: Problem(409, "Location cannot be updated", 107),
-        SyncOff: Problem(409, "Sync off"),
-        LocationBusy: Problem(409, "Location busy"),
+        SyncOff: Problem(409, "Sync off", SyncErrorCode.SYNC_OFF),
+        LocationBusy: Problem(409, "Location busy", SyncErrorCode.BUSY),
         LocationGone: Problem(410, "Location deleted"),
         VersionStale: Problem(412, "Precondition failed"),
         CapacityNotAllowed: Problem(400, "Capacity not allowed"),

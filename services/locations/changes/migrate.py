@@ -1,7 +1,8 @@
 """Creates pages of locations that come from NOMIS: all good ones in one transaction by COPY, an outcome for each.
 
 Migrate only creates: an id that is there is left as it is (its history is imported once), and a location that holds the
-key without a NOMIS row is adopted. Nothing is announced: NOMIS has it already and DPS is not live yet.
+key without a NOMIS row is adopted. A prison that is one way takes nothing new but visit rooms. Nothing is announced:
+NOMIS has it already and DPS is not live yet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,13 @@ import asyncpg
 import msgspec
 
 from libs.db.pool import Connection, Database
+from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import PRISON_ID
 from libs.domain.shared import kind_in_dps, project_dps, synced_part
 from libs.domain.sync import HistoryEntry, MigrateLocation, MigrateOutcome, MigrateResult
 from services.locations.changes.fields import parsed
 from services.locations.changes.sync import KEY
-from services.locations.errors import FieldNotAllowed
+from services.locations.errors import FieldNotAllowed, SyncOff
 from services.locations.records import HistoryRow, LocationRow
 from services.locations.rules import history, synced
 from services.locations.rules.clock import in_london
@@ -36,6 +38,7 @@ class Known:
     parents: dict[UUID, Path]
     there: dict[UUID, bool]
     buried: set[UUID]
+    one_way: set[str]
 
 
 class MigrateChanges:
@@ -93,6 +96,7 @@ class MigrateChanges:
             await bulk.parents(tx, parents),
             await bulk.known(tx, ids),
             await bulk.buried(tx, ids),
+            await bulk.one_way(tx, {asked.wish.prison_id for asked in ordered}),
         )
 
     async def _without_taken_paths(self, tx: Connection, fresh: dict[UUID, "Fresh"]) -> dict[UUID, MigrateOutcome]:
@@ -175,6 +179,8 @@ def _settled(wish: MigrateLocation, known: Known) -> MigrateOutcome | None:
         return _outcome(wish, MigrateResult.FAILED, "deleted in DPS")
     if not PRISON_ID.fullmatch(wish.prison_id):
         return _outcome(wish, MigrateResult.FAILED, "prisonId: two capitals and an I, or ZZGHI")
+    if wish.prison_id in known.one_way and not is_vsip_room(wish.nomis_description):
+        return _outcome(wish, MigrateResult.FAILED, str(SyncOff(wish.prison_id)))
     return None
 
 

@@ -37,6 +37,15 @@ async def buried(tx: Connection, ids: Collection[UUID]) -> set[UUID]:
     return {record["location_id"] for record in records}
 
 
+async def one_way(tx: Connection, prisons: Collection[str]) -> set[str]:
+    """Return which of these prisons take no change from NOMIS; where each stands is held until the transaction ends."""
+    records = await tx.fetch(
+        "SELECT prison_id, one_way FROM prison_sync WHERE prison_id = ANY($1::text[]) ORDER BY prison_id FOR SHARE",
+        list(prisons),
+    )
+    return {record["prison_id"] for record in records if record["one_way"]}
+
+
 async def holders(tx: Connection, paths: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[UUID, bool]]:
     """Return who holds these (prison, path) pairs, and whether a NOMIS row is linked to the holder."""
     records = await tx.fetch(

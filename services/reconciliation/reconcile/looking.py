@@ -1,7 +1,7 @@
 """Looks at suspects: both sides and the mapping, as they are now, a batch at a time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.domain.bulk import MirrorRow, NomisRow
 from libs.domain.identity import dps_id_for
@@ -45,7 +45,8 @@ class Look:
         rows = await self._rows([nomis_id for _, nomis_id in pairs])
         buried = {each.id: each.key for each in found.buried}
         parents = await self._parents(rows.values(), links)
-        return [judged(_sides(dps_id, nomis_id, links, owns, rows, buried, parents)) for dps_id, nomis_id in pairs]
+        seen = [_sides(dps_id, nomis_id, links, owns, rows, buried, parents) for dps_id, nomis_id in pairs]
+        return [judged(each) for each in await self._with_stages(seen)]
 
     async def _links(self, suspects: Sequence[Suspect]) -> Links:
         of_dps = await self.mappings.pairs_of_dps([each.dps_id for each in suspects if each.dps_id is not None])
@@ -70,6 +71,16 @@ class Look:
         lost = {dps_id: nomis_id for dps_id, nomis_id in met.items() if nomis_id not in {None, *linked}}
         kept = [pair for pair in pairs if pair[0] not in lost and (pair[1] not in lost.values() or pair[0] in owns)]
         return [*kept, *lost.items()]
+
+    async def _with_stages(self, seen: list[Sides]) -> list[Sides]:
+        """Say of rows that NOMIS has alone whether their prison is one way."""
+        if not any(each.row is not None and each.own is None for each in seen):
+            return seen
+        one_way = {each.prison_id for each in await self.locations.stages() if each.one_way}
+        return [
+            replace(each, one_way=each.row is not None and each.own is None and each.row.prison_id in one_way)
+            for each in seen
+        ]
 
     async def _rows(self, nomis_ids: Sequence[int | None]) -> dict[int, NomisRow]:
         wanted = [each for each in nomis_ids if each is not None]

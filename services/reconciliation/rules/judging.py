@@ -6,10 +6,13 @@ from typing import Any
 import msgspec
 
 from libs.domain.comparing import differences
+from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import is_ignored
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import is_soft_deleted
 from services.reconciliation.records import Finding, Sides, Verdict
+
+INSERTED_ONE_WAY = "inserted in NOMIS while the prison is one way"
 
 
 def judged(sides: Sides) -> Verdict:
@@ -55,6 +58,9 @@ def _row_only(sides: Sides) -> Verdict:
         # A row whose derived id was deleted is one that came back, or whose deletion is on its way.
         if sides.buried_key is not None and is_soft_deleted(sides.row):
             return _verdict(sides, None)
+        if sides.one_way and sides.buried_key is None and not is_vsip_room(sides.row.description):
+            # It is for people to say what becomes of it: sync neither copies nor deletes it.
+            return _verdict(sides, Finding.MISSING_IN_DPS, INSERTED_ONE_WAY, hopeless=True)
         return _verdict(sides, Finding.MISSING_IN_DPS, "in NOMIS alone")
     if sides.buried_key is not None:
         if is_soft_deleted(sides.row):

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from libs.domain.nomis import NomisLocationId
+from libs.domain.sync import LocationMirror
+from libs.messaging.outcome import RetryLater
 from libs.settling.outcome import Act
-from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_NOMIS, nomis_cell
+from libs.settling.ports import Busy
+from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS, nomis_cell
 from tests.simulation.house import House
 
 
@@ -59,6 +62,25 @@ async def test_a_row_inserted_in_nomis_is_neither_copied_nor_deleted(house: Hous
         assert (settled.act, settled.reason) == (Act.IGNORED, "sync off")
     assert {wing, below} <= house.nomis.rows.keys()
     assert len(house.locations.locations) == len(house.mappings.by_dps)
+
+
+async def test_a_row_moved_below_an_inserted_one_is_put_back(house: House) -> None:
+    wing = inserted(house, "X", location_type="WING")
+    house.nomis.screen_edit(CELL_NOMIS, parent_location_id=wing)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert (house.row.parent_location_id, house.cell.parent_id) == (LANDING_NOMIS, LANDING_ID)
+    assert [each.field for _, each in house.locations.conflicts] == ["parentId"]
+
+
+async def test_who_is_busy_in_dps_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(*_: object) -> LocationMirror:
+        raise Busy("try again")
+
+    house.locations.staff_edit(CELL_ID, max_capacity=3)
+    monkeypatch.setattr(house.locations, "write", busy)
+    with pytest.raises(RetryLater, match="busy in DPS"):
+        await house.settler.settle_dps(CELL_ID)
+    assert house.row.capacity == 2
 
 
 async def test_a_visit_room_is_taken_all_the_same(house: House) -> None:

@@ -1,21 +1,36 @@
 """The stages of a prison's switch-over: only legal steps, each resting on what it must, and enforced at once."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from libs.clients.locations import LocationsClient
+from libs.domain.nomis import NomisLocationId
 from libs.domain.switch_over import STEPS, CleanCheck, Stage, StageMove, refusal
+from libs.domain.sync import SyncWrite
+from libs.settling.ports import Busy, KeyTaken, RefusedByDps, SyncOff
+from libs.web.outgoing import OutgoingSettings, api_session
+from libs.web.problems import Trouble
+from services.locations import errors
+from services.locations.api.problems import PROBLEMS, style
+from tests.conftest import Auth
 from tests.contracts.locations import migrated
+from tests.libs.domain.rows import nomis_cell
+from tests.services.locations.conftest import Client
 from tests.services.locations.test_staff_doors import ID, ROWS, Kti, kti
 
 __all__ = ["kti"]
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 STAGES = [*Stage]
+KTI_ROW = {"prison_id": "KTI", "parent_location_id": None, "profiles": (), "usages": ()}
 
 
 def clean(**changed: Any) -> CleanCheck:
@@ -125,6 +140,82 @@ async def test_one_way_the_sync_doors_take_no_change_from_nomis(kti: Kti) -> Non
             assert answer.status == expected, (method, path, await answer.text())
             if expected == 409:
                 assert (await answer.json())["developerMessage"].startswith("sync off")
+
+
+async def test_one_way_the_migrate_doors_take_nothing_new_but_visit_rooms(kti: Kti) -> None:
+    await switched(kti)
+
+    def wished(number: int, **changed: Any) -> dict[str, Any]:
+        return migrated(nomis_cell(location_id=NomisLocationId(number), **KTI_ROW | changed))
+
+    locations = [
+        migrated(ROWS["C"]),
+        wished(901, location_code="X", description="KTI-X"),
+        wished(902, location_code="VSIP_SOC", description="KTI-VISITS-VSIP_SOC", location_type="VISIT", unit_type=None),
+    ]
+    for door in ("validate", "batch"):
+        async with kti.client.post(f"/migrate/locations/{door}", json={"locations": locations}) as answer:
+            outcomes = (await answer.json())["outcomes"]
+        assert [(each["result"], each.get("reason")) for each in outcomes] == [
+            ("exists", None),
+            ("failed", "sync off: NOMIS changes of KTI are not taken"),
+            ("created", None),
+        ]
+    await step(kti, Stage.ONE_WAY, Stage.SCREENS_OFF)
+    async with kti.client.post("/migrate/locations/batch", json={"locations": locations[1:2]}) as answer:
+        assert [each["result"] for each in (await answer.json())["outcomes"]] == ["created"]
+
+
+@pytest.fixture
+async def workers(client: Client, auth: Auth) -> AsyncIterator[LocationsClient]:
+    """The locations API as a worker reaches it."""
+    async with api_session(outgoing(str(client.make_url("")), auth)) as session:
+        yield LocationsClient(session)
+
+
+def outgoing(url: str, auth: Auth) -> OutgoingSettings:
+    name = "migration"
+    return OutgoingSettings(base_url=url, token_url=auth.token_url, client_id=name, client_secret=auth.secrets[name])
+
+
+async def test_a_worker_knows_sync_off_from_other_refusals(kti: Kti, workers: LocationsClient) -> None:
+    cell = ID["C-4-010"]
+    mirror = await workers.mirror(cell)
+    assert mirror is not None
+    await switched(kti)
+    edit = SyncWrite(last_updated_by="SCREEN", fields={"comments": "x"})
+    new = SyncWrite(last_updated_by="SCREEN", prison_id="KTI", fields=migrated(ROWS["D"])["fields"] | {"code": "E"})
+    for refused in (
+        workers.write(cell, edit, mirror.sync.etag),
+        workers.delete(cell, mirror.sync.etag),
+        workers.create(UUID(int=905), new),
+    ):
+        with pytest.raises(SyncOff, match="KTI"):
+            await refused
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.LocationBusy(), Busy),
+        (errors.SyncOff("KTI"), SyncOff),
+        (errors.SyncRefused("KTI-A", "archived"), RefusedByDps),
+        (errors.LocationKeyTaken("KTI-A", UUID(int=1)), KeyTaken),
+    ],
+)
+async def test_each_409_of_the_sync_doors_has_its_own_name_in_the_client(
+    error: Exception, told: type[Exception], auth: Auth
+) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        body = style(Trouble(PROBLEMS[type(error)], error, str(error), "/"))
+        return web.json_response(body, status=PROBLEMS[type(error)].status)
+
+    app = web.Application()
+    app.router.add_put("/sync/locations/{id}", refuse)
+    async with TestServer(app) as server, api_session(outgoing(str(server.make_url("")), auth)) as session:
+        with pytest.raises(told) as raised:
+            await LocationsClient(session).write(UUID(int=1), SyncWrite(last_updated_by="X"), "1.1")
+    assert raised.type is told
 
 
 async def test_a_step_waits_for_the_writers_that_looked_at_the_stage_before(kti: Kti) -> None:

@@ -168,6 +168,26 @@ async def test_states_that_keep_moving_are_bounded_too(desk: Desk) -> None:
     assert "keeps changing" in (await desk.parked())[0].reason
 
 
+async def test_a_row_inserted_in_a_one_way_prison_is_named_so_and_nobody_is_asked(desk: Desk) -> None:
+    landing = await desk.bench.add("1", location_type="LAND")
+    desk.bench.locations.one_way_prisons.add("NWI")
+    alone = await desk.bench.add("2", landing, linked=False)
+    room = await desk.bench.add(
+        "VSIP_SOC", linked=False, description="NWI-VISITS-VSIP_SOC", location_type="VISIT", unit_type=None, profiles=()
+    )
+    await desk.tell_nomis(alone)
+    await desk.tell_nomis(room)
+    await desk.rest()
+    assert [(each.location_id, each.reason) for each in await desk.parked()] == [
+        (str(alone), "MISSING_IN_DPS: inserted in NOMIS while the prison is one way")
+    ]
+    assert [each.nomis_location_id for each in desk.asked] == [room]
+    _, found = await desk.bench.report()
+    assert [(each.nomis_location_id, each.reason) for each in found] == [
+        (alone, "inserted in NOMIS while the prison is one way")
+    ]
+
+
 async def test_a_code_that_dps_has_no_word_for_is_parked_at_once(desk: Desk) -> None:
     cell = await desk.bench.add("1")
     desk.bench.nomis.screen_edit(cell, unit_type="XYZ")

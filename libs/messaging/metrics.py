@@ -108,15 +108,22 @@ class DepthMetrics:
         self.redrive_running = gauge(registry, "messaging_redrive_running", "1 while dead letters are retried", QUEUE)
 
 
-class RelayMetrics:
-    """What a relay counts, and what its outbox holds."""
+class PublishMetrics:
+    """What whoever publishes rows counts, and how many wait or are given up."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.published = counter(registry, "messaging_published", "Entries by the topic's answer", (*TOPIC, "outcome"))
         self.publish_seconds = latency(registry, "messaging_publish_seconds", "One round of publishing")
         self.pending = gauge(registry, "messaging_outbox_pending", "Rows that wait")
-        self.oldest = gauge(registry, "messaging_outbox_oldest_seconds", "Age of the oldest row that waits")
         self.dead = gauge(registry, "messaging_outbox_dead", "Rows that the topic will never take")
+
+
+class RelayMetrics(PublishMetrics):
+    """What the relay of an outbox counts besides."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.oldest = gauge(registry, "messaging_outbox_oldest_seconds", "Age of the oldest row that waits")
         self.blocked_keys = gauge(registry, "messaging_outbox_blocked_keys", "Keys held back by a refused row")
         self.leader = gauge(registry, "messaging_relay_leader", "1 while this replica publishes")
         self.listener_up = gauge(registry, "messaging_listener_up", "1 while notifications of new rows can arrive")

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import orjson
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from libs.clients.prison_api import PrisonApiClient
 from libs.clients.prison_register import PrisonRegisterClient
@@ -17,6 +18,7 @@ from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
+from libs.messaging.metrics import RelayMetrics
 from libs.messaging.outbox import Outbox
 from libs.messaging.relay import Relay
 from libs.telemetry import logging
@@ -82,7 +84,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 await begin_epoch_if_restored(connection)
         neighbours = await _neighbours(settings, stack)
         if settings.relay_enabled:
-            await stack.enter_async_context(_relaying(settings, database))
+            await stack.enter_async_context(_relaying(settings, database, registry))
         yield application(
             service="locations",
             routes=_routes(settings, database, neighbours),
@@ -167,15 +169,16 @@ def _reads(settings: Settings, database: Database, neighbours: Neighbours, annou
 
 
 @asynccontextmanager
-async def _relaying(settings: Settings, database: Database) -> AsyncIterator[None]:
+async def _relaying(settings: Settings, database: Database, registry: CollectorRegistry) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with aws.connect(settings.aws) as broker:
-        relay = asyncio.create_task(Relay(database, {TOPIC: broker.topic(TOPIC)}, now=_now).run(stop))
+        relay = Relay(database, {TOPIC: broker.topic(TOPIC)}, now=_now, metrics=RelayMetrics(registry))
+        running = asyncio.create_task(relay.run(stop))
         try:
             yield
         finally:
             stop.set()
-            await relay
+            await running
 
 
 def _now() -> datetime:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
+from libs.messaging.metrics import PublishMetrics
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
@@ -33,14 +35,14 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         database = await stack.enter_async_context(connect(settings.database))
         async with database.connection() as connection:
             await schema.apply(connection, files("services.nomis") / "schema")
+        registry = process_registry()
+        watch_pool(registry, database)
         if settings.relay_enabled:
-            await stack.enter_async_context(_relaying(settings, database))
-        yield _application(settings, database)
+            await stack.enter_async_context(_relaying(settings, database, registry))
+        yield _application(settings, database, registry)
 
 
-def _application(settings: Settings, database: Database) -> web.Application:
-    registry = process_registry()
-    watch_pool(registry, database)
+def _application(settings: Settings, database: Database, registry: CollectorRegistry) -> web.Application:
     writing = Writing(Session(database, settings.api_user, settings.lock_milliseconds))
     xtag = Xtag(database)
     api = LocationsApi(Reading(database), writing, settings)
@@ -58,9 +60,10 @@ def _application(settings: Settings, database: Database) -> web.Application:
 
 
 @asynccontextmanager
-async def _relaying(settings: Settings, database: Database) -> AsyncIterator[None]:
+async def _relaying(settings: Settings, database: Database, registry: CollectorRegistry) -> AsyncIterator[None]:
     async with aws.connect(settings.aws) as broker:
-        relay = Relay(Xtag(database), broker.topic(settings.relay.topic), settings.relay, _now)
+        topic = broker.topic(settings.relay.topic)
+        relay = Relay(Xtag(database), topic, settings.relay, _now, PublishMetrics(registry))
         async with relay.running():
             yield
 

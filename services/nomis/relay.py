@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from libs.messaging.metrics import PublishMetrics
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, QueueGone, Refusal, Topic
 from libs.messaging.supervision import beside, pause
 from services.nomis.settings import RelaySettings
@@ -25,11 +26,14 @@ log = structlog.get_logger()
 class Relay:
     """The loops around one queue and one topic."""
 
-    def __init__(self, xtag: Xtag, topic: Topic, settings: RelaySettings, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, xtag: Xtag, topic: Topic, settings: RelaySettings, now: Callable[[], datetime], metrics: PublishMetrics
+    ) -> None:
         self._xtag = xtag
         self._topic = topic
         self._settings = settings
         self._now = now
+        self._metrics = metrics
         self._hint = asyncio.Event()
 
     @asynccontextmanager
@@ -40,6 +44,7 @@ class Relay:
             loops: list[tuple[str, Callable[[], Awaitable[None]]]] = [
                 ("xtag-listener", self._listen),
                 ("xtag-generation", self._every(settings.generation_seconds, self.notice_new_topic)),
+                ("xtag-counts", self._every(settings.count_every_seconds, self.count)),
                 ("xtag-housekeeping", self._every(settings.housekeeping_seconds, self.keep_house)),
                 *((f"xtag-consumer-{n}", self._consume) for n in range(settings.consumers)),
             ]
@@ -52,19 +57,29 @@ class Relay:
         settings = self._settings
         async with self._xtag.database.transaction() as tx:
             rows = await take(tx, settings.batch, settings.publish_delay_seconds)
-            failures = await self._publish(rows)
+            with self._metrics.publish_seconds.time():
+                failures = await self._publish(rows)
             untyped = [row.id for row in rows if row.kind is None]
             await mark_done(tx, untyped, NO_TYPE)
             await mark_done(tx, [row.id for row in rows if row.kind is not None and row.id not in failures])
             for row_id, reason in failures.items():
                 await mark_failed(tx, row_id, reason, settings.max_retries, settings.retry_delay_seconds)
+        published = len(rows) - len(failures) - len(untyped)
+        self._metrics.published.labels(self._topic.name, "ok").inc(published)
+        self._metrics.published.labels(self._topic.name, "failed").inc(len(failures))
         if failures:
             log.warning("publish-failed", events=len(failures), reasons=dict(Counter(failures.values())))
         if untyped:
             log.warning("event-without-type-dropped", events=len(untyped))
-        if len(rows) > len(failures) + len(untyped):
-            log.info("published", events=len(rows) - len(failures) - len(untyped))
+        if published:
+            log.info("published", events=published)
         return len(rows)
+
+    async def count(self) -> None:
+        """Count what waits and what could not be published, for `/metrics`."""
+        counts = await self._xtag.counts()
+        self._metrics.pending.set(counts.get("ready", 0))
+        self._metrics.dead.set(counts.get("exception", 0))
 
     async def keep_house(self) -> None:
         """Give what could not be published another try, and delete what was, long ago."""

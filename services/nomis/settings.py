@@ -30,6 +30,8 @@ class RelaySettings(BaseModel, frozen=True):
     housekeeping_page: PositiveInt = 500
     housekeeping_chunk: PositiveInt = 10
     publish_delay_seconds: NonNegativeFloat = 0
+    # How often what waits and what was given up is counted, for `/metrics`.
+    count_every_seconds: PositiveFloat = 5
 
 
 class Settings(BaseSettings):

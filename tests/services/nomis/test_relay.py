@@ -8,11 +8,14 @@ from itertools import count
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
 
 from libs.db.pool import DatabaseSettings, connect
 from libs.messaging.aws import Aws, AwsSettings
 from libs.messaging.aws import connect as connect_aws
 from libs.messaging.building import create
+from libs.messaging.metrics import PublishMetrics
 from libs.messaging.queue import BrokerUnavailable, Parcel, Queue, Refusal, Topic
 from libs.messaging.topology import Topology
 from services.nomis import app
@@ -74,7 +77,7 @@ class Unreliable:
 
 
 def relay_of(xtag: Xtag, topic: Topic, settings: RelaySettings = AT_ONCE) -> Relay:
-    return Relay(xtag, topic, settings, lambda: NOW)
+    return Relay(xtag, topic, settings, lambda: NOW, PublishMetrics(CollectorRegistry()))
 
 
 async def received(queue: Queue, expected: int) -> list[dict[str, Any]]:
@@ -244,14 +247,30 @@ async def test_running_relays_notice_edits(prison: Prison, xtag: Xtag, aws: Aws)
 
 
 async def test_the_service_relays_by_itself(
-    prison: Prison, aws: Aws, nomis_settings: Settings, broker: BrokerAddress, monkeypatch: pytest.MonkeyPatch
+    prison: Prison,
+    aws: Aws,
+    nomis_settings: Settings,
+    broker: BrokerAddress,
+    monkeypatch: pytest.MonkeyPatch,
+    token: MakeToken,
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)
     told = {"aws_endpoint_url": broker.endpoint_url, "aws_topic_prefix": aws.settings.prefix, "relay_enabled": True}
-    async with app.build(nomis_settings.model_copy(update=told)):
+    scrapes = {"Authorization": f"Bearer {token({'ROLE_METRICS'})}"}
+    async with (
+        app.build(nomis_settings.model_copy(update=told)) as built,
+        TestClient(TestServer(built), headers=scrapes) as client,
+    ):
         await prison.edit(EDIT)
         await received(aws.queue("from-nomis-locations"), 1)
+        wanted = {'messaging_published_total{outcome="ok",topic="offender-events"} 1.0', "messaging_outbox_pending 0.0"}
+        async with asyncio.timeout(20):
+            # Counted once the rows are marked, which may be after the message has arrived.
+            while True:
+                async with client.get("/metrics") as answer:
+                    if set((await answer.text()).splitlines()) >= wanted:
+                        break
 
 
 async def test_an_edit_is_noticed_by_hint_and_not_only_by_the_poll(prison: Prison, xtag: Xtag, aws: Aws) -> None:

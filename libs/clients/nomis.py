@@ -5,15 +5,15 @@ says that this NOMIS has them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from libs.domain.bulk import NomisDetail
 from libs.domain.bulk import NomisRow as BulkRow
-from libs.domain.nomis import CreateNomisLocation, ListedLocation, NomisLocation, NomisLocationId
+from libs.domain.nomis import CreateNomisLocation, ListedLocation, ListedPage, NomisLocation, NomisLocationId
 from libs.domain.wire import Wire
 from libs.domain.writing import NomisWrites, with_other_as_oth
 from libs.settling.ports import NomisKeyTaken, NomisRow, NotAccepted, Stale
@@ -24,6 +24,7 @@ DETAILS_MAX = 500
 BEFORE_ALL = -(2**63)
 SINGLES_AT_ONCE = 8
 _DETAILS = msgspec.json.Decoder(list[NomisDetail])
+_DETAIL = msgspec.json.Decoder(NomisDetail)
 _ROWS = msgspec.json.Decoder(list[BulkRow])
 _ROW = msgspec.json.Decoder(BulkRow)
 _ANSWERS = (
@@ -34,6 +35,8 @@ _ANSWERS = (
     HTTPStatus.PRECONDITION_FAILED,
     HTTPStatus.INTERNAL_SERVER_ERROR,
 )
+
+Row = TypeVar("Row")
 
 
 class NomisClient:
@@ -77,16 +80,24 @@ class NomisClient:
 
     async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         """Return one page of all locations, and the total."""
-        answer = await self._api.request("GET", "/locations/ids", params={"page": page, "size": size})
-        found = answer.json()
-        rows = [
-            ListedLocation(row["locationId"], row.get("parentLocationId"), row.get("prisonId"))
-            for row in found["content"]
-        ]
-        return rows, found["totalElements"]
+        found = await self._ids({"page": page, "size": size})
+        return _listed(found), found["totalElements"]
+
+    async def next_page(self, page: int, after: NomisLocationId | None, size: int) -> ListedPage:
+        """Return what follows an id where this NOMIS can tell (extra door), else the page of that number."""
+        if not self._bulk_reads:
+            rows, _ = await self.ids_page(page, size)
+            return ListedPage(rows, by_key=False)
+        found = await self._ids({"afterId": BEFORE_ALL if after is None else after, "size": size})
+        return ListedPage(_listed(found), by_key=True)
 
     async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
-        """Return the rows of up to 500 ids in one call (extra door); ids that are gone are absent."""
+        """Return the rows of up to 500 ids; ids that are gone are absent.
+
+        In one call where this NOMIS has that door, else one by one, a few at a time.
+        """
+        if not self._bulk_reads:
+            return await self._one_by_one(ids, _DETAIL)
         answer = await self._api.request("POST", "/locations/details", json={"locationIds": list(ids)})
         return _DETAILS.decode(answer.body)
 
@@ -109,7 +120,7 @@ class NomisClient:
             params: dict[str, str | int] = {"afterId": after, "size": size}
             if prison_id is not None:
                 params["prisonId"] = prison_id
-            found = (await self._api.request("GET", "/locations/ids", params=params)).json()
+            found = await self._ids(params)
             ids = [row["locationId"] for row in found["content"]]
             last, after = found["last"], ids[-1] if ids else after
             yield ids
@@ -119,15 +130,12 @@ class NomisClient:
 
         In calls of 500 where this NOMIS has that door, else one by one, a few at a time.
         """
+        if not self._bulk_reads:
+            return await self._one_by_one(ids, _ROW)
         found: list[BulkRow] = []
-        if self._bulk_reads:
-            for start in range(0, len(ids), DETAILS_MAX):
-                body = {"locationIds": ids[start : start + DETAILS_MAX], "withAmendments": False}
-                found += _ROWS.decode((await self._api.request("POST", "/locations/details", json=body)).body)
-            return found
-        for start in range(0, len(ids), SINGLES_AT_ONCE):
-            answers = await asyncio.gather(*(self._row(each) for each in ids[start : start + SINGLES_AT_ONCE]))
-            found += [answer for answer in answers if answer is not None]
+        for start in range(0, len(ids), DETAILS_MAX):
+            body = {"locationIds": ids[start : start + DETAILS_MAX], "withAmendments": False}
+            found += _ROWS.decode((await self._api.request("POST", "/locations/details", json=body)).body)
         return found
 
     async def switch(self, service: str, prison_id: str) -> bool:
@@ -140,10 +148,21 @@ class NomisClient:
         """Switch a service on or off for a prison; done twice is done."""
         await self._api.request("POST" if on else "DELETE", f"/agency-switches/{service}/agency/{prison_id}")
 
-    async def _row(self, location_id: int) -> BulkRow | None:
+    async def _ids(self, params: Mapping[str, str | int]) -> dict[str, Any]:
+        found: dict[str, Any] = (await self._api.request("GET", "/locations/ids", params=params)).json()
+        return found
+
+    async def _one_by_one(self, ids: Sequence[int], decoder: msgspec.json.Decoder[Row]) -> list[Row]:
+        found: list[Row] = []
+        for start in range(0, len(ids), SINGLES_AT_ONCE):
+            reads = (self._body(each) for each in ids[start : start + SINGLES_AT_ONCE])
+            found += [decoder.decode(body) for body in await asyncio.gather(*reads) if body is not None]
+        return found
+
+    async def _body(self, location_id: int) -> bytes | None:
         path = f"/locations/{location_id}"
         answer = await self._api.request("GET", path, ok=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))
-        return None if answer.status == HTTPStatus.NOT_FOUND else _ROW.decode(answer.body)
+        return None if answer.status == HTTPStatus.NOT_FOUND else answer.body
 
     async def _read(self, path: str) -> NomisRow | None:
         answer = await self._api.request("GET", path, ok=(HTTPStatus.OK, HTTPStatus.NOT_FOUND))
@@ -171,6 +190,12 @@ class NomisClient:
         sent: Any = body.model_dump(mode="json", by_alias=True) if body is not None else None
         headers = {"If-Match": etag} if etag else None
         return await self._api.request(method, path, json=sent, headers=headers, ok=_ANSWERS)
+
+
+def _listed(found: Mapping[str, Any]) -> list[ListedLocation]:
+    return [
+        ListedLocation(row["locationId"], row.get("parentLocationId"), row.get("prisonId")) for row in found["content"]
+    ]
 
 
 def _check(answer: ApiAnswer, method: str, path: str) -> None:

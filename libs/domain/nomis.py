@@ -16,6 +16,13 @@ class ListedLocation(NamedTuple):
     prison_id: str | None = None
 
 
+class ListedPage(NamedTuple):
+    """A page of the list of all ids; what is listed by key, a row deleted meanwhile cannot move out of sight."""
+
+    rows: list[ListedLocation]
+    by_key: bool
+
+
 class Profile(Wire):
     """One row of AGY_INT_LOC_PROFILES; both codes are raw."""
 

@@ -112,7 +112,8 @@ async def _remotes(stack: AsyncExitStack, settings: Settings) -> tuple[NomisClie
     nomis = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis)))
     mapping = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
     locations = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
-    return NomisClient(nomis), MappingClient(mapping), LocationsClient(locations)
+    bulk_reads = settings.nomis_bulk_reads
+    return NomisClient(nomis, bulk_reads=bulk_reads), MappingClient(mapping), LocationsClient(locations)
 
 
 class _Waker:

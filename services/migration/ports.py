@@ -6,7 +6,7 @@ from uuid import UUID
 
 from libs.domain.bulk import Mirrors
 from libs.domain.mapping import LocationMapping
-from libs.domain.nomis import ListedLocation, NomisLocationId
+from libs.domain.nomis import ListedLocation, ListedPage, NomisLocationId
 from libs.domain.shapes import DetailShape
 from libs.domain.sync import MigrateOutcome
 
@@ -16,6 +16,9 @@ class NomisEstate(Protocol):
 
     async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         """Return one page of all locations, and the total."""
+
+    async def next_page(self, page: int, after: NomisLocationId | None, size: int) -> ListedPage:
+        """Return what follows an id where NOMIS lists by key, else the page of that number; empty at the end."""
 
     async def details(self, ids: Sequence[NomisLocationId]) -> Sequence[DetailShape]:
         """Return the rows of up to 500 ids; ids that are gone are absent."""

@@ -243,6 +243,7 @@ class Listing:
     complete: bool
     prisons: tuple[str, ...]
     of_migration_id: str | None = None
+    after: NomisLocationId | None = None
 
     @property
     def goes_on(self) -> bool:

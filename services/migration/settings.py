@@ -23,7 +23,7 @@ class StageLimits(BaseModel, frozen=True):
 
     ids_page: PositiveInt = 10_000
     page: PositiveInt = MIGRATE_BATCH_MAX
-    # Passes beyond the first, while rows come and go under the listing.
+    # Passes beyond the first where NOMIS lists by page number, as long as a pass finds something new.
     listed_again_max: PositiveInt = 3
     lease_seconds: PositiveFloat = 120
     failures_sample: PositiveInt = 20
@@ -45,6 +45,8 @@ class Settings(WorkerSettings):
     allow_wipe: bool = False
     # A bulk call carries five hundred locations.
     remote_seconds: PositiveFloat = 60
+    # Whether this NOMIS lists by key and gives many rows in one call, as our stand-in does.
+    nomis_bulk_reads: bool = False
     # Pages of five hundred on the plateau: more in flight do not help (docs/adr/0010).
     messages_in_flight_max: PositiveInt = 4
     # Four bulk calls and the listing of the whole estate.

@@ -1,19 +1,51 @@
 """What the bulk reads of NOMIS and of the mapping service do, be it the clients over the real ones or the fakes."""
 
+from typing import Protocol
 from uuid import UUID
 
+from libs.domain.nomis import NomisLocationId
 from libs.settling.ports import Mappings as SavesMappings
 from libs.settling.ports import Nomis
+from services.migration.ports import NomisEstate as MigrationsNomis
 from services.reconciliation.ports import Mappings, NomisEstate
 from tests.contracts.mappings import link, many
 from tests.contracts.nomis import UNKNOWN, cell, wing
-from tests.fakes.fake_bulk import row_of
+from tests.fakes.fake_bulk import detail_of, row_of
 
 LEI = {"prison_id": "LEI", "description": "LEI-D"}
 
 
+class Both(Nomis, MigrationsNomis, Protocol):
+    """The single doors and what a migration reads."""
+
+
 class NomisEstateContract:
-    """A subclass gives `nomis`, empty as in `NomisContract`, and `estate` over the same rows."""
+    """A subclass gives `nomis`, empty as in `NomisContract`, and `estate` over the same rows; `bulk`: extra doors."""
+
+    bulk: bool
+
+    async def test_the_list_has_every_id_once_in_order_and_an_empty_page_at_its_end(self, nomis: Both) -> None:
+        top = await nomis.create(wing())
+        cells = [await nomis.create(cell(top, location_code=n, description=f"KMI-D-{n}")) for n in ("1", "2", "3")]
+        for size in (1, 3, 4, 100):
+            listed: list[NomisLocationId] = []
+            pages = 0
+            while (found := await nomis.next_page(pages, listed[-1] if listed else None, size)).rows:
+                listed += [row.id for row in found.rows]
+                pages += 1
+            assert listed == [top, *cells]
+            assert found.by_key == self.bulk
+
+    async def test_details_are_what_the_single_read_shows_in_whatever_number(self, nomis: Both) -> None:
+        top = await nomis.create(wing())
+        below = [await nomis.create(cell(top, location_code=n, description=f"KMI-D-{n}")) for n in "123456789"]
+        details = {row.location_id: row for row in await nomis.details([below[0], UNKNOWN, top, *below[1:]])}
+        assert set(details) == {top, *below}
+        for location_id, row in details.items():
+            read = await nomis.read(location_id)
+            assert read is not None
+            assert row == detail_of(read.location)
+        assert await nomis.details([]) == []
 
     async def test_pages_have_every_id_once_in_order(self, nomis: Nomis, estate: NomisEstate) -> None:
         top = await nomis.create(wing())

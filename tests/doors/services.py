@@ -149,7 +149,9 @@ async def _locations(parts: Parts) -> AsyncIterator[web.Application]:
 @asynccontextmanager
 async def _migration(parts: Parts) -> AsyncIterator[web.Application]:
     dsn = await parts.databases.create("services/migration/schema")
-    settings = MigrationSettings(database_url=SecretStr(dsn), allow_wipe=True, **parts.worker("migration"))
+    settings = MigrationSettings(
+        database_url=SecretStr(dsn), allow_wipe=True, nomis_bulk_reads=True, **parts.worker("migration")
+    )
     async with migration.build(settings) as app:
         yield app
 

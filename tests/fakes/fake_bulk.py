@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from libs.domain.bulk import BuriedRow, Ids, MirrorRow, Mirrors, NomisRow, OwnRow, PairRow, SyncRow
+from libs.domain.bulk import BuriedRow, Ids, MirrorRow, Mirrors, NomisDetail, NomisRow, OwnRow, PairRow, SyncRow
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.switch_over import PrisonStage, Stage
 from libs.settling.keys import KEY
@@ -19,6 +19,11 @@ BEFORE_ALL = UUID(int=0)
 def row_of(location: NomisLocation) -> NomisRow:
     """A row as a bulk read carries it."""
     return msgspec.json.decode(location.model_dump_json(by_alias=True), type=NomisRow)
+
+
+def detail_of(location: NomisLocation) -> NomisDetail:
+    """A row with how it came about, as a bulk read carries it."""
+    return msgspec.json.decode(location.model_dump_json(by_alias=True), type=NomisDetail)
 
 
 class BulkNomis:

@@ -18,6 +18,7 @@ from libs.domain.nomis import (
     CreateNomisLocation,
     DeactivateWrite,
     ListedLocation,
+    ListedPage,
     NomisLocation,
     NomisLocationId,
     UpdateNomisLocation,
@@ -65,11 +66,13 @@ class FakeNomis:
         self,
         *,
         conditional_writes: bool = False,
+        bulk_reads: bool = False,
         first_id: int = 700_000,
         now: Callable[[], datetime] = lambda: NOW,
     ) -> None:
         self.rows: dict[NomisLocationId, NomisLocation] = {}
         self.conditional_writes = conditional_writes
+        self.bulk_reads = bulk_reads
         self.calls: list[str] = []
         self.now = now
         self._next = first_id
@@ -88,6 +91,13 @@ class FakeNomis:
     async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
         ids = sorted(self.rows)
         return [self._listed(i) for i in ids[page * size : (page + 1) * size]], len(ids)
+
+    async def next_page(self, page: int, after: NomisLocationId | None, size: int) -> ListedPage:
+        if not self.bulk_reads:
+            rows, _ = await self.ids_page(page, size)
+            return ListedPage(rows, by_key=False)
+        behind = sorted(i for i in self.rows if after is None or i > after)
+        return ListedPage([self._listed(i) for i in behind[:size]], by_key=True)
 
     def _listed(self, location_id: NomisLocationId) -> ListedLocation:
         row = self.rows[location_id]

@@ -19,7 +19,7 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from services.migration.errors import MigrationNotFound
 from services.migration.ports import Locations, Mappings, NomisEstate
-from services.migration.records import Item, Kind, Status, Verdict
+from services.migration.records import Item, Kind, Listing, Status, Verdict
 from services.migration.rules.page import judged, link_of, plan
 from services.migration.settings import StageLimits
 from services.migration.stages.isolation import isolated, told
@@ -94,16 +94,19 @@ class Stages:
             await self._pages.finish_listing(call.migration_id)
             listing = await self._pages.listing(call.migration_id)
         while listing.goes_on:
-            rows, total = await self._nomis.ids_page(listing.pages, self._limits.ids_page)
-            if not rows:
-                if not await self._pages.list_again(call.migration_id, total, self._limits.listed_again_max):
-                    await self._pages.finish_listing(call.migration_id)
-            else:
-                rows = await self._with_prisons(rows) if listing.prisons else rows
-                await self._pages.add_listed(call.migration_id, listing.pages, rows)
+            await self._list_page(call.migration_id, listing)
             listing = await self._pages.listing(call.migration_id)
         await self.go_on(call.migration_id)
         return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": listing.status.value})
+
+    async def _list_page(self, migration_id: str, listing: Listing) -> None:
+        limits = self._limits
+        found = await self._nomis.next_page(listing.pages, listing.after, limits.ids_page)
+        if found.rows:
+            rows = await self._with_prisons(migration_id, found.rows) if listing.prisons else found.rows
+            await self._pages.add_listed(migration_id, listing.pages, rows)
+        elif found.by_key or await self._pages.end_pass(migration_id, listing.pages, limits.listed_again_max):
+            await self._pages.finish_listing(migration_id)
 
     async def _paged(self, call: Call) -> Outcome:
         facts = {"migrationId": call.migration_id, "page": str(call.page)}
@@ -156,9 +159,10 @@ class Stages:
             durationMinutes=str(minutes),
         )
 
-    async def _with_prisons(self, rows: Sequence[ListedLocation]) -> list[ListedLocation]:
-        """Ask for prison and parent of each row where the list does not tell them, as NOMIS's own does not."""
+    async def _with_prisons(self, migration_id: str, rows: Sequence[ListedLocation]) -> list[ListedLocation]:
+        """Ask for prison and parent of each new row where the list does not tell them, as NOMIS's own does not."""
         unknown = [row.id for row in rows if row.prison_id is None]
+        unknown = sorted(await self._pages.unlisted(migration_id, unknown)) if unknown else []
         told: dict[NomisLocationId, ListedLocation] = {}
         for start in range(0, len(unknown), self._limits.page):
             found = await self._nomis.details(unknown[start : start + self._limits.page])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from libs.db.pool import Connection, Database
-from libs.domain.nomis import ListedLocation
+from libs.domain.nomis import ListedLocation, NomisLocationId
 from services.migration.errors import MigrationNotFound
 from services.migration.records import Advance, Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.migration.rules.page import CANCELLED, OTHER_PRISON
@@ -45,7 +45,8 @@ class PageStore:
         """Return how far the listing of a run is. Raises MigrationNotFound."""
         row = await self._db.fetchrow(
             """
-            SELECT status, migration_type, paused, pages_listed, listing_complete, prisons, of_migration_id
+            SELECT status, migration_type, paused, pages_listed, listing_complete, prisons, of_migration_id,
+                   listed_after
               FROM migration_history WHERE migration_id = $1
             """,
             migration_id,
@@ -60,6 +61,7 @@ class PageStore:
             row["listing_complete"],
             tuple(row["prisons"]),
             row["of_migration_id"],
+            row["listed_after"],
         )
 
     async def add_listed(self, migration_id: str, page: int, rows: Sequence[ListedLocation]) -> None:
@@ -70,29 +72,50 @@ class PageStore:
         async with self._db.transaction() as tx:
             prisons = await tx.fetchval(
                 """
-                UPDATE migration_history SET pages_listed = $2 + 1
+                UPDATE migration_history SET pages_listed = $2 + 1, listed_after = $3
                  WHERE migration_id = $1 AND pages_listed = $2 AND NOT listing_complete RETURNING prisons
                 """,
                 migration_id,
                 page,
+                rows[-1].id,
             )
             if prisons is not None:
-                await tx.execute(
-                    """
-                    INSERT INTO migration_item (migration_id, nomis_id, parent_nomis_id, prison_id, state, reason)
-                    SELECT $1, i.id, i.parent, i.prison, CASE WHEN left_out THEN 'skipped' ELSE 'pending' END,
-                           CASE WHEN left_out THEN $6 END
-                      FROM (SELECT *, $5::text[] <> '{}' AND prison <> ALL($5) IS TRUE AS left_out
-                              FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS u (id, parent, prison)) i
-                    ON CONFLICT DO NOTHING
-                    """,
-                    migration_id,
-                    [row.id for row in rows],
-                    [row.parent_id for row in rows],
-                    [row.prison_id for row in rows],
-                    prisons,
-                    OTHER_PRISON,
-                )
+                await self._insert(tx, migration_id, rows, prisons)
+
+    async def _insert(
+        self, tx: Connection, migration_id: str, rows: Sequence[ListedLocation], prisons: Sequence[str]
+    ) -> None:
+        await tx.execute(
+            """
+            WITH fresh AS (
+                INSERT INTO migration_item (migration_id, nomis_id, parent_nomis_id, prison_id, state, reason)
+                SELECT $1, i.id, i.parent, i.prison, CASE WHEN left_out THEN 'skipped' ELSE 'pending' END,
+                       CASE WHEN left_out THEN $6 END
+                  FROM (SELECT *, $5::text[] <> '{}' AND prison <> ALL($5) IS TRUE AS left_out
+                          FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS u (id, parent, prison)) i
+                ON CONFLICT DO NOTHING RETURNING nomis_id)
+            UPDATE migration_history SET listed_fresh = listed_fresh + (SELECT count(*) FROM fresh)
+             WHERE migration_id = $1
+            """,
+            migration_id,
+            [row.id for row in rows],
+            [row.parent_id for row in rows],
+            [row.prison_id for row in rows],
+            prisons,
+            OTHER_PRISON,
+        )
+
+    async def unlisted(self, migration_id: str, ids: Sequence[NomisLocationId]) -> set[NomisLocationId]:
+        """Return which of these ids are not listed yet."""
+        rows = await self._db.fetch(
+            """
+            SELECT id FROM unnest($2::bigint[]) AS u (id)
+             WHERE NOT EXISTS (SELECT FROM migration_item WHERE migration_id = $1 AND nomis_id = id)
+            """,
+            migration_id,
+            ids,
+        )
+        return {NomisLocationId(row["id"]) for row in rows}
 
     async def list_of(self, migration_id: str, of_migration_id: str) -> None:
         """List what another run brought to DPS or found there; what is listed already stays."""
@@ -107,20 +130,31 @@ class PageStore:
             of_migration_id,
         )
 
-    async def list_again(self, migration_id: str, total: int, most: int) -> bool:
-        """Begin another pass when NOMIS's total is not what it was before this one; at most so often."""
-        again = await self._db.fetchval(
-            """
-            UPDATE migration_history SET pages_listed = 0, listed_total = $2, listed_again = listed_again + 1
-             WHERE migration_id = $1 AND NOT listing_complete AND listed_again < $3
-               AND coalesce(listed_total, estimated_record_count) <> $2
-            RETURNING true
-            """,
-            migration_id,
-            total,
-            most,
-        )
-        return bool(again)
+    async def end_pass(self, migration_id: str, pages: int, most_again: int) -> bool:
+        """Begin another pass when this one, of so many pages, found something new; return whether the list is whole.
+
+        At most so often. A pass that somebody else has ended meanwhile stays as it is, and is no end.
+        """
+        async with self._db.transaction() as tx:
+            run = await tx.fetchrow(
+                """
+                SELECT listed_fresh, listed_again FROM migration_history
+                 WHERE migration_id = $1 AND NOT listing_complete AND pages_listed = $2 FOR UPDATE
+                """,
+                migration_id,
+                pages,
+            )
+            if run is None or not run["listed_fresh"] or run["listed_again"] >= most_again:
+                return run is not None
+            await tx.execute(
+                """
+                UPDATE migration_history
+                   SET pages_listed = 0, listed_after = NULL, listed_fresh = 0, listed_again = listed_again + 1
+                 WHERE migration_id = $1
+                """,
+                migration_id,
+            )
+            return False
 
     async def finish_listing(self, migration_id: str) -> None:
         """Give each item its wave: prisons in the order of the run, in each the parents first."""

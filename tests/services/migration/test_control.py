@@ -1,10 +1,12 @@
 """Runs for chosen prisons in their order, and runs that rest and go on."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from libs.domain.nomis import ListedLocation
+from libs.domain.bulk import NomisDetail
+from libs.domain.nomis import ListedLocation, ListedPage, NomisLocationId
 from services.migration.errors import MigrationNotFound, MigrationOver
 from services.migration.records import Kind, MigrationFilter, Status
 from tests.services.migration.office import Office, two_wings
@@ -21,20 +23,27 @@ class AsPublished:
 
     def __init__(self, nomis: Any) -> None:
         self._nomis = nomis
+        self.read: list[NomisLocationId] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._nomis, name)
 
-    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
-        rows, total = await self._nomis.ids_page(page, size)
-        return [ListedLocation(row.id) for row in rows], total
+    async def next_page(self, page: int, after: NomisLocationId | None, size: int) -> ListedPage:
+        found = await self._nomis.next_page(page, after, size)
+        return ListedPage([ListedLocation(row.id) for row in found.rows], by_key=False)
+
+    async def details(self, ids: Sequence[NomisLocationId]) -> list[NomisDetail]:
+        found: list[NomisDetail] = await self._nomis.details(ids)
+        self.read += [row.location_id for row in found]
+        return found
 
 
 @pytest.mark.parametrize("published", [False, True], ids=["stand-in", "as published"])
 async def test_prisons_are_taken_one_after_another_in_the_order_of_the_run(office: Office, published: bool) -> None:
     three_prisons(office)
+    nomis = AsPublished(office.nomis)
     if published:
-        office.stages._nomis = AsPublished(office.nomis)
+        office.stages._nomis = nomis
     started = await office.control.start(MigrationFilter(prison_ids=("WWI", "LEI")), "BOSS")
     await office.finish(started.migration_id)
     made = [own.prison_id for own in office.locations.locations.values()]
@@ -42,6 +51,8 @@ async def test_prisons_are_taken_one_after_another_in_the_order_of_the_run(offic
     run = await office.runs.run(started.migration_id)
     assert (run.records_listed, run.records_migrated, run.records_skipped) == (6, 4, 2)
     assert run.filter == '{"prisonIds":["WWI","LEI"]}'
+    # Once for its prison, and once more when it is migrated, however often the list is read.
+    assert len(nomis.read) == (6 + 4 if published else 0)
 
 
 @pytest.mark.parametrize(

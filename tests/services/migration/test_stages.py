@@ -8,13 +8,13 @@ import pytest
 
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
-from libs.domain.nomis import Amendment, ListedLocation, NomisLocation, NomisLocationId
+from libs.domain.nomis import Amendment, ListedPage, NomisLocation, NomisLocationId
 from services.migration.errors import MigrationActive, MigrationNotFound
 from services.migration.records import MigrationFilter, Status
 from services.migration.rules.page import history_of
 from services.migration.stages.work import LIST, PAGE, Call
 from tests.libs.domain.rows import dps_cell, nomis_cell
-from tests.services.migration.office import Died, Office, two_wings
+from tests.services.migration.office import SMALL, Died, Office, two_wings
 
 
 async def test_every_location_is_copied_linked_and_counted(office: Office) -> None:
@@ -89,30 +89,54 @@ async def test_a_run_of_chosen_prisons_leaves_the_others(office: Office) -> None
     assert (run.records_listed, run.records_migrated, run.records_skipped) == (2, 1, 1)
 
 
-class Deleting:
-    """A NOMIS in which a row is deleted as soon as the first page of ids was given."""
+class Restless:
+    """A NOMIS in which, as soon as the first page of ids was given, one row goes and another comes."""
 
     def __init__(self, office: Office, doomed: NomisLocationId) -> None:
         self._nomis = office.nomis
         self._doomed = doomed
+        self._office = office
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._nomis, name)
 
-    async def ids_page(self, page: int, size: int) -> tuple[list[ListedLocation], int]:
-        answer = await self._nomis.ids_page(page, size)
-        self._nomis.rows.pop(self._doomed, None)
+    async def next_page(self, page: int, after: NomisLocationId | None, size: int) -> ListedPage:
+        answer = await self._nomis.next_page(page, after, size)
+        if self._nomis.rows.pop(self._doomed, None):
+            self._office.add("NEW", location_type="BOX")
         return answer
 
 
-async def test_a_row_deleted_while_ids_are_listed_moves_no_other_out_of_sight(office: Office) -> None:
+@pytest.mark.parametrize("bulk_reads", [True, False])
+async def test_a_row_that_goes_while_another_comes_moves_none_out_of_the_list(
+    office: Office, *, bulk_reads: bool
+) -> None:
+    office.nomis.bulk_reads = bulk_reads
     first = office.add("Z", location_type="BOX")
     two_wings(office)
-    office.stages._nomis = Deleting(office, first)
+    office.stages._nomis = Restless(office, first)
     started = await office.control.start(MigrationFilter(), "BOSS")
     await office.finish(started.migration_id)
     run = await office.runs.run(started.migration_id)
-    assert (run.records_listed, run.records_migrated, run.records_skipped) == (15, 14, 1)
+    assert (run.records_listed, run.records_migrated, run.records_skipped) == (16, 15, 1)
+
+
+async def test_a_list_that_never_rests_is_read_so_often_and_no_more(office: Office) -> None:
+    two_wings(office)
+    passes: list[NomisLocationId] = []
+
+    class Growing(Restless):
+        async def next_page(self, page: int, after: NomisLocationId | None, size: int) -> ListedPage:
+            answer = await self._nomis.next_page(page, after, size)
+            if page == 0:
+                passes.append(self._office.add(f"N{len(passes)}", location_type="BOX"))
+            return answer
+
+    office.stages._nomis = Growing(office, NomisLocationId(0))
+    started = await office.control.start(MigrationFilter(), "BOSS")
+    await office.finish(started.migration_id)
+    assert len(passes) == 1 + SMALL.listed_again_max
+    assert (await office.runs.run(started.migration_id)).records_migrated == 14 + len(passes)
 
 
 async def test_a_second_run_at_once_is_refused_and_names_the_first(office: Office) -> None:
@@ -168,7 +192,7 @@ async def test_lost_and_repeated_messages_change_nothing(office: Office) -> None
     assert (run.status, run.records_migrated) == (Status.COMPLETED, 14)
 
 
-@pytest.mark.parametrize("dies_in", range(1, 42))
+@pytest.mark.parametrize("dies_in", range(1, 50))
 async def test_a_death_at_any_call_repeats_a_page_and_changes_nothing(office: Office, dies_in: int) -> None:
     two_wings(office)
     started = await office.control.start(MigrationFilter(), "BOSS")

@@ -83,13 +83,19 @@ class TestTheBulkReadsOfTheApiAsPublished(TestTheBulkReadsOfTheStandIn):
 
 
 class TestTheBulkReadsOfTheFake(NomisEstateContract):
+    bulk = True
+
     @pytest.fixture
     def nomis(self) -> FakeNomis:
-        return FakeNomis()
+        return FakeNomis(bulk_reads=self.bulk)
 
     @pytest.fixture
     def estate(self, nomis: FakeNomis) -> BulkNomis:
         return BulkNomis(nomis)
+
+
+class TestTheBulkReadsOfTheFakeAsPublished(TestTheBulkReadsOfTheFake):
+    bulk = False
 
 
 class TestTheFake(NomisContract):

@@ -4,7 +4,7 @@ A seam, not a tracer: nothing is exported from here. Whoever works under a conte
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -52,6 +52,17 @@ class TraceContext:
     def traceparent(self) -> str:
         """The header."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call made in this span sends along."""
+        return {TRACEPARENT: self.traceparent, **({TRACESTATE: self.state} if self.state else {})}
+
+
+def span_of(headers: Mapping[str, str]) -> TraceContext:
+    """Begin the span in which a request is answered: a child of the caller's, else of a trace that begins here."""
+    carried = TraceContext.read(headers.get(TRACEPARENT), headers.get(TRACESTATE))
+    return carried.child() if carried else TraceContext.new()
 
 
 def _span_id() -> str:

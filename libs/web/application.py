@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from libs.telemetry.loop_lag import loop_lag, watched_loop
 from libs.telemetry.metrics import CONTENT_TYPE, exposition, process_registry
+from libs.telemetry.tracing import bound, span_of
 from libs.web import binding
 from libs.web.answering import encoder, respond, unless_known
 from libs.web.auth import AuthSettings, Caller, NotSignedIn, Verifier, verifier
@@ -122,7 +123,9 @@ class Edge:
             return response
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._guarded(request, template, answer, observe, is_open=is_open)
+            # One task answers all requests of a connection, so the span has to end here.
+            with bound(span_of(request.headers)):
+                return await self._guarded(request, template, answer, observe, is_open=is_open)
 
         return handle
 

@@ -12,6 +12,8 @@ import orjson
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from yarl import URL
 
+from libs.telemetry.tracing import current
+
 OK = frozenset({200, 201, 204})
 REPEATABLE = frozenset({"GET", "HEAD"})
 UNAUTHORIZED = 401
@@ -198,6 +200,10 @@ class ApiSession:
         seconds: float,
     ) -> ApiAnswer:
         timeout = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, self._settings.connect_seconds))
+        span = current()
+        if span is not None:
+            # Every try is a span of its own.
+            headers = {**headers, **span.child().headers}
         # Redirects are not followed: none of our APIs redirects, and the token must not travel on.
         async with self._session.request(
             method, self._base + path, params=params, data=body, headers=headers, timeout=timeout, allow_redirects=False

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from infra.local.__main__ import show
 from infra.local.demo.desk import Desk, open_desk, seen
-from infra.local.demo.scenario import STEPS, Scenario, a_cell, migrate, reconcile
+from infra.local.demo.scenario import STEPS, Scenario, a_cell, echoes, migrate, reconcile
 from infra.local.settings import ROOT, EstateSettings
 from infra.local.supervisor import Estate, purge
 from libs.db.pool import DatabaseSettings, connect
@@ -110,6 +110,8 @@ async def quiet(desk: Desk, report: Report) -> str:
     }
     conflicts = await desk.locations_database.fetchval("SELECT count(*) FROM conflict")
     report.figures["conflicts"] = conflicts
+    if heard := echoes(report.figures["events"]["domain"], report.figures["events"]["offender"]):
+        raise AssertionError("; ".join(heard))
     return f"queues and dead-letter queues empty; events {report.figures['events']}; {conflicts} conflicts"
 
 

@@ -1,11 +1,12 @@
 """The steps of the demo. Each does one thing as its user would and waits until it is seen on the other side."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from infra.local.demo.desk import Desk, NotSeen, seen
+from libs.domain.identity import DPS_MODULE_PREFIX
 from libs.domain.nomis import NomisLocationId
 
 MIGRATION_SECONDS = 120.0
@@ -168,6 +169,21 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("deactivate, reactivate", Scenario.deactivate),
     ("remove: NOMIS → DPS", Scenario.remove),
 )
+
+# How often these steps change something in DPS, and in NOMIS. A change reaches the other side once; what came back
+# from there would be an echo, and one event more.
+CHANGES_IN_DPS, CHANGES_IN_NOMIS = 5, 4
+
+
+def echoes(domain: Mapping[str, int], offender: Mapping[str, int]) -> list[str]:
+    """Say which side told of more changes as the other's than were made there; events by source, and by module."""
+    told = []
+    if (there := domain.get("NOMIS", 0)) > CHANGES_IN_NOMIS:
+        told.append(f"DPS told of {there} changes as NOMIS's, {CHANGES_IN_NOMIS} were made there")
+    there = sum(count for module, count in offender.items() if module.startswith(DPS_MODULE_PREFIX))
+    if there > CHANGES_IN_DPS:
+        told.append(f"NOMIS told of {there} changes as DPS's, {CHANGES_IN_DPS} were made there")
+    return told
 
 
 async def migrate(desk: Desk, seconds: float = MIGRATION_SECONDS) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class CreateChanges:
         async with self._desk.writing() as tx:
             await rows.lock_tree(tx, wish.prison_id)
             above = await self._parents(tx, wish)
-            row = new_location(wish, above, self._desk.birth(actor))
+            row = new_location(wish, above, self._desk.maker(actor))
             await self._insert(tx, [row])
             counts = row.max_capacity is not None or bool(row.usages)
             told = [(E.AMENDED, ancestor) for ancestor in above if counts]
@@ -41,7 +41,7 @@ class CreateChanges:
         actor.may_act_on(wish.prison_id)
         async with self._desk.writing() as tx:
             await rows.lock_tree(tx, wish.prison_id)
-            made = new_wing(wish, self._desk.birth(actor))
+            made = new_wing(wish, self._desk.maker(actor))
             await self._insert(tx, made)
             await self._desk.tell(tx, *((E.CREATED, row) for row in made))
             return (await self._desk.shown(tx, made[0].id, children=True)).location

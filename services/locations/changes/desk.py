@@ -19,7 +19,7 @@ from services.locations.errors import LocationBusy, LocationNotFound, NotInCasel
 from services.locations.ports import Occupancy
 from services.locations.records import Change, LocationRow
 from services.locations.rules import history
-from services.locations.rules.creating import Birth
+from services.locations.rules.creating import Maker
 from services.locations.rules.hierarchy import Hierarchy
 from services.locations.store import rows
 from services.locations.store import shown as look
@@ -111,9 +111,9 @@ class Desk:
         """Return London's wall clock to the second, as deactivations keep it."""
         return self.announcer.local_now().replace(microsecond=0)
 
-    def birth(self, actor: Actor) -> Birth:
+    def maker(self, actor: Actor) -> Maker:
         """Return who makes new locations now."""
-        return Birth(actor.username, self.announcer.local_now(), self._new_id)
+        return Maker(actor.username, self.announcer.local_now(), self._new_id)
 
     async def hierarchy(self, tx: Connection, ids: Collection[UUID], actor: Actor) -> Hierarchy:
         """Return locations with all above and below them, their trees locked and their rows held.

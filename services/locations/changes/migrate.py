@@ -25,7 +25,7 @@ from services.locations.records import HistoryRow, LocationRow
 from services.locations.rules import history, synced
 from services.locations.rules.clock import in_london
 from services.locations.rules.synced import Birth, SharedFields
-from services.locations.store import bulk
+from services.locations.store import bulk, rows
 from services.locations.store.writing import writing
 
 Path = tuple[str, str]
@@ -50,6 +50,7 @@ class MigrateChanges:
     async def create(self, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
         """Create what is new. One that the database refuses is found by trying one by one."""
         async with writing(self._db) as tx:
+            await _hold_trees(tx, wishes)
             return await self._tried(tx, wishes)
 
     async def rehearse(self, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
@@ -58,6 +59,7 @@ class MigrateChanges:
         A parent that is not in DPS yet must be in the page, as the rehearsal of an earlier page left nothing.
         """
         async with writing(self._db, rehearsal=True) as tx:
+            await _hold_trees(tx, wishes)
             return await self._tried(tx, wishes)
 
     async def _tried(self, tx: Connection, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
@@ -149,6 +151,14 @@ class Fresh(msgspec.Struct, frozen=True):
     wish: MigrateLocation
     came: LocationRow
     row: LocationRow
+
+
+async def _hold_trees(tx: Connection, wishes: Sequence[MigrateLocation]) -> None:
+    """Let nobody rename or move a parent whose path a page was given; pages that run beside each other may share it.
+
+    Before the first savepoint: what is rolled back lets go of the locks it took.
+    """
+    await rows.share_trees(tx, {wish.prison_id for wish in wishes if PRISON_ID.fullmatch(wish.prison_id)})
 
 
 def _made(asked: Asked, known: Known, placed: Mapping[UUID, Path]) -> Fresh | MigrateOutcome:

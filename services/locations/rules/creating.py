@@ -57,7 +57,7 @@ class NewWing:
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class Maker:
     """Who makes new locations, when, and where their ids come from."""
 
     by: str
@@ -65,10 +65,10 @@ class Birth:
     new_id: Callable[[], UUID]
 
 
-def new_location(wish: NewLocation, above: list[LocationRow], birth: Birth) -> LocationRow:
+def new_location(wish: NewLocation, above: list[LocationRow], maker: Maker) -> LocationRow:
     """Return the row of a new location below its parent, `above[0]`. Raises CapacityNotAllowed."""
     parent = above[0] if above else None
-    row = _row(wish.prison_id, wish.code, wish.location_type, parent, birth)
+    row = _row(wish.prison_id, wish.code, wish.location_type, parent, maker)
     row = replace(row, local_name=(wish.local_name or "").strip() or None)
     accommodation = wish.accommodation_type
     if accommodation is None:
@@ -94,42 +94,42 @@ def _uses(accommodation: AccommodationType, wanted: frozenset[UsedForType]) -> t
     return uses_in_order({*wanted, *uses_with(accommodation, ())})
 
 
-def new_wing(wish: NewWing, birth: Birth) -> list[LocationRow]:
+def new_wing(wish: NewWing, maker: Maker) -> list[LocationRow]:
     """Return the rows of a wing, each parent before its children. Raises FieldNotAllowed."""
     if wish.locations > WING_LOCATIONS_MAX:
         raise FieldNotAllowed("numberOfCellsPerSection", f"a wing has at most {WING_LOCATIONS_MAX} locations")
-    wing = _structure(wish.prison_id, wish.code, LocationType.WING, None, birth)
+    wing = _structure(wish.prison_id, wish.code, LocationType.WING, None, maker)
     wing = replace(wing, local_name=(wish.local_name or "").strip() or None)
-    return [wing, *_inside(wish, wing, birth)]
+    return [wing, *_inside(wish, wing, maker)]
 
 
-def _inside(wish: NewWing, wing: LocationRow, birth: Birth) -> Iterator[LocationRow]:
-    landings = [_numbered(n, LocationType.LANDING, wing, birth) for n in range(1, wish.landings + 1)]
+def _inside(wish: NewWing, wing: LocationRow, maker: Maker) -> Iterator[LocationRow]:
+    landings = [_numbered(n, LocationType.LANDING, wing, maker) for n in range(1, wish.landings + 1)]
     yield from landings
     sections = landings or [wing]
     if wish.spurs:
         sections = [
-            _numbered(n, LocationType.SPUR, above, birth) for above in sections for n in range(1, wish.spurs + 1)
+            _numbered(n, LocationType.SPUR, above, maker) for above in sections for n in range(1, wish.spurs + 1)
         ]
         yield from sections
     for section in sections:
-        yield from (_cell(n, section, wish.capacity, birth) for n in range(1, wish.cells + 1))
+        yield from (_cell(n, section, wish.capacity, maker) for n in range(1, wish.cells + 1))
 
 
-def _numbered(number: int, kind: LocationType, parent: LocationRow, birth: Birth) -> LocationRow:
-    row = _structure(parent.prison_id, str(number), kind, parent, birth)
+def _numbered(number: int, kind: LocationType, parent: LocationRow, maker: Maker) -> LocationRow:
+    row = _structure(parent.prison_id, str(number), kind, parent, maker)
     return replace(row, local_name=f"{kind.description} {number}")
 
 
-def _structure(prison_id: str, code: str, kind: LocationType, parent: LocationRow | None, birth: Birth) -> LocationRow:
+def _structure(prison_id: str, code: str, kind: LocationType, parent: LocationRow | None, maker: Maker) -> LocationRow:
     housing = housing_for(AccommodationType.NORMAL_ACCOMMODATION)
-    return replace(_row(prison_id, code, kind, parent, birth), residential_housing_type=housing)
+    return replace(_row(prison_id, code, kind, parent, maker), residential_housing_type=housing)
 
 
-def _cell(number: int, parent: LocationRow, held: int, birth: Birth) -> LocationRow:
+def _cell(number: int, parent: LocationRow, held: int, maker: Maker) -> LocationRow:
     normal = AccommodationType.NORMAL_ACCOMMODATION
     return replace(
-        _structure(parent.prison_id, f"{number:03}", LocationType.CELL, parent, birth),
+        _structure(parent.prison_id, f"{number:03}", LocationType.CELL, parent, maker),
         accommodation_type=normal,
         max_capacity=held,
         working_capacity=held,
@@ -139,15 +139,15 @@ def _cell(number: int, parent: LocationRow, held: int, birth: Birth) -> Location
     )
 
 
-def _row(prison_id: str, code: str, kind: LocationType, parent: LocationRow | None, birth: Birth) -> LocationRow:
+def _row(prison_id: str, code: str, kind: LocationType, parent: LocationRow | None, maker: Maker) -> LocationRow:
     return LocationRow(
-        id=birth.new_id(),
+        id=maker.new_id(),
         prison_id=prison_id,
         path_hierarchy=f"{parent.path_hierarchy}-{code}" if parent else code,
         code=code,
         location_type=kind,
         parent_id=parent.id if parent else None,
-        when_created=birth.at,
-        when_updated=birth.at,
-        updated_by=birth.by,
+        when_created=maker.at,
+        when_updated=maker.at,
+        updated_by=maker.by,
     )

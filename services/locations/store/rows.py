@@ -51,6 +51,17 @@ async def lock_tree(tx: Connection, *prisons: str) -> None:
     )
 
 
+async def share_trees(tx: Connection, prisons: Collection[str]) -> None:
+    """Keep prisons' shapes as they are until the transaction ends; others who only add may share them."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock_shared(hashtext('location tree'), tree)
+          FROM (SELECT DISTINCT hashtext(prison) AS tree FROM unnest($1::text[]) AS p (prison) ORDER BY 1) AS trees
+        """,
+        list(prisons),
+    )
+
+
 async def lock_trees_of(tx: Connection, ids: Collection[UUID]) -> None:
     """Do the same for the prisons of these locations."""
     await tx.execute(
@@ -111,13 +122,16 @@ async def _taken(tx: Connection, rows: Sequence[LocationRow]) -> LocationKeyTake
 
 
 async def rename_below(tx: Connection, row: LocationRow, path: str) -> None:
-    """Give `row` and all below it their paths under `path`, in one statement. Raises LocationKeyTaken."""
+    """Give all below `row` their paths under `path`, in one statement; saving the row itself is the caller's.
+
+    Raises LocationKeyTaken.
+    """
     try:
         async with tx.transaction():
             await tx.execute(
                 """
                 WITH RECURSIVE below AS (
-                    SELECT id FROM location WHERE id = $1
+                    SELECT id FROM location WHERE parent_id = $1
                     UNION ALL
                     SELECT child.id FROM location child JOIN below ON child.parent_id = below.id)
                 UPDATE location SET path_hierarchy = $2 || substr(path_hierarchy, length($3) + 1)

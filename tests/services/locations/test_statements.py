@@ -128,7 +128,7 @@ def requests(shape: tuple[int, int, int]) -> dict[str, tuple[int, str, str, Any]
             f"/sync/locations/{first}",
             {"lastUpdatedBy": "X", "fields": {"code": "Z", "comments": "new"}},
         ),
-        "migrate a page": (8, "POST", "/migrate/locations/batch", page(shape)),
+        "migrate a page": (10, "POST", "/migrate/locations/batch", page(shape)),
     }
 
 

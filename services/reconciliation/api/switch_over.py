@@ -15,7 +15,7 @@ from services.reconciliation.reconcile.switch_over import Standing, SwitchOver
 
 SWITCH_OVER = Needs.role("ROLE_SWITCH_OVER_LOCATIONS", scope="write")
 READ = Needs.role("ROLE_SWITCH_OVER_LOCATIONS", "ROLE_RECONCILE_LOCATIONS")
-Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$")]
+Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
 
 
 class Wish(Wire):

@@ -98,6 +98,8 @@ async def _parked_drift(aws: Aws, name: str) -> list[Drift]:
         found = (await _attributes(aws, aside)).get("MessageRetentionPeriod", MISSING)
     except QueueGone:
         return [Drift(aside, "queue", "present", MISSING)]
+    except BrokerUnavailable as error:
+        return [Drift(aside, "queue", "present", f"{UNKNOWN} ({error})")]
     wanted = str(RETENTION_SECONDS)
     return [] if found == wanted else [Drift(aside, "MessageRetentionPeriod", wanted, found)]
 

@@ -1,10 +1,12 @@
 """The topology: readable or clearly not, made once, compared with what is there."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from libs.messaging import __main__ as main
 from libs.messaging.aws import Aws
@@ -101,6 +103,32 @@ async def test_what_is_missing_is_told(clients: Aws) -> None:
         ("ordered-events.fifo", "missing"), ("ordered-events.fifo → ordered.fifo", "missing"),
         ("events → work", "missing"), ("events → strict", "missing"), ("events → raw", "missing"),
     }  # fmt: skip
+
+
+class Secretive:
+    """A client that may not look at queues of held messages."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def get_queue_url(self, *, QueueName: str) -> Any:  # noqa: N803 - botocore's name
+        if "-parked" in QueueName:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "GetQueueUrl")
+        return await self._client.get_queue_url(QueueName=QueueName)
+
+
+async def test_what_may_not_be_read_is_unknown_and_the_rest_is_compared_all_the_same(aws: Aws) -> None:
+    url = await queue_url(aws, "work")
+    await aws.control.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "7"})
+    secretive: Any = Secretive(aws.control)
+    clients = replace(aws.clients, control=secretive)
+    drifts = await verify(TOPOLOGY, Aws(aws.settings, clients, aws.sns))
+    denied = {f"{name}-parked" for name in ("work", "strict", "raw")} | {"ordered-parked.fifo"}
+    assert {each.resource for each in drifts if each.actual.startswith("unknown")} == denied
+    assert "work VisibilityTimeout: wanted 30, is 7" in map(str, drifts)
 
 
 async def test_every_difference_is_told(aws: Aws) -> None:

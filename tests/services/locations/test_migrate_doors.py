@@ -3,11 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from libs.db.pool import Connection
+import msgspec
+
+from libs.db.pool import Connection, connect
 from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocationId
+from libs.domain.sync import MigrateLocation
+from services.locations.changes.migrate import MigrateChanges
+from services.locations.settings import Settings
+from services.locations.store.writing import writing
 from tests.contracts.locations import migrated
 from tests.libs.domain.rows import nomis_cell
+from tests.services.locations.asking import Asking
 from tests.services.locations.conftest import Client
 
 WING, CELL, TWIN, ORPHAN, LONG = (NomisLocationId(number) for number in range(1, 6))
@@ -63,3 +70,15 @@ async def test_a_rehearsal_answers_as_the_batch_does_and_keeps_nothing(
 
 async def test_a_rehearsal_takes_as_many_as_a_batch(client: Client) -> None:
     await asked(client, "validate", [row(NomisLocationId(n), str(n)) for n in range(501)], 400)
+
+
+async def test_a_rehearsal_under_way_holds_up_no_edit_of_what_is_there(
+    f1: Asking, locations_settings: Settings
+) -> None:
+    below = msgspec.convert(row(CELL, "9", f1.id("D"), prison_id="KTI"), MigrateLocation)
+    async with connect(locations_settings.database) as database, writing(database, rehearsal=True) as tx:
+        [outcome] = await MigrateChanges(database)._tried(tx, [below])
+        assert outcome.result == "created"
+        await f1.ask("MAINT", "PATCH /locations/residential/{D}", {"localName": "NORTH"})
+        [there] = (await f1.ask("VIEW", "GET /locations/{D}?includeChildren=true"))["childLocations"]
+        assert there["id"] == str(f1.id("D-E"))

@@ -125,7 +125,10 @@ class Edge:
         async def handle(request: web.Request) -> web.StreamResponse:
             # One task answers all requests of a connection, so the span has to end here.
             with bound(span_of(request.headers)):
-                return await self._guarded(request, template, answer, observe, is_open=is_open)
+                response = await self._guarded(request, template, answer, observe, is_open=is_open)
+            if route.headers and not response.prepared:
+                response.headers.update(route.headers)
+            return response
 
         return handle
 

@@ -46,6 +46,8 @@ class Route:
     problems: Sequence[type[Exception]] = field(default=(), kw_only=True)
     tags: Sequence[str] = field(default=(), kw_only=True)
     deprecated: bool = field(default=False, kw_only=True)
+    # Go with every answer of this door, refusals included.
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     omit_none: bool = field(default=True, kw_only=True)
     # Answers under its path with a slash at the end too; clients of the original send both.
     slash: bool = field(default=False, kw_only=True)

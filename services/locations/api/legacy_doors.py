@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
-from aiohttp import web
 from pydantic import Field, JsonValue
 
 from libs.domain.attributes import Attribute
@@ -36,7 +36,7 @@ from services.locations.errors import (
 from services.locations.reading.locations import Reading
 
 # RFC 9745: the GET aliases exist because the record names them; nobody should begin to use them.
-DEPRECATED = {"Cache-Control": "no-store", "Deprecation": "@1727654400"}.items()
+DEPRECATED = MappingProxyType({"Cache-Control": "no-store", "Deprecation": "@1727654400"})
 
 
 class LegacyCapacity(Wire):
@@ -166,11 +166,6 @@ class LegacyDoors:
         location_id, created = await self._changes.upsert(body.snapshot())
         return Reply(await self._reading.legacy(location_id), status=201 if created else 200)
 
-    async def upsert_by_get(self, body: NomisSyncLocation) -> Reply[dict[str, Any]]:
-        """Do the same where the record writes GET."""
-        done = await self.upsert(body)
-        return Reply(done.value, status=done.status, headers=dict(DEPRECATED))
-
     async def migrate(self, body: NomisMigrateLocation) -> dict[str, Any]:
         """Create one location with its history; nobody is told."""
         return await self._reading.legacy(await self._changes.migrate(body.snapshot()))
@@ -183,11 +178,6 @@ class LegacyDoors:
     async def delete_by_query(self, query: DeleteQuery, caller: Caller) -> None:
         """Do the same with the id in the query, as the record has it."""
         await self.delete(query.id, caller)
-
-    async def delete_by_get(self, query: DeleteQuery, caller: Caller) -> web.Response:
-        """Do the same where the record writes GET."""
-        await self.delete(query.id, caller)
-        return web.Response(status=204, headers=dict(DEPRECATED))
 
     async def show(self, location_id: UUID, query: HistoryQuery) -> dict[str, Any]:
         """Show a location as NOMIS's workers read it."""
@@ -212,11 +202,29 @@ def routes(doors: LegacyDoors) -> Sequence[Route]:
     return (
         Route("POST", "/sync/upsert", doors.upsert, SYNC, also=(201,), problems=refusals),
         Route("POST", f"{record}/upsert", doors.upsert, SYNC, also=(201,), problems=refusals),
-        Route("GET", f"{record}/upsert", doors.upsert_by_get, SYNC, also=(201,), problems=refusals, deprecated=True),
+        Route(
+            "GET",
+            f"{record}/upsert",
+            doors.upsert,
+            SYNC,
+            also=(201,),
+            problems=refusals,
+            deprecated=True,
+            headers=DEPRECATED,
+        ),
         Route("DELETE", "/sync/delete/{locationId}", doors.delete, SYNC, status=204, problems=gone),
         Route("DELETE", f"{record}/delete", doors.delete_by_query, SYNC, status=204, problems=gone),
         Route("POST", f"{record}/delete", doors.delete_by_query, SYNC, status=204, problems=gone),
-        Route("GET", f"{record}/delete", doors.delete_by_get, SYNC, status=204, problems=gone, deprecated=True),
+        Route(
+            "GET",
+            f"{record}/delete",
+            doors.delete_by_query,
+            SYNC,
+            status=204,
+            problems=gone,
+            deprecated=True,
+            headers=DEPRECATED,
+        ),
         Route("POST", "/migrate/location", doors.migrate, MIGRATE, status=201, problems=migrating),
         Route("POST", "/locations/migrate", doors.migrate, MIGRATE, status=201, problems=migrating),
         Route("GET", "/sync/id/{locationId}", doors.show, VIEW, problems=(LocationNotFound,)),

@@ -32,6 +32,11 @@ async def test_the_records_get_says_that_it_is_deprecated(world: World) -> None:
     async with world.client.get(f"/locations/sync/delete?id={made['id']}", headers=headers) as answer:
         assert answer.status == 204
         assert "Deprecation" in answer.headers
+    # A refusal that is kept would be shown for a location that came meanwhile.
+    for asked, status in ((made["id"], 404), ("C-4", 400)):
+        async with world.client.get(f"/locations/sync/delete?id={asked}", headers=headers) as answer:
+            assert (answer.status, answer.headers["Cache-Control"]) == (status, "no-store")
+            assert "Deprecation" in answer.headers
 
 
 async def test_a_snapshot_that_changes_and_closes_is_one_version_one_event_and_all_or_nothing(world: World) -> None:

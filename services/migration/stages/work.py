@@ -5,6 +5,7 @@ again finds nothing pending. A run is over when no item is pending: counted, nev
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -19,10 +20,10 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from services.migration.errors import MigrationNotFound
 from services.migration.ports import Locations, Mappings, NomisEstate
-from services.migration.records import Item, Kind, Listing, Status, Verdict
+from services.migration.records import Item, ItemState, Kind, Listing, Status, Verdict
 from services.migration.rules.page import judged, link_of, plan
 from services.migration.settings import StageLimits
-from services.migration.stages.isolation import isolated, told
+from services.migration.stages.isolation import FAILURES, isolated, told
 from services.migration.store.pages import PageStore
 from services.migration.store.runs import RunStore
 
@@ -122,6 +123,7 @@ class Stages:
             # The next delivery need not wait for the lease to run out.
             await self._pages.release(call.migration_id, call.page, told(failure))
             raise
+        verdicts = [await self._named(verdict) for verdict in verdicts]
         await self._pages.mark(call.migration_id, call.page, verdicts, self._now())
         await self.go_on(call.migration_id)
         return Done("locations-migration-page-migrated", facts | {"items": str(len(lease.items))})
@@ -170,6 +172,16 @@ class Stages:
                 row.location_id: ListedLocation(row.location_id, row.parent_location_id, row.prison_id) for row in found
             }
         return [told.get(row.id, row) for row in rows]
+
+    async def _named(self, verdict: Verdict) -> Verdict:
+        """Add key and prison to one that failed before anybody said them, if NOMIS lets it be read."""
+        if verdict.state is not ItemState.FAILED or verdict.key is not None:
+            return verdict
+        try:
+            rows = await self._nomis.details([verdict.nomis_id])
+        except FAILURES:
+            return verdict
+        return replace(verdict, key=rows[0].description, prison_id=rows[0].prison_id) if rows else verdict
 
     async def _ask(self) -> None:
         """Hear from each service, of the locations API by a rehearsal of nothing."""

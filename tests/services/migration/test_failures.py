@@ -1,6 +1,6 @@
 """What fails is a row; it can be tried again; and no location, however poisonous, holds up the others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from libs.domain.bulk import NomisDetail
 from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocationId
+from libs.domain.sync import MigrateOutcome
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from services.migration.errors import MigrationActive, MigrationOver
 from services.migration.records import ItemQuery, ItemState, MigrationFilter, MigrationRun, RetryWish, Status
@@ -225,3 +226,31 @@ async def test_an_outage_that_begins_in_the_middle_of_the_search_costs_nothing(o
     failed = await office.failures.items(started.migration_id, ItemQuery(state=ItemState.FAILED))
     assert {row.nomis_location_id for row in failed} <= broken.bad
     assert {row.reason for row in failed} <= {str(BROKEN)}
+
+
+class Choking:
+    """A locations API that answers 500 to whatever has a certain location in it."""
+
+    def __init__(self, locations: Any, bad: NomisLocationId) -> None:
+        self._locations = locations
+        self._bad = bad
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._locations, name)
+
+    async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        if any(location["nomisLocationId"] == self._bad for location in locations):
+            raise BROKEN
+        outcomes: list[MigrateOutcome] = await self._locations.migrate(locations)
+        return outcomes
+
+
+async def test_a_location_that_dps_chokes_on_fails_alone_and_under_its_key(office: Office) -> None:
+    two_wings(office)
+    poison = max(office.nomis.rows)
+    office.stages._locations = Choking(office.locations, poison)
+    run = await ended_despite(office)
+    assert (run.records_migrated, run.records_failed) == (13, 1)
+    [row] = await office.failures.items(run.migration_id, ItemQuery(state=ItemState.FAILED))
+    assert (row.nomis_location_id, row.reason) == (poison, str(BROKEN))
+    assert (row.key, row.prison_id) == (office.nomis.rows[poison].description, "NWI")

@@ -15,7 +15,7 @@ import structlog
 from pydantic import BaseModel, PositiveFloat, PositiveInt
 
 from libs.messaging.batching import batches
-from libs.messaging.burial import FAILURE_AT, FAILURE_REASON
+from libs.messaging.burial import FAILURE_AT, FAILURE_REASON, redrives_of
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone
 
 log = structlog.get_logger()
@@ -30,6 +30,8 @@ class AdminLimits(BaseModel, frozen=True):
     redrive_per_second: PositiveFloat = 100
     redrive_per_second_max: PositiveFloat = 500
     redrive_visibility_seconds: PositiveInt = 60
+    # Retries in vain after which a dead letter stays: a job that retries all would send true poison round for ever.
+    redrives_max: PositiveInt = 3
     # Rounds without a message before the queue counts as empty: a receive may bring none though some are there.
     empty_receives: PositiveInt = 2
 
@@ -45,6 +47,7 @@ class DeadLetter:
     sent_at: datetime
     failure_reason: str | None
     failure_at: str | None
+    redrives: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +133,5 @@ def _letter(delivery: Delivery) -> DeadLetter:
         sent_at=delivery.sent_at,
         failure_reason=delivery.attributes.get(FAILURE_REASON),
         failure_at=delivery.attributes.get(FAILURE_AT),
+        redrives=redrives_of(delivery),
     )

@@ -6,6 +6,8 @@ from libs.messaging.queue import ATTRIBUTES_MAX, Delivery, Parcel
 
 FAILURE_REASON = "failureReason"
 FAILURE_AT = "failureAt"
+# How often it went back from the dead letters; without room for it a message is retried without end.
+REDRIVES = "redriveCount"
 REASON_CHARACTERS_MAX = 500
 # What may be left out when ten attributes are not enough, the least missed first.
 DISPENSABLE = ("tracestate", "traceparent", "noTracing", "publishedAt")
@@ -14,9 +16,7 @@ DISPENSABLE = ("tracestate", "traceparent", "noTracing", "publishedAt")
 def buried(delivery: Delivery, reason: str, at: datetime) -> Parcel:
     """Add the reason and the time; the broker takes ten attributes, so what is dispensable may go for the reason."""
     kept = {name: value for name, value in delivery.attributes.items() if name not in {FAILURE_REASON, FAILURE_AT}}
-    for name in DISPENSABLE:
-        if len(kept) >= ATTRIBUTES_MAX:
-            kept.pop(name, None)
+    _make_room(kept)
     for name, value in ((FAILURE_REASON, printable(reason)), (FAILURE_AT, at.isoformat())):
         if len(kept) < ATTRIBUTES_MAX:
             kept[name] = value
@@ -25,13 +25,29 @@ def buried(delivery: Delivery, reason: str, at: datetime) -> Parcel:
 
 
 def exhumed(delivery: Delivery) -> Parcel:
-    """Return the message as it was before it was buried.
+    """Return the message as it was before it was buried, with one retry more to its count.
 
     A FIFO queue would take it for a repetition of its first sending and drop it, hence a deduplication id of its own:
     that of this copy, so that a retry cut short between send and delete still sends it once.
     """
     kept = {name: value for name, value in delivery.attributes.items() if name not in {FAILURE_REASON, FAILURE_AT}}
+    if REDRIVES not in kept:
+        _make_room(kept)
+    if REDRIVES in kept or len(kept) < ATTRIBUTES_MAX:
+        kept[REDRIVES] = str(redrives_of(delivery) + 1)
     return Parcel(delivery.body, kept, delivery.group, deduplication=f"retry-{delivery.message_id}")
+
+
+def redrives_of(delivery: Delivery) -> int:
+    """Tell how often it went back already; what somebody else wrote there says nothing."""
+    told = delivery.attributes.get(REDRIVES, "")
+    return int(told) if told.isdecimal() else 0
+
+
+def _make_room(attributes: dict[str, str]) -> None:
+    for name in DISPENSABLE:
+        if len(attributes) >= ATTRIBUTES_MAX:
+            attributes.pop(name, None)
 
 
 def printable(reason: str) -> str:

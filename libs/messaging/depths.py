@@ -25,7 +25,19 @@ class Depths:
         self._now = now
         self._dead = dead
         self._metrics = metrics
+        self._redrives = redrives
+        self._oldest_seconds: float | None = None
+        self._sampled_at: datetime | None = None
         metrics.redrive_running.labels(queue.name).set_function(lambda: redrives.is_running(dead.name))
+
+    def details(self) -> dict[str, str | bool]:
+        """Tell what `/health` shows of the last sample; the age is an estimate and missing while nothing is known."""
+        told: dict[str, str | bool] = {"redriveRunning": self._redrives.is_running(self._dead.name)}
+        if self._oldest_seconds is not None:
+            told["oldestMessageAgeSeconds"] = str(int(self._oldest_seconds))
+        if self._sampled_at is not None:
+            told["sampledAt"] = self._sampled_at.isoformat()
+        return told
 
     async def sample(self) -> bool:
         """Count once. A broker that is away leaves the numbers as they were."""
@@ -41,5 +53,7 @@ class Depths:
         oldest = self._oldest_seen()
         if oldest is not None or not depth.visible:
             age = (self._now() - oldest).total_seconds() if oldest and depth.visible else 0
-            self._metrics.oldest.labels(name).set(max(0, age))
+            self._oldest_seconds = max(0.0, age)
+            self._metrics.oldest.labels(name).set(self._oldest_seconds)
+        self._sampled_at = self._now()
         return False

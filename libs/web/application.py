@@ -234,10 +234,10 @@ def _open_routes(service: str, health: Health, info: Mapping[str, object]) -> tu
     version = str(build_info.get("version", "dev")) if isinstance(build_info, Mapping) else "dev"
 
     async def whole() -> Reply[dict[str, Any]]:
-        components = {name: detail.body() for name, detail in (await health.components()).items()}
-        down = any(component["status"] == "DOWN" for component in components.values())
+        found = await health.components()
+        components, status = {name: detail.body() for name, detail in found.items()}, health.status(found)
         components["healthInfo"] = {"status": "UP", "details": {"version": version}}
-        return Reply({"status": "DOWN" if down else "UP", "components": components}, 503 if down else 200)
+        return Reply({"status": status, "components": components}, 503 if status == "DOWN" else 200)
 
     async def alive() -> Mapping[str, object]:
         return up

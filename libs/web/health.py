@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -40,15 +40,22 @@ class HealthSettings(BaseModel, frozen=True):
 
 
 class Health:
-    """Asks all components at once and remembers the answer for a moment, however many ask."""
+    """Asks all components at once and remembers the answer for a moment, however many ask.
+
+    Those named in `lesser` are told of when they are down, but leave the whole at work: a queue that cannot be read is
+    no reason for a load balancer to turn away requests, nor for a restart.
+    """
 
     def __init__(
         self,
         checks: Mapping[str, Check] = MappingProxyType({}),
         settings: HealthSettings = HealthSettings(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
+        *,
+        lesser: Collection[str] = (),
     ) -> None:
         self._checks = checks
+        self._lesser = frozenset(lesser)
         self._settings = settings
         self._clock = clock
         self._answer: tuple[float, dict[str, HealthDetail]] = (float("-inf"), {})
@@ -64,6 +71,11 @@ class Health:
                 answer = dict(zip(self._checks, found, strict=True))
                 self._answer = (self._clock(), answer)
             return answer
+
+    def status(self, components: Mapping[str, HealthDetail]) -> str:
+        """Sum up: DOWN, DEGRADED when only lesser components are down, else UP."""
+        down = {name for name, detail in components.items() if not detail.up}
+        return "DOWN" if down - self._lesser else "DEGRADED" if down else "UP"
 
     async def _asked(self, name: str, check: Check) -> HealthDetail:
         try:

@@ -21,6 +21,8 @@ class Problem:
     title: str
     error_code: int | None = None
     user_prefix: str = ""
+    # What a client that would come back by itself should wait.
+    retry_after_seconds: int | None = None
 
     @cached_property
     def type(self) -> str:
@@ -162,4 +164,6 @@ class ProblemWriter:
             detail = str(error)
         body = self.style(Trouble(problem, error, detail, instance))
         headers = {"Content-Type": CONTENT_TYPE, **(error.headers if isinstance(error, Refusal) else {})}
+        if problem.retry_after_seconds is not None:
+            headers.setdefault("Retry-After", str(problem.retry_after_seconds))
         return web.Response(body=orjson.dumps(body, default=str), status=problem.status, headers=headers)

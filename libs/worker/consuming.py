@@ -81,6 +81,6 @@ async def consuming(
         switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay)
         yield Consuming(
             routes=(*queue_routes(QueueDoors([line], redrives, AdminLimits())), *switch_routes(switches)),
-            checks={f"{name}-health": queue_check(line)},
+            checks={f"{name}-health": queue_check(line, depths.details)},
             info={"event-feature-switches": switches.modes},
         )

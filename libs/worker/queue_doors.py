@@ -1,6 +1,6 @@
 """Queue admin over HTTP in the shapes operators' tools know (`reference/messaging.md` §3): retry, purge, peek."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -33,10 +33,11 @@ class QueueUnknown(Exception):
 QUEUE_PROBLEMS = MappingProxyType(
     {
         QueueUnknown: Problem(404, "Queue not found"),
-        RedriveRunning: Problem(409, "Redrive running"),
-        PurgeInProgress: Problem(429, "Purge in progress"),
-        BrokerUnavailable: Problem(503, "Broker unavailable"),
-        QueueGone: Problem(503, "Queue gone"),
+        RedriveRunning: Problem(409, "Redrive running", retry_after_seconds=10),
+        # The broker's own rule: one purge a minute.
+        PurgeInProgress: Problem(429, "Purge in progress", retry_after_seconds=60),
+        BrokerUnavailable: Problem(503, "Broker unavailable", retry_after_seconds=5),
+        QueueGone: Problem(503, "Queue gone", retry_after_seconds=30),
     }
 )
 
@@ -45,6 +46,14 @@ class RateQuery(BaseModel):
     """How fast dead letters go back, in messages a second."""
 
     rate: Annotated[float, Field(gt=0, le=500)] | None = None
+
+
+class RetryQuery(RateQuery):
+    """How fast, and whether those go too that have been retried so often that a round more seems vain."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)
+
+    exhausted: bool = False
 
 
 class PeekQuery(BaseModel):
@@ -71,10 +80,10 @@ class QueueDoors:
         self._redrives = redrives
         self._limits = limits
 
-    async def retry(self, dlq_name: str, query: RateQuery) -> dict[str, Any]:
-        """Send dead letters back to their queue."""
+    async def retry(self, dlq_name: str, query: RetryQuery) -> dict[str, Any]:
+        """Send dead letters back to their queue; what was retried too often stays, unless `exhausted` asks for it."""
         line = self._line(dlq_name)
-        return _told(await self._redrives.start(line.dead, line.queue, query.rate))
+        return _told(await self._redrives.start(line.dead, line.queue, query.rate, exhausted=query.exhausted))
 
     async def retry_all(self, query: RateQuery) -> list[dict[str, Any]]:
         """Send all dead letters back; a queue that is being retried already is left to it."""
@@ -117,6 +126,7 @@ class QueueDoors:
                     "attributeNames": list(letter.attribute_names),
                     "receiveCount": letter.receive_count,
                     "firstSeen": letter.sent_at.isoformat(),
+                    "redriveCount": letter.redrives,
                     "failureReason": letter.failure_reason,
                     "failureAt": letter.failure_at,
                 }
@@ -135,17 +145,18 @@ def _told(redrive: Redrive) -> dict[str, Any]:
     return {
         "messagesFoundCount": redrive.found,
         "messagesMovedCount": redrive.moved,
+        "messagesLeftCount": redrive.left,
         "maxPerSecond": redrive.rate,
         "status": redrive.status,
     }
 
 
-def queue_check(line: Line) -> Check:
-    """Return the queue's component of `/health`."""
+def queue_check(line: Line, sampled: Callable[[], Mapping[str, Any]]) -> Check:
+    """Return the queue's component of `/health`, with what was last sampled."""
 
     async def check() -> HealthDetail:
         health = await admin.health(line.queue, line.dead)
-        return HealthDetail(up=health.up, details=health.details)
+        return HealthDetail(up=health.up, details={**health.details, **sampled()})
 
     return check
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -90,6 +90,8 @@ class WorkerSettings(BaseSettings):
     messages_in_flight_max: PositiveInt = 16
     handler_seconds_max: PositiveFloat = 100
     drain_seconds: NonNegativeFloat = 15
+    # As the originals have it: a queue that cannot be read makes `/health` answer 503, not 200 and DEGRADED.
+    hmpps_health_compat: bool = False
     # Against AWS a poll waits; the embedded broker's own wait is slow, so there it is asked again and again.
     queue_wait_seconds: NonNegativeInt = 20
     queue_idle_pause_seconds: NonNegativeFloat = 0
@@ -111,6 +113,10 @@ class WorkerSettings(BaseSettings):
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
         return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region)
+
+    def lesser(self, checks: Collection[str]) -> frozenset[str]:
+        """Name which checks of queues may fail without the whole being down."""
+        return frozenset() if self.hmpps_health_compat else frozenset(checks)
 
     def remote(self, base_url: str) -> OutgoingSettings:
         """How to reach another API as ourselves."""

@@ -49,7 +49,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             routes=(*routes(RepairDoors(walker.settler)), *work.routes),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health(work.checks),
+            health=Health(work.checks, lesser=settings.lesser(work.checks)),
             info=work.info,
             registry=registry,
             limits=settings.http_limits,

@@ -96,7 +96,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             ),
             problems={**reports.PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health({"db": database_check(database), **work.checks}),
+            health=Health({"db": database_check(database), **work.checks}, lesser=settings.lesser(work.checks)),
             info=work.info,
             registry=registry,
             limits=settings.http_limits,

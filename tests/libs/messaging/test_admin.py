@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from libs.messaging.admin import AdminLimits, health, peek, purge
-from libs.messaging.burial import buried
+from libs.messaging.burial import buried, exhumed
 from libs.messaging.memory import MemoryBroker, MemoryQueue, NoFaults
 from libs.messaging.queue import Delivery, Depth, Parcel, PurgeInProgress
 from libs.messaging.redrives import RedriveRunning, Redrives
@@ -71,9 +71,45 @@ def test_a_redrive_sends_everything_back_as_it_was_at_its_rate() -> None:
         assert 4 <= asyncio.get_running_loop().time() - began <= 6
         assert (await queue.depth(), await dead.depth()) == (Depth(50, 0, 0), Depth(0, 0, 0))
         [message] = await queue.receive(1, wait_seconds=0, visibility_seconds=30)
-        assert message.attributes == {"eventType": "made"}
+        assert message.attributes == {"eventType": "made", "redriveCount": "1"}
 
     told(story)
+
+
+def test_what_was_retried_in_vain_too_often_stays_until_somebody_insists() -> None:
+    async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
+        redrives = Redrives(LIMITS)
+        die(dead, 1)
+        for _ in range(LIMITS.redrives_max):
+            redrive = await redrives.start(dead, queue)
+            assert redrive.task
+            await redrive.task
+            [delivery] = await queue.receive(1, wait_seconds=0, visibility_seconds=30)
+            dead.put(buried(delivery, "in vain", AT))
+            await queue.delete([delivery.receipt])
+        die(dead, 3)
+        redrive = await redrives.start(dead, queue)
+        assert redrive.task
+        await redrive.task
+        assert (redrive.moved, redrive.left, redrive.status) == (3, 1, "COMPLETED")
+        [stays] = (await peek(dead, LIMITS)).messages
+        assert (stays.redrives, stays.failure_reason) == (LIMITS.redrives_max, "in vain")
+        insisted = await redrives.start(dead, queue, exhausted=True)
+        assert insisted.task
+        await insisted.task
+        assert (insisted.moved, await dead.depth()) == (1, Depth(0, 0, 0))
+
+    told(story)
+
+
+@pytest.mark.parametrize(("count", "counted"), [(9, True), (10, False)])
+def test_retries_are_counted_where_ten_attributes_leave_room(count: int, *, counted: bool) -> None:
+    plain = {f"a{n}": "x" for n in range(count)}
+    assert ("redriveCount" in exhumed(Delivery("r", "m", "{}", plain, 1, AT)).attributes) is counted
+    traced = {**{f"a{n}": "x" for n in range(9)}, "traceparent": "x"}
+    assert set(exhumed(Delivery("r", "m", "{}", traced, 1, AT)).attributes) == {*traced, "redriveCount"} - {
+        "traceparent"
+    }
 
 
 def test_an_empty_queue_is_retried_by_doing_nothing() -> None:

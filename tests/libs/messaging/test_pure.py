@@ -179,7 +179,7 @@ def test_a_buried_message_carries_why_and_when_and_comes_back_as_it_was() -> Non
     parcel = buried(delivery({"eventType": "made"}), "no such location", AT)
     assert parcel.attributes == {"eventType": "made", "failureReason": "no such location", "failureAt": AT.isoformat()}
     again = Delivery("r", "m", parcel.body, parcel.attributes, 1, AT)
-    assert exhumed(again).attributes == {"eventType": "made"}
+    assert exhumed(again).attributes == {"eventType": "made", "redriveCount": "1"}
     assert buried(again, "still none", AT).attributes["failureReason"] == "still none"
 
 

@@ -108,7 +108,7 @@ async def house(broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIte
                 routes=consumed.routes,
                 problems=PROBLEMS,
                 auth=AuthSettings(jwks_url=auth.jwks_url),
-                health=Health(consumed.checks),
+                health=Health(consumed.checks, lesser=consumed.checks),
                 info=consumed.info,
                 registry=registry,
             )
@@ -139,6 +139,32 @@ async def test_a_type_is_held_and_let_go_without_a_restart_and_nothing_is_lost(h
     assert status == 200
     await house.work.until("three")
     assert house.work.effects == {"one": 1, "two": 1, "three": 1}
+
+
+async def test_health_tells_how_old_the_oldest_is_and_a_lost_queue_degrades_it(house: House) -> None:
+    status, told = await house.call("GET", "/health")
+    assert (status, told["status"]) == (200, "UP")
+    details = told["components"]["work-health"]["details"]
+    assert (details["redriveRunning"], details["oldestMessageAgeSeconds"]) == (False, "0")
+    assert details["sampledAt"] == AT.isoformat()
+    dead = await house.aws.control.get_queue_url(QueueName=house.aws.real_name("work-dlq"))
+    await house.aws.control.delete_queue(QueueUrl=dead["QueueUrl"])
+    async with asyncio.timeout(PATIENCE):
+        # What was answered is remembered for a moment.
+        while told["status"] == "UP":
+            status, told = await house.call("GET", "/health")
+    assert (status, told["status"]) == (200, "DEGRADED")
+    assert (told["components"]["work-health"]["status"]) == "DOWN"
+
+
+async def test_who_is_refused_for_now_is_told_when_to_come_again(house: House) -> None:
+    await house.aws.queue("work-dlq").send([Parcel("one"), Parcel("two")])
+    bearer = {"Authorization": f"Bearer {house.token({ADMIN})}"}
+    found = []
+    for _ in range(2):
+        async with house.client.put("/queue-admin/retry-dlq/work-dlq?rate=0.1", headers=bearer) as answer:
+            found.append((answer.status, answer.headers.get("Retry-After")))
+    assert found == [(200, None), (409, "10")]
 
 
 @pytest.mark.parametrize(

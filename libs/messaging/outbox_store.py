@@ -27,6 +27,9 @@ INSERT INTO outbox (id, event_id, topic, key, event_type, body, attributes, crea
 OVERRIDING SYSTEM VALUE
 SELECT id, event_id, topic, key, event_type, body, attributes, created_at FROM again
 """
+DEAD = """
+SELECT id, event_id, topic, key, event_type, created_at, died_at, reason FROM outbox_dead ORDER BY id LIMIT $1
+"""
 DISCARD = "DELETE FROM outbox_dead WHERE id = ANY($1::bigint[])"
 DELETE_KEPT = """
 DELETE FROM outbox WHERE id = ANY(
@@ -69,6 +72,20 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadRow:
+    """A row that the topic refused for good, without its body."""
+
+    id: int
+    event_id: UUID
+    topic: str
+    key: str
+    event_type: str
+    created_at: datetime
+    died_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """What the outbox holds."""
 
@@ -105,6 +122,11 @@ async def count_attempts(connection: Connection, ids: Sequence[int]) -> None:
 async def bury(connection: Connection, row_id: int, reason: str) -> None:
     """Move a row that the broker will never take out of the way."""
     await connection.execute(BURY, row_id, reason)
+
+
+async def dead_rows(connection: Connection, limit: int) -> list[DeadRow]:
+    """List the oldest dead rows."""
+    return [DeadRow(**dict(found)) for found in await connection.fetch(DEAD, limit)]
 
 
 async def revive(connection: Connection, ids: Sequence[int]) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -37,8 +37,9 @@ class RelaySettings(BaseModel, frozen=True):
     retry_seconds: PositiveFloat = 1
     # Tries of a row that the topic refuses for good; then it is dead.
     refusals_max: PositiveInt = 3
-    # What becomes of a dead row's key: its later rows flow on (events are hints), or wait until somebody decides.
-    dead_rows: Literal["skip", "block"] = "skip"
+    # What becomes of a dead row's key: its later rows wait until somebody decides, or flow on, which suits messages
+    # only where they do not build on each other (ADR 0021).
+    dead_rows: Literal["skip", "block"] = "block"
     keep_seconds: PositiveFloat = 3600
     delete_every_seconds: PositiveFloat = 60
     delete_rows_max: PositiveInt = 5000
@@ -93,13 +94,6 @@ class Relay:
         """Publish again what was published since then and is still kept, e.g. after the broker forgot it."""
         async with self._database.transaction() as tx:
             count = await store.republish(tx, since, list(self._topics))
-        self._hint.set()
-        return count
-
-    async def decide(self, row_ids: Sequence[int], *, again: bool) -> int:
-        """Publish dead rows again, in their old place, or discard them; return how many there were."""
-        async with self._database.transaction() as tx:
-            count = await (store.revive(tx, row_ids) if again else store.discard(tx, row_ids))
         self._hint.set()
         return count
 

@@ -18,15 +18,17 @@ from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
+from libs.messaging.dead_rows import DeadRows
 from libs.messaging.metrics import RelayMetrics
 from libs.messaging.outbox import Outbox
-from libs.messaging.relay import Relay
+from libs.messaging.relay import Relay, RelaySettings
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Check, Health, api_check, database_check
 from libs.web.outgoing import OutgoingSettings, api_session
 from libs.web.routing import Route
+from libs.worker.outbox_doors import OutboxDoors, outbox_routes
 from services.locations.api import (
     bulk_doors,
     cell_doors,
@@ -147,6 +149,7 @@ def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> S
         *conflict_doors.routes(conflict_doors.ConflictDoors(ConflictChanges(desk))),
         *switch_over_doors.routes(switch_over_doors.SwitchOverDoors(SwitchOver(database, announcer))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
+        *outbox_routes(OutboxDoors(DeadRows(database))),
     )
 
 
@@ -172,7 +175,9 @@ def _reads(settings: Settings, database: Database, neighbours: Neighbours, annou
 async def _relaying(settings: Settings, database: Database, registry: CollectorRegistry) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with aws.connect(settings.aws) as broker:
-        relay = Relay(database, {TOPIC: broker.topic(TOPIC)}, now=_now, metrics=RelayMetrics(registry))
+        # Our events are hints: the next one of a location says all that a refused one said (ADR 0021).
+        hints, topics = RelaySettings(dead_rows="skip"), {TOPIC: broker.topic(TOPIC)}
+        relay = Relay(database, topics, hints, now=_now, metrics=RelayMetrics(registry))
         running = asyncio.create_task(relay.run(stop))
         try:
             yield

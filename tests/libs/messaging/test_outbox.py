@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from libs.db.pool import Database, DatabaseSettings, connect
+from libs.messaging.dead_rows import DeadRows
 from libs.messaging.outbox import Outbox, Outgoing, Unsendable
 from libs.messaging.queue import BrokerUnavailable, Parcel, Refusal
 from libs.messaging.relay import ALWAYS, Relay, RelaySettings
@@ -215,7 +216,7 @@ async def test_a_row_refused_for_a_moment_holds_its_key_and_no_other(db: Databas
 
 async def test_a_row_refused_for_good_is_dead_after_its_tries_and_its_key_flows_on(db: Database) -> None:
     ear = Ear(refuse={"A": Refusal("InvalidParameter", ours=True)})
-    async with relaying(db, ear):
+    async with relaying(db, ear, QUICK.model_copy(update={"dead_rows": "skip"})):
         await add(db, outgoing(1), outgoing(2, key="B"))
         await eventually(db, (0, 1, 1))
         ear.refuse.clear()
@@ -229,18 +230,18 @@ async def test_a_row_refused_for_good_is_dead_after_its_tries_and_its_key_flows_
 
 async def test_by_policy_a_dead_rows_key_waits_until_somebody_decides(db: Database) -> None:
     ear = Ear(refuse={"A": Refusal("InvalidParameter", ours=True)})
-    async with relaying(db, ear, QUICK.model_copy(update={"dead_rows": "block"})) as relay:
+    async with relaying(db, ear):
         await add(db, outgoing(1, "A"), outgoing(2, "B"))
         await eventually(db, (0, 1, 1))
         ear.refuse.clear()
         await add(db, outgoing(3, "A"), outgoing(4, "B"))
         await eventually(db, (1, 2, 1))
         [dead] = [row["id"] for row in await db.fetch("SELECT id FROM outbox_dead")]
-        assert await relay.decide([dead], again=True) == 1
+        assert await DeadRows(db).publish_again([dead]) == 1
         await ear.until(4)
         await eventually(db, (0, 4, 0))
         assert ear.numbers("A") == [1, 3]
-        assert await relay.decide([dead], again=False) == 0
+        assert await DeadRows(db).discard([dead]) == 0
 
 
 async def test_a_crash_between_publish_and_mark_sends_the_same_event_twice(db: Database) -> None:

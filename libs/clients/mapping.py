@@ -57,9 +57,9 @@ class MappingClient:
         if answer.status == CONFLICT:
             raise MappingTaken(*_in_the_way(answer.json()))
 
-    async def remove(self, dps_location_id: UUID) -> None:
-        """Remove the link; done when already gone."""
-        await self._api.request("DELETE", f"/mapping/locations/dps/{dps_location_id}")
+    async def remove_row(self, nomis_location_id: NomisLocationId) -> None:
+        """Remove the link of this row, whoever it leads to; done when already gone."""
+        await self._api.request("DELETE", f"/mapping/locations/nomis/{nomis_location_id}")
 
     async def pairs(self, after: int, up_to: int, size: int) -> list[PairRow]:
         """Return up to 10,000 pairs whose NOMIS id follows `after` up to `up_to`, in the order of NOMIS ids."""

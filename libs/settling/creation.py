@@ -19,6 +19,7 @@ from libs.domain.shared import SYNCED, Field, Projection, kind_in_dps, project_d
 from libs.domain.sync import Conflict, LocationMirror, SyncWrite
 from libs.domain.writing import dps_create_fields, nomis_create
 from libs.messaging.outcome import RetryLater, Unprocessable
+from libs.settling.aside import back_in_place
 from libs.settling.keys import KEY
 from libs.settling.outcome import Act, Settled, Us, Way
 from libs.settling.pair import Known, MakesRoom, Place, Relatives, SettlesPair
@@ -69,6 +70,7 @@ class Creation:
         self, mirror: LocationMirror, key_told: str | None, way: Way, conflicts: tuple[Conflict, ...] = ()
     ) -> RowFor:
         """Find the row that nobody else is linked to, or make it; `conflicts` are recorded before it is made."""
+        mirror = await back_in_place(self.locations, mirror, self.us.sync_user)
         own = mirror.location
         parent = await self.relatives.nomis_parent(own.parent_id, way) if own.parent_id else None
         if (found := await self._there(mirror, key_told, way)) is not None:
@@ -155,7 +157,9 @@ class Creation:
                 return None
             row = found.location
             holder = (await self.mappings.for_nomis([row.location_id])).get(row.location_id)
-            if holder is None or holder.dps_location_id == own.id:
+            if holder is not None and holder.dps_location_id == own.id:
+                return row.location_id
+            if holder is None:
                 ours = key == own.key or row.create_username == self.us.nomis_api_user
                 return row.location_id if ours else None
             if key != own.key:

@@ -38,7 +38,7 @@ class Deletion:
         for _ in range(self.limits.looks_max):
             mirror = await self.locations.mirror(dps_id)
             if mirror is None:
-                await self.mappings.remove(dps_id)
+                await self.mappings.remove_row(nomis_id)
                 return Settled(Act.DELETED, dps_id, nomis_id)
             met = mirror.sync.nomis_location_id
             if met is not None and met != nomis_id and await self.nomis.read(met) is not None:
@@ -63,7 +63,7 @@ class Deletion:
         """Take the row of a tombstone out of use in NOMIS; the mapping is kept. Its key goes to who needs it."""
         row = await self.nomis.read(nomis_id)
         if row is None:
-            await self.mappings.remove(dps_id)
+            await self.mappings.remove_row(nomis_id)
             return Settled(Act.DELETED, dps_id, nomis_id)
         own = row.location
         if own.description == way.freeing:
@@ -82,7 +82,7 @@ class Deletion:
             await self.locations.delete(own.id, mirror.sync.etag)
         except HasChildren:
             return None
-        await self.mappings.remove(own.id)
+        await self.mappings.remove_row(nomis_id)
         return Settled(Act.DELETED, own.id, nomis_id, own.key)
 
     async def _clear_below(self, mirror: LocationMirror, way: Way) -> bool:

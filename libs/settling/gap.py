@@ -105,6 +105,24 @@ def edited_by_others(fresh: Sequence[Amendment], row: NomisLocation, our_user: s
     return frozenset(field for field, a in _by_others(fresh, our_user) if (a.new_value or "") == _text(row, field))
 
 
+def undone_by_us(row: NomisLocation, our_user: str) -> frozenset[Field]:
+    """Return the fields whose present value is the old one that a late write of ours put back over a screen edit.
+
+    A NOMIS without conditional writes lets a walk that slept before its PUT replace the whole row with what it had
+    read, after another walk took the screen edit over to DPS.
+    """
+    found = set()
+    for ours in row.amendments:
+        field = _FIELD_OF_LABEL.get(ours.column_name or "")
+        if ours.amended_by != our_user or field is None or (ours.new_value or "") != _text(row, field):
+            continue
+        others = [a for a in row.amendments if a.column_name == ours.column_name and a.amended_by != our_user]
+        undone = any((a.old_value, a.new_value) == (ours.new_value, ours.old_value) for a in others)
+        if undone and not any(a.amend_date_time > ours.amend_date_time for a in others):
+            found.add(field)
+    return frozenset(found)
+
+
 def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, Amendment]]:
     return [
         (field, a)

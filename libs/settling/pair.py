@@ -18,11 +18,11 @@ from pydantic import JsonValue
 from libs.domain.identity import dps_id_for
 from libs.domain.merge import Merged, merge, with_published
 from libs.domain.nomis import NomisLocationId
-from libs.domain.shared import Field, project_dps, project_nomis
+from libs.domain.shared import DPS_MASTERED, Field, project_dps, project_nomis
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
 from libs.domain.writing import NomisWrites, dps_fields, nomis_writes
 from libs.messaging.outcome import RetryLater, Unprocessable
-from libs.settling.gap import KNOWN, edited_by_others, known_amendments, lost_in_the_gap, made_since
+from libs.settling.gap import KNOWN, edited_by_others, known_amendments, lost_in_the_gap, made_since, undone_by_us
 from libs.settling.keys import (
     KEY,
     LEFT,
@@ -126,6 +126,11 @@ class Look:
         return self.mirror.location.code == aside_code(self.row.location.location_id)
 
     @property
+    def may_move_on(self) -> bool:
+        """Whether we still stand aside in DPS after this look, and sync may give us a code again."""
+        return self.stands_aside and Field.CODE not in self.merged.to_dps and self.merged.kind not in DPS_MASTERED
+
+    @property
     def writes_nomis(self) -> bool:
         """Whether NOMIS lacks something."""
         return bool(self.merged.to_nomis) or self.rewrites
@@ -217,11 +222,13 @@ class PairWalk:
             raise Gone(str(nomis_id))
         state, own = mirror.sync, mirror.location
         fresh = made_since(state.published, row.location)
+        theirs = project_nomis(row.location, await self._dps_parent(row.location.parent_location_id, memory.links, way))
+        late = undone_by_us(row.location, self.us.nomis_api_user) if row.etag is None else ()
         merged = merge(
             state.base,
             project_dps(own),
-            project_nomis(row.location, await self._dps_parent(row.location.parent_location_id, memory.links, way)),
-            published=state.published,
+            theirs,
+            published=with_published(state.published, {field: theirs[field] for field in late}),
             authority=state.authority,
             converted=own.converted_cell_type is not None,
             archived=own.archived,
@@ -271,7 +278,7 @@ class PairWalk:
         left = before.pop(LEFT, None)
         if look.writes_nomis:
             published = with_published(before, merged.to_nomis) | {KNOWN: known_amendments(row)}
-        if left is not None and Field.CODE not in merged.to_dps and look.stands_aside:
+        if left is not None and look.may_move_on:
             published[LEFT] = left
         write = SyncWrite(
             last_updated_by=row.modify_username or row.create_username or self.us.sync_user,

@@ -146,5 +146,5 @@ class Mappings(Protocol):
     async def replace(self, mapping: LocationMapping, previous: NomisLocationId) -> None:
         """Move a DPS id from one NOMIS id to another in one step; done when done before. Raises MappingTaken."""
 
-    async def remove(self, dps_location_id: UUID) -> None:
-        """Remove the link; done when already gone."""
+    async def remove_row(self, nomis_location_id: NomisLocationId) -> None:
+        """Remove the link of this row, whoever it leads to; done when already gone."""

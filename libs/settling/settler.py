@@ -71,7 +71,8 @@ class Settler:
             try:
                 return await self._deletion.gone_from_nomis(dps_id, nomis_id, way)
             except Tombstoned:
-                await self._mappings.remove(dps_id)
+                # By the row: meanwhile the location may have been linked to another, which is to be taken out of use.
+                await self._mappings.remove_row(nomis_id)
                 return Settled(Act.DELETED, dps_id, nomis_id)
         except Tombstoned:
             return await self._deletion.gone_from_dps(dps_id, nomis_id, way)

@@ -100,6 +100,14 @@ class MappingsContract:
             await mappings.replace(link(D1, N2), N1)
         assert (taken.value.by_dps, taken.value.by_nomis) == (None, None)
 
+    async def test_the_link_of_a_row_is_removed_and_no_other(self, mappings: Mappings) -> None:
+        await mappings.save(link(D1, N1))
+        await mappings.save(link(D2, N2))
+        for _ in range(2):
+            await mappings.remove_row(N1)
+        assert set(await mappings.for_dps([D1, D2])) == {D2}
+        assert set(await mappings.for_nomis([N1, N2])) == {N2}
+
     async def test_more_ids_than_one_call_takes_are_all_looked_up(self, mappings: Mappings) -> None:
         await mappings.save(link(D1, N1))
         asked = many(2500)

@@ -50,7 +50,12 @@ class FakeMappings:
         await self.remove(mapping.dps_location_id)
         self._put(mapping)
 
+    async def remove_row(self, nomis_location_id: NomisLocationId) -> None:
+        if gone := self.by_nomis.get(nomis_location_id):
+            await self.remove(gone.dps_location_id)
+
     async def remove(self, dps_location_id: UUID) -> None:
+        """Lose the link of a location, as an accident would."""
         if gone := self.by_dps.pop(dps_location_id, None):
             del self.by_nomis[gone.nomis_location_id]
 

@@ -1,0 +1,29 @@
+"""The way back for a location that stands aside in DPS and lost the row whose place it waited for."""
+
+from libs.domain.shared import DPS_MASTERED, Field, kind_in_dps
+from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
+from libs.settling.keys import LEFT, stands_aside
+from libs.settling.ports import KeyTaken, Locations
+
+
+async def back_in_place(locations: Locations, mirror: LocationMirror, sync_user: str) -> LocationMirror:
+    """Take back the code that the location had before it stood aside, as nobody's edit; else as it is.
+
+    Where that place was taken meanwhile it stays as it is, and the record tells people. Raises Stale, RefusedByDps.
+    """
+    own, state = mirror.location, mirror.sync
+    left = state.published.get(LEFT)
+    if not left or not stands_aside(f"-{own.code}") or kind_in_dps(own) in DPS_MASTERED:
+        return mirror
+    code = str(left[0])
+    published = {name: list(values) for name, values in state.published.items() if name != LEFT}
+    base = dict(state.base or {}) | {Field.CODE.value: code}
+    back = SyncWrite(last_updated_by=sync_user, fields={Field.CODE.value: code}, base=base, published=published)
+    try:
+        return await locations.write(own.id, back, state.etag)
+    except KeyTaken:
+        conflict = Conflict(
+            field=Field.CODE.value, base=code, dps=own.code, nomis=None, won=Side.DPS, reason="its place was taken"
+        )
+        stays = SyncWrite(last_updated_by=sync_user, published=published, conflicts=(conflict,))
+        return await locations.write(own.id, stays, state.etag)

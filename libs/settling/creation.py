@@ -140,13 +140,21 @@ class Creation:
 
     async def _there(self, mirror: LocationMirror, key_told: str | None, way: Way) -> NomisLocationId | None:
         """Return the row that is there already: the one DPS came from or met last, else one under a key it had."""
-        met = mirror.sync.nomis_location_id
-        if met is not None and not await self.mappings.for_nomis([met]) and await self.nomis.read(met) is not None:
+        if (met := await self._met(mirror)) is not None:
             return met
         for key in _keys(mirror, key_told):
             if (found := await self._unlinked(mirror, key, way)) is not None:
                 return found
         return None
+
+    async def _met(self, mirror: LocationMirror) -> NomisLocationId | None:
+        """Return the row that DPS met last, if it is there and no other location's."""
+        met = mirror.sync.nomis_location_id
+        if met is None:
+            return None
+        holder = (await self.mappings.for_nomis([met])).get(met)
+        free = holder is None or holder.dps_location_id == mirror.location.id
+        return met if free and await self.nomis.read(met) is not None else None
 
     async def _unlinked(self, mirror: LocationMirror, key: str, way: Way) -> NomisLocationId | None:
         """Return the row with this key that can be adopted. Under an old key only one that our own login made."""
@@ -177,7 +185,9 @@ class Creation:
         return _as(Act.ADOPTED, await self.pairs.settle_pair(taken.holder, row.location_id, way))
 
     async def _has_a_row(self, mirror: LocationMirror, besides: NomisLocation) -> bool:
-        """Whether an earlier create left a row under another key: that one is the location's, and not this."""
+        """Whether it came from another row, or an earlier create left one under another key: this is not its row."""
+        if await self._met(mirror) not in (None, besides.location_id):
+            return True
         for key in _noted_keys(mirror):
             found = await self.nomis.read_by_key(key)
             if found is None or found.location.location_id == besides.location_id:

@@ -93,7 +93,8 @@ class MigrationTables:
         self.pages_listed = 0
         self.listed = False
         self.listed_again = 0
-        self.total = 0
+        self.fresh = 0
+        self.after: NomisLocationId | None = None
         self.over = False
         self.pages_max = WAVES_MAX
 
@@ -112,19 +113,24 @@ class MigrationTables:
 
     async def listing(self, migration_id: str) -> Listing:  # noqa: ARG002 - there is one run
         status = Status.COMPLETED if self.over else Status.STARTED
-        return Listing(status, Kind.MIGRATION, False, self.pages_listed, self.listed, ())
+        return Listing(status, Kind.MIGRATION, False, self.pages_listed, self.listed, (), after=self.after)
 
     async def add_listed(self, migration_id: str, page: int, rows: Sequence[ListedLocation]) -> None:  # noqa: ARG002
         if page == self.pages_listed:
-            self.items |= {row.id: row for row in rows}
+            self.fresh += len({row.id for row in rows} - self.items.keys())
+            self.items = {row.id: row for row in rows} | self.items
             self.states = {row.id: ItemState.PENDING for row in rows} | self.states
-            self.pages_listed += 1
+            self.pages_listed, self.after = page + 1, rows[-1].id
 
-    async def list_again(self, migration_id: str, total: int, most: int) -> bool:  # noqa: ARG002
-        if self.listed or self.listed_again >= most or total == self.total:
-            return False
-        self.total, self.pages_listed, self.listed_again = total, 0, self.listed_again + 1
-        return True
+    async def unlisted(self, migration_id: str, ids: Sequence[NomisLocationId]) -> set[NomisLocationId]:  # noqa: ARG002
+        return {*ids} - self.items.keys()
+
+    async def end_pass(self, migration_id: str, pages: int, most_again: int) -> bool:  # noqa: ARG002
+        mine = not self.listed and pages == self.pages_listed
+        if not mine or not self.fresh or self.listed_again >= most_again:
+            return mine
+        self.pages_listed, self.after, self.fresh, self.listed_again = 0, None, 0, self.listed_again + 1
+        return False
 
     async def finish_listing(self, migration_id: str) -> None:  # noqa: ARG002
         self.listed = True

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from libs.domain.writing import is_soft_deleted
+from libs.messaging.outcome import RetryLater
 from libs.settling.keys import LEFT, aside_code
 from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS, dps_cell, nomis_cell
 from tests.simulation.house import House
@@ -63,6 +64,26 @@ async def test_a_row_linked_to_us_meanwhile_is_ours_whatever_key_we_remember(hou
     for walk in (late, adopting):
         walk.finish()
     assert set(house.nomis.rows) == {LANDING_NOMIS, CELL_NOMIS, theirs}
+
+
+async def test_the_row_that_dps_came_from_and_that_is_linked_meanwhile_is_not_made_twice(house: House) -> None:
+    await house.mappings.remove(CELL_ID)
+    house.locations.staff_edit(CELL_ID, code="018")
+    late, linking = (asleep(partial(house.stepped.settle_dps, CELL_ID), calls) for calls in (3, 6))
+    assert house.mappings.by_dps[CELL_ID].nomis_location_id == CELL_NOMIS
+    for walk in (late, linking):
+        walk.finish()
+    assert set(house.nomis.rows) == {LANDING_NOMIS, CELL_NOMIS}
+    assert house.differences() == []
+
+
+async def test_a_location_that_came_from_another_row_is_not_linked_to_one_that_took_its_code(house: House) -> None:
+    await house.mappings.remove(CELL_ID)
+    other = house.nomis.screen_insert(nomis_cell(description="NWI-ODD", location_code="017")).location_id
+    with pytest.raises(RetryLater, match=f"duplicate path: {other}.*{CELL_ID} has a row that is not linked yet"):
+        await house.settler.settle_nomis(other)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.mappings.by_dps[CELL_ID].nomis_location_id == CELL_NOMIS
 
 
 def stand_aside(house: House) -> None:

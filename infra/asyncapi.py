@@ -7,22 +7,29 @@ from types import MappingProxyType
 
 from libs.domain.events import SETTLE
 from libs.messaging.asyncapi import document
+from libs.messaging.registry import Registry
 from libs.messaging.topology import Topology
 from libs.worker.catalogue import CATALOGUE, DOMAIN, OFFENDER
+from services.migration.stages.work import MESSAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "asyncapi.json"
 TOPICS: Mapping[str, Sequence[str]] = MappingProxyType({"domain-events": DOMAIN, "offender-events": OFFENDER})
-# What is sent to a queue without a topic; migration's messages are its own affair.
+# What is sent to a queue without a topic.
 QUEUES: Mapping[str, Sequence[str]] = MappingProxyType(
-    {"to-nomis-locations": (SETTLE,), "from-nomis-locations": (SETTLE,)}
+    {
+        "to-nomis-locations": (SETTLE,),
+        "from-nomis-locations": (SETTLE,),
+        "migration-locations": tuple(each.event_type for each in MESSAGES),
+    }
 )
+EVERYTHING = Registry(*CATALOGUE.schemas, *MESSAGES)
 
 
 def written() -> str:
     """Return the document's text."""
     topology = Topology.load(ROOT / "infra" / "messaging.json")
-    return json.dumps(document("Locations: events and queues", topology, CATALOGUE, TOPICS, QUEUES), indent=2) + "\n"
+    return json.dumps(document("Locations: events and queues", topology, EVERYTHING, TOPICS, QUEUES), indent=2) + "\n"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@
 
 The row is the transaction's first statement. A second copy waits on it until the first has committed (a duplicate) or
 rolled back (then it goes ahead), so nothing is ever "in progress". Rows are kept for longer than a message can live; an
-older message is not run unprotected.
+older message is not run unprotected. Whoever uses it calls `prune` from time to time.
+
+No service of ours needs it, so none has it: the workers' effects are in other services, and reconciliation's handler
+writes one row by upsert, where a repetition only means one look more (`services/reconciliation/store/due.py`). It is
+for handlers whose effect must not be repeated: a counter, a sum, a row without a key of its own.
 """
 
 from collections.abc import Awaitable, Callable

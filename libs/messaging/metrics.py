@@ -53,6 +53,9 @@ class ConsumerMetrics:
         self.dead_lettered = counter(
             registry, "messaging_dead_lettered", "Put into the dead-letter queue", (*QUEUE, "reason")
         )
+        self.switches = gauge(
+            registry, "messaging_feature_switch", "1 for the mode that a type is in everywhere", ("event_type", "mode")
+        )
         self.last_poll = gauge(
             registry, "messaging_last_poll_success_timestamp_seconds", "When a poll was last answered", QUEUE
         )

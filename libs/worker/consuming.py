@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry
@@ -18,7 +19,7 @@ from libs.messaging.metrics import ConsumerMetrics, DepthMetrics
 from libs.messaging.parking import Replayer
 from libs.messaging.redrives import Redrives
 from libs.messaging.sqs import dead_letter_of, parked_of
-from libs.messaging.switching import NO_DEFAULTS, Mode, Scope, SwitchBoard
+from libs.messaging.switching import MODES, NO_DEFAULTS, Mode, Scope, SwitchBoard
 from libs.web.health import Check
 from libs.web.problems import Problem
 from libs.web.routing import Route
@@ -42,6 +43,10 @@ class Consuming:
     info: Mapping[str, object]
 
 
+def _in_mode(board: SwitchBoard, event_type: str, mode: Mode) -> float:
+    return board.general(event_type) == mode
+
+
 @asynccontextmanager
 async def consuming(
     broker: Aws,
@@ -58,7 +63,10 @@ async def consuming(
     """Consume for as long as the block lasts; drains at its end. A message of unknown type goes to the dead letters."""
     queue, dead, aside = (broker.queue(each) for each in (name, dead_letter_of(name), parked_of(name)))
     board = SwitchBoard(queue, defaults, scope)
-    redrives = Redrives(AdminLimits())
+    redrives, metrics = Redrives(AdminLimits()), ConsumerMetrics(registry)
+    for event_type in handlers:
+        for mode in MODES:
+            metrics.switches.labels(event_type, mode).set_function(partial(_in_mode, board, event_type, mode))
     line = line_of(queue, dead)
     consumer = Consumer(
         queue,
@@ -67,7 +75,7 @@ async def consuming(
         now=now,
         unknown="dlq",
         switches=board,
-        metrics=ConsumerMetrics(registry),
+        metrics=metrics,
         aside=aside,
     )
     depths = Depths(queue, dead, consumer.oldest_seen, DepthMetrics(registry), redrives, now)

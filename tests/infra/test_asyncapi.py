@@ -10,6 +10,7 @@ from libs.messaging.topology import Topology
 from libs.worker.catalogue import CATALOGUE
 from services.from_nomis import app as from_nomis
 from services.from_nomis.sync import RETRY_SYNCHRONISATION_MAPPING
+from services.migration import app as migration
 from services.to_nomis import app as to_nomis
 from services.to_nomis.publish import RETRY_CREATE_MAPPING
 from tests.conftest import ROOT
@@ -67,3 +68,9 @@ def test_workers_handle_what_is_registered() -> None:
     anything: Any = Anything()
     types = {str(kind) for each in (to_nomis, from_nomis) for kind in each.handlers(anything)}
     assert types - UPSTREAM == {schema.event_type for schema in CATALOGUE.schemas}
+
+
+def test_what_migration_sends_itself_is_there_and_is_what_it_handles() -> None:
+    anything: Any = Anything()
+    handled = set(migration.handlers(anything))
+    assert set(json.loads(PAGE.read_text())["channels"]["migration-locations"]["messages"]) == handled

@@ -18,6 +18,7 @@ from libs.domain.reading import Unreadable, read
 from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
+from libs.messaging.registry import Schema
 from services.migration.errors import MigrationNotFound
 from services.migration.ports import Locations, Mappings, NomisEstate
 from services.migration.records import Item, ItemState, Kind, Listing, Status, Verdict
@@ -44,6 +45,12 @@ class Call(Wire):
     type: str
     migration_id: str
     page: int = 0
+
+
+MESSAGES = (
+    Schema(LIST, Call, "List what a run is to do; sent by migration to itself, and again by its sweeper"),
+    Schema(PAGE, Call, "Work on one page of a run; sent by migration to itself, and again by its sweeper"),
+)
 
 
 class Stages:

@@ -1,4 +1,7 @@
-"""Locations that are due for a look, and those that nothing can settle."""
+"""Locations that are due for a look, and those that nothing can settle.
+
+Noting is an upsert by location: a message that comes twice costs one look more, so there is no inbox.
+"""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager

@@ -123,6 +123,14 @@ async def test_a_type_is_held_and_let_go_without_a_restart_and_nothing_is_lost(h
         "build": {"name": "worker"},
         "event-feature-switches": {"made": "hold"},
     }
+    bearer = {"Authorization": f"Bearer {house.token({'ROLE_METRICS'})}"}
+    async with house.client.get("/metrics", headers=bearer) as answer:
+        numbers = (await answer.text()).splitlines()
+    assert [line for line in numbers if line.startswith("messaging_feature_switch{")] == [
+        'messaging_feature_switch{event_type="made",mode="on"} 0.0',
+        'messaging_feature_switch{event_type="made",mode="drop"} 0.0',
+        'messaging_feature_switch{event_type="made",mode="hold"} 1.0',
+    ]
     await house.send("one")
     await house.send("two")
     await house.parked(2)

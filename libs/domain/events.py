@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AliasChoices, Field
@@ -51,6 +51,10 @@ class OffenderEventType(StrEnum):
     USAGE = "INT_LOC_USAGE_LOCATIONS-UPDATED"
 
 
+# No id that a database could not hold: one such would spoil every batch that it is looked up in.
+NomisIdRead = Annotated[NomisLocationId, Field(ge=-(2**63), lt=2**63)]
+
+
 class LocationReference(Wire):
     """`additionalInformation` of a domain event: ids only; state is read afresh."""
 
@@ -75,7 +79,7 @@ class LocationEvent(Wire):
 class OffenderEvent(Wire):
     """A NOMIS trigger event as read; ids and flags may come as strings, nulls are left out."""
 
-    internal_location_id: NomisLocationId
+    internal_location_id: NomisIdRead
     prison_id: str | None = None
     description: str | None = None
     old_description: str | None = None
@@ -88,7 +92,7 @@ class SettleRequest(Wire):
     """Reconciliation's wish that a worker runs the merge walk for one location; at least one id is given."""
 
     dps_location_id: UUID | None = None
-    nomis_location_id: NomisLocationId | None = None
+    nomis_location_id: NomisIdRead | None = None
     reason: str = "settle check"
 
 

@@ -9,8 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
+from typing import Annotated
 
 import structlog
+from pydantic import Field
 
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import ListedLocation, NomisLocationId
@@ -43,8 +45,8 @@ class Call(Wire):
     """A wake-up: work on this. What is to be done is in the database."""
 
     type: str
-    migration_id: str
-    page: int = 0
+    migration_id: Annotated[str, Field(pattern=r"^[ -~]{1,40}$")]
+    page: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
 MESSAGES = (

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 from libs.domain.events import LocationEvent, OffenderEvent
-from libs.domain.prisons import is_ignored
+from libs.domain.prisons import PRISON_ID, is_ignored
 from libs.domain.reading import read
 from libs.domain.sync import Side
 from libs.messaging.message import Message
@@ -31,17 +31,20 @@ class Noting:
         told = read(LocationEvent, message.body).additional_information
         # The prison is what stands before the first hyphen of a key; the path after it is never split.
         prison, _, _ = told.location_key.partition("-")
-        return await self._noted(DueLocation(Side.DPS, str(told.location_id), prison or None))
+        return await self._noted(Side.DPS, str(told.location_id), prison)
 
     async def row_changed(self, message: Message) -> Outcome:
         """Take one of NOMIS's trigger events."""
         event = read(OffenderEvent, message.body)
-        return await self._noted(DueLocation(Side.NOMIS, str(event.internal_location_id), event.prison_id))
+        return await self._noted(Side.NOMIS, str(event.internal_location_id), event.prison_id)
 
-    async def _noted(self, location: DueLocation) -> Outcome:
-        facts = {"side": location.side.value, "id": location.id}
-        if is_ignored(location.prison_id):
+    async def _noted(self, side: Side, location_id: str, prison: str | None) -> Outcome:
+        facts = {"side": side.value, "id": location_id}
+        if is_ignored(prison):
             return Ignored("settle-check-skipped-ignored-prison", facts)
+        # It only helps to count by prison: one that is none does not spoil the statement of all.
+        known = prison if prison is not None and PRISON_ID.fullmatch(prison) else None
+        location = DueLocation(side, location_id, known)
         self._told.add(location)
         if self._flush is None:
             self._flush = asyncio.create_task(self._note_all())

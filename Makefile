@@ -45,8 +45,9 @@ test: check ## Check, and every test that is not long
 test-long: $(SYNCED) ## The tests that need minutes
 	$(BIN)/pytest -m long --timeout 1800
 
-bench: $(SYNCED) ## How fast it is, beside the alternatives; ONLY=migration SEED=7 ROUNDS=3 choose
-	$(BIN)/python -m tests.benchmarks $(ONLY) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),3)
+bench: $(SYNCED) ## How fast it is, beside the alternatives; ONLY=migration SEED=7 ROUNDS=3 ROWS=20000 choose
+	$(BIN)/python -m tests.benchmarks $(ONLY) --seed $(or $(SEED),7) --rounds $(or $(ROUNDS),3) \
+		$(if $(ROWS),--rows $(ROWS))
 
 SECONDS ?= 60
 SEED ?= 1

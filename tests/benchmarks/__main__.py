@@ -64,7 +64,8 @@ async def run(chosen: Sequence[str], options: Options, *, record: bool) -> dict[
         state = machine.described()
         result = await measured(suite(name), options, console)
         state["loadAfter"] = machine.load_average()
-        command = f"make bench ONLY={name} SEED={options.seed} ROUNDS={options.rounds}"
+        size = f" ROWS={options.rows}" if options.rows else ""
+        command = f"make bench ONLY={name} SEED={options.seed} ROUNDS={options.rounds}{size}"
         reports[name] = report.as_json(result, state, command)
         report.show(reports[name], console)
         for folder in (RESULTS, *([document.RECORDED] if record else [])):
@@ -88,6 +89,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}; all when left out")
     parser.add_argument("--seed", type=int, default=Options.seed, help="the same seed gives the same rows and edits")
     parser.add_argument("--rounds", type=int, default=Options.rounds)
+    parser.add_argument("--rows", type=int, help="at least so many locations, where a suite lets choose; else all")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--record", action="store_true", help="keep the reports, and rewrite docs/performance.md")
     parser.add_argument("--profile", default="", metavar="SERVICES", help="run these under the profiler: a,b")
@@ -99,7 +101,7 @@ def main() -> int:
     if given.record and given.profile:
         parser.error("a profiled run is not recorded: the profiler takes its time too")
     profiled = tuple(name for name in given.profile.split(",") if name)
-    options = Options(given.seed, given.rounds, given.quick, profiled)
+    options = Options(given.seed, given.rounds, given.quick, given.rows, profiled)
     logging.configure("bench", "WARNING", pretty=True)
     reports = asyncio.run(run(given.names or names(), options, record=given.record))
     print(summed_up(reports))  # noqa: T201 - the last line is for programs

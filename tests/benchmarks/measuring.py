@@ -27,6 +27,8 @@ class Options:
     rounds: int = 3
     # Small sizes, to see that it runs: its figures mean nothing and are never recorded.
     quick: bool = False
+    # At least so many locations, in suites whose size is chosen; None is the whole estate of the generator.
+    rows: int | None = None
     # Services to run under Python's profiler.
     profiled: tuple[str, ...] = ()
 

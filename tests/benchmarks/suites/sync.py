@@ -20,7 +20,9 @@ from pydantic import SecretStr
 from infra.local.demo import scenario
 from infra.local.demo.desk import Desk, seen
 from infra.local.supervisor import Estate
+from libs.domain.events import LocationEventType, OffenderEventType
 from libs.web.outgoing import ApiSession, OutgoingSettings, api_session
+from libs.worker.settings import canonical
 from tests.benchmarks.commits import Commits, commits
 from tests.benchmarks.estates import copied, pids, prepare_nomis, running_estate
 from tests.benchmarks.measuring import (
@@ -30,6 +32,7 @@ from tests.benchmarks.measuring import (
     Figures,
     Goal,
     Options,
+    Ratio,
     Round,
     percentile,
 )
@@ -251,6 +254,9 @@ async def rows_of(dsn: str, sql: str) -> dict[int, tuple[Any, ...]]:
 
 
 FAST, EMBEDDED = "fauxqs", "ministack, long polls"
+UNCHECKED = "fauxqs, settle check off"
+# Reconciliation drops every event it is told of, by the switches that operators have.
+NOTHING_NOTED = {f"FEATURE_EVENT_{canonical(kind)}": "drop" for kind in (*LocationEventType, *OffenderEventType)}
 DIRECTIONS = ("NOMIS → DPS", "DPS → NOMIS")
 BENCHMARK = Benchmark(
     title="Sync",
@@ -260,9 +266,17 @@ BENCHMARK = Benchmark(
     ),
     contestants={
         FAST: over(broker="fauxqs"),
+        UNCHECKED: over(broker="fauxqs", service_env={"reconciliation": NOTHING_NOTED}),
         EMBEDDED: over(broker="ministack", service_env={"to_nomis": LONG_POLLS, "from_nomis": LONG_POLLS}),
     },
+    ratios=tuple(
+        Ratio(f"{way} {figure}, settle check on ÷ off", (FAST, f"{way} {figure}"), (UNCHECKED, f"{way} {figure}"))
+        for way in DIRECTIONS
+        for figure in ("sustained/s", "p99 ms")
+    ),
     goals=(
+        *(Goal("", f"{way} sustained/s, settle check on ÷ off", "at least", 0.9) for way in DIRECTIONS),
+        *(Goal("", f"{way} p99 ms, settle check on ÷ off", "at most", 1.1) for way in DIRECTIONS),
         *(Goal(FAST, f"{way} p50 ms", "at most", 15, absolute=True) for way in DIRECTIONS),
         *(Goal(FAST, f"{way} p99 ms", "at most", 40, absolute=True) for way in DIRECTIONS),
         *(Goal(EMBEDDED, f"{way} p50 ms", "at most", 80, absolute=True) for way in DIRECTIONS),

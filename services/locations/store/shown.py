@@ -31,7 +31,8 @@ _SETS = ("used_for", "specialist_cell_types")
 # What NOMIS's workers read besides: sorting locations by their attributes is the dearest part of a look.
 _SETS_AND_ATTRIBUTES = (*_SETS, "attributes")
 
-
+# Whether a location is a leaf is told by the tree at hand: asked of the table, PostgreSQL hashes a whole index for one
+# cell.
 _LOOK = f"""
     WITH RECURSIVE picked AS MATERIALIZED (
         SELECT {_COLUMNS} FROM location l WHERE %(which)s),
@@ -48,21 +49,21 @@ _LOOK = f"""
     nearest AS (
         SELECT DISTINCT ON (below_id) * FROM above WHERE archived OR NOT active ORDER BY below_id, distance),
     tree AS (
-        SELECT p.id AS top, p.id, p.location_type, p.residential_housing_type, p.max_capacity, p.working_capacity,
-               p.certified, p.capacity_of_certified_cell, %(of_picked)s,
+        SELECT p.id AS top, p.id, p.parent_id, p.location_type, p.residential_housing_type, p.max_capacity,
+               p.working_capacity, p.certified, p.capacity_of_certified_cell, %(of_picked)s,
                p.archived OR coalesce(line.up_archived, false) AS archived,
                p.active AND NOT p.archived AND coalesce(line.up_active AND NOT line.up_archived, true) AS active,
                1 AS distance
           FROM picked p LEFT JOIN line ON line.below_id = p.id
          WHERE p.residential_housing_type IS NOT NULL
         UNION ALL
-        SELECT t.top, l.id, l.location_type, l.residential_housing_type, l.max_capacity, l.working_capacity,
-               l.certified, l.capacity_of_certified_cell, %(of_tree)s,
+        SELECT t.top, l.id, l.parent_id, l.location_type, l.residential_housing_type, l.max_capacity,
+               l.working_capacity, l.certified, l.capacity_of_certified_cell, %(of_tree)s,
                l.archived OR t.archived, l.active AND NOT l.archived AND t.active, t.distance + 1
           FROM tree t JOIN location l ON l.parent_id = t.id WHERE t.distance < {DEPTH_MAX}),
     counted AS MATERIALIZED (
         SELECT tree.*, location_type = 'CELL' AS is_cell,
-               NOT EXISTS (SELECT FROM location child WHERE child.parent_id = tree.id) AS is_leaf
+               id NOT IN (SELECT parent_id FROM tree WHERE distance > 1) AS is_leaf
           FROM tree WHERE residential_housing_type IS NOT NULL AND NOT archived),
     kinds AS (
         SELECT top, is_cell, %(kinds)s,

@@ -11,10 +11,10 @@ from libs.web.outgoing import RemoteFailure
 from libs.worker.catalogue import CATALOGUE
 
 
-def asked_again(handler: Handler) -> Handler:
-    """Let go of a wish that cannot be carried out now: whoever wished it keeps it in rows and asks again, or gives up.
+def asked_again(handler: Handler, note: str = "settle-left", tries: int = 1) -> Handler:
+    """Let go of a wish that could not be carried out so often: whoever wished it keeps it in rows and asks again.
 
-    For settle requests only: kept, they would fill the dead-letter queue with what reconciliation knows already.
+    For settle requests and a migration's wake-ups only: kept, they would fill the dead-letter queue with what is known.
     """
 
     @wraps(handler)
@@ -22,7 +22,9 @@ def asked_again(handler: Handler) -> Handler:
         try:
             return await handler(message)
         except RetryLater as left:
-            return Ignored("settle-left", {"reason": left.reason})
+            if message.attempt < tries:
+                raise
+            return Ignored(note, {"reason": left.reason})
 
     return handle
 

@@ -26,7 +26,7 @@ from libs.web.health import Health, database_check
 from libs.web.outgoing import api_session
 from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
 from libs.worker.consuming import Consuming, consuming
-from libs.worker.handling import guarded
+from libs.worker.handling import asked_again, guarded
 from libs.worker.running import beside
 from services.migration.api import failures as failure_doors
 from services.migration.api import progress as progress_doors
@@ -51,6 +51,7 @@ from services.migration.store.reports import ReportStore
 from services.migration.store.runs import RunStore
 
 QUEUE = "migration-locations"
+WAKE_UP_TRIES = 3
 log = structlog.get_logger()
 
 
@@ -138,7 +139,12 @@ def _body(call: Call) -> str:
 
 def handlers(stages: Stages) -> Mapping[str, Handler]:
     """Say who takes which message."""
-    return {LIST: guarded(stages.list_ids), PAGE: guarded(stages.migrate_page)}
+    return {LIST: _wake_up(stages.list_ids), PAGE: _wake_up(stages.migrate_page)}
+
+
+def _wake_up(handler: Handler) -> Handler:
+    # What it wakes for is in rows, and the sweeper wakes again.
+    return asked_again(guarded(handler), "wake-up-left", WAKE_UP_TRIES)
 
 
 async def _sweep(stages: Stages, seconds: float, stop: asyncio.Event) -> None:

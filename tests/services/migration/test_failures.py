@@ -9,9 +9,13 @@ from libs.domain.bulk import NomisDetail
 from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisLocationId
 from libs.domain.sync import MigrateOutcome
+from libs.messaging.message import Message
+from libs.messaging.outcome import Ignored, RetryLater
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
+from services.migration.app import handlers
 from services.migration.errors import MigrationActive, MigrationOver
 from services.migration.records import ItemQuery, ItemState, MigrationFilter, MigrationRun, RetryWish, Status
+from services.migration.stages.work import LIST
 from tests.services.migration.office import SMALL, Office, two_wings
 
 EVERYTHING = MigrationFilter()
@@ -254,3 +258,20 @@ async def test_a_location_that_dps_chokes_on_fails_alone_and_under_its_key(offic
     [row] = await office.failures.items(run.migration_id, ItemQuery(state=ItemState.FAILED))
     assert (row.nomis_location_id, row.reason) == (poison, str(BROKEN))
     assert (row.key, row.prison_id) == (office.nomis.rows[poison].description, "NWI")
+
+
+async def test_a_wake_up_that_finds_a_service_away_is_left_to_the_sweeper_and_no_dead_letter(office: Office) -> None:
+    office.add("A", location_type="WING")
+    started = await office.control.start(EVERYTHING, "BOSS")
+    office.stages._nomis = Outage(office.nomis, 0)
+    body = office.queue.pop().model_dump_json(by_alias=True)
+    wake_up = handlers(office.stages)[LIST]
+    for attempt in (1, 2):
+        with pytest.raises(RetryLater, match="TimeoutError"):
+            await wake_up(Message("m", LIST, body, {}, attempt, office.time, "migration-locations"))
+    left = await wake_up(Message("m", LIST, body, {}, 3, office.time, "migration-locations"))
+    assert isinstance(left, Ignored)
+    assert left.reason == "wake-up-left"
+    office.stages._nomis = office.nomis
+    await office.finish(started.migration_id)
+    assert (await office.runs.run(started.migration_id)).records_migrated == 1

@@ -236,7 +236,8 @@ async def test_m01_tells_the_event_and_the_time(client: Client) -> None:
 def test_every_case_is_here_and_the_deviating_ones_are_documented() -> None:
     numbers = {case.number for case in CASES} | set(ELSEWHERE)
     assert numbers == {f"M{number:02}" for number in range(1, 26)}
-    page = DEVIATIONS.read_text(encoding="utf-8")
+    # Other references number some of their cases M, too.
+    page = DEVIATIONS.read_text(encoding="utf-8").split("\n## Mapping service")[1].split("\n## ")[0]
     documented = set(re.findall(r"^\| (M\d\d) \|", page, re.MULTILINE))
     assert documented == {case.number for case in CASES if case.deviates} | {"M06", "M07"}
 

@@ -82,7 +82,10 @@ class PageRow:
 
 
 class MigrationTables:
-    """`services.migration.store`'s pages of one run, and its `active_id`. A wave is a page; parents have lower ids."""
+    """`services.migration.store`'s pages of one run, and its `active_id`, by `tests.contracts.migration_pages`.
+
+    A wave is a page; parents have lower ids.
+    """
 
     def __init__(self, migration_id: str) -> None:
         self.migration_id = migration_id

@@ -81,6 +81,8 @@ class Creation:
         wanted = nomis_create(own, kind_in_dps(own), parent=parent, description=own.key)
         # Noted first: whoever finds the row after a crash knows that its values, and its key, are ours.
         mirror = await self.locations.write(own.id, self._noted(mirror, wanted, conflicts), mirror.sync.etag)
+        if (linked := await self._linked_meanwhile(own.id)) is not None:
+            return RowFor(linked, mirror, made=False)
         try:
             return RowFor(await self.nomis.create(wanted), mirror, made=True)
         except NomisKeyTaken as taken:
@@ -146,6 +148,11 @@ class Creation:
             if (found := await self._unlinked(mirror, key, way)) is not None:
                 return found
         return None
+
+    async def _linked_meanwhile(self, dps_id: UUID) -> NomisLocationId | None:
+        """Return the living row that somebody linked us to while we looked: from NOMIS's end they took us for its."""
+        link = (await self.mappings.for_dps([dps_id])).get(dps_id)
+        return link.nomis_location_id if link and await self.nomis.read(link.nomis_location_id) is not None else None
 
     async def _met(self, mirror: LocationMirror) -> NomisLocationId | None:
         """Return the row that DPS met last, if it is there and no other location's."""

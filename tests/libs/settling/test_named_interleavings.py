@@ -86,6 +86,18 @@ async def test_a_location_that_came_from_another_row_is_not_linked_to_one_that_t
     assert house.mappings.by_dps[CELL_ID].nomis_location_id == CELL_NOMIS
 
 
+async def test_a_location_that_a_row_was_linked_to_from_the_other_end_is_not_made_in_nomis(house: House) -> None:
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="018"))
+    late = asleep(partial(house.stepped.settle_dps, NEW_ID), 4)
+    theirs = house.nomis.screen_insert(nomis_cell(location_code="018", description="NWI-ODD")).location_id
+    linking = asleep(partial(house.stepped.settle_nomis, theirs), 8)
+    assert house.mappings.by_dps[NEW_ID].nomis_location_id == theirs
+    for walk in (late, linking):
+        walk.finish()
+    assert set(house.nomis.rows) == {LANDING_NOMIS, CELL_NOMIS, theirs}
+    assert house.differences() == []
+
+
 def stand_aside(house: House) -> None:
     """Leave the cell in DPS as a walk that died between two steps of a circle leaves it."""
     house.locations.staff_edit(CELL_ID, code=aside_code(CELL_NOMIS))

@@ -285,7 +285,7 @@ async def f25(stage: Stage) -> None:
 
 async def f26(stage: Stage) -> None:
     stage.house.nomis.screen_delete(CELL_NOMIS)
-    stage.fails("mappings", "remove")
+    stage.fails("mappings", "remove_row")
     assert [(await stage.deliver(L, recordDeleted=True)).outcome for _ in range(2)] == ["retry", "done"]
     assert CELL_ID not in stage.house.mappings.by_dps
 

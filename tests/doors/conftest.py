@@ -1,4 +1,4 @@
-"""Every HTTP service at once, once for the session."""
+"""Every HTTP service at once, for these tests only: their workers would take the messages of whoever comes after."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -8,7 +8,7 @@ from tests.conftest import Auth, BrokerAddress, Databases, MakeToken
 from tests.doors.services import Parts, Served, open_all
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def house(
     auth: Auth, databases: Databases, broker: BrokerAddress, token: MakeToken
 ) -> AsyncIterator[Mapping[str, Served]]:

@@ -18,7 +18,7 @@ UNEXPECTED = "http_server_failures_total{"
 AT_ONCE = 2
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def runs(
     house: Mapping[str, Served],
     token: MakeToken,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.demo.desk import seen
 from infra.local.ports import free_port
 from infra.local.settings import ROOT
 from libs.messaging.queue import Parcel
@@ -82,9 +83,16 @@ async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_re
     clean = await lip(house, "queues", "show", "--json")
     assert (clean.code, {each["status"] for each in clean.json()}) == (FINE, {"UP"})
     body = '{"eventType": "x", "additionalInformation": {"id": "no uuid"}}'
-    await house.desk.broker.queue(f"{QUEUE}-dlq").send([Parcel(body, {"failureReason": "[red]because[/]"})])
-    shown = await lip(house, "queues", "show")
-    assert (shown.code, "1 dead letters" in shown.err) == (NOT_AS_WISHED, True)
+    dead = house.desk.broker.queue(f"{QUEUE}-dlq")
+    assert await dead.send([Parcel(body, {"failureReason": "[red]because[/]"})]) == [None]
+
+    async def counted() -> Said | None:
+        said = await lip(house, "queues", "show")
+        return said if said.code == NOT_AS_WISHED else None
+
+    # A health answer is as old as its service lets it grow.
+    shown = await seen(counted, "the dead letter in the counts")
+    assert "1 dead letters" in shown.err
     peeked = await lip(house, "queues", "peek", QUEUE)
     assert (peeked.code, "[red]because[/]" in peeked.out, "no uuid" in peeked.out) == (FINE, True, False)
     purged = await lip(house, "queues", "purge", f"{QUEUE}-dlq", "--yes")

@@ -118,6 +118,8 @@ class Surroundings:
             # Our NOMIS takes `If-Match` and can be read in bulk.
             "NOMIS_CONDITIONAL_WRITES": "true",
             "NOMIS_BULK_READS": "true",
+            # One machine, and a broker that forgets everything when it ends.
+            "ALLOW_PURGE": "true",
             **POLLING[self.broker],
         }
         return told | common | self._own(spec)

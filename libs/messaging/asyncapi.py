@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from libs.messaging.burial import FAILURE_AT, FAILURE_REASON, REDRIVES
 from libs.messaging.queue import is_fifo
 from libs.messaging.registry import Registry, Schema
+from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.topology import QueuePlan, Topology
 
 ASYNCAPI = "3.0.0"
@@ -19,6 +21,9 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "committedAt": "When the change was committed",
         "publishedAt": "When it was published",
         "traceparent": "W3C trace context, where there is room for it",
+        FAILURE_REASON: "In a dead-letter queue: why it is there",
+        FAILURE_AT: "In a dead-letter queue: since when",
+        REDRIVES: "How often it was sent back from there",
     }
 )
 
@@ -42,7 +47,7 @@ def document(
             "messages": {_key(name): _message(schema) for name, schema in named.items()},
             "schemas": dict(_schemas(registry)),
             "messageTraits": {
-                "event": {"headers": {"type": "object", "properties": {n: _text(d) for n, d in HEADERS.items()}}}
+                "event": {"headers": {"type": "object", "properties": {n: _text(d) for n, d in HEADERS.items()}}},
             },
         },
     }
@@ -63,7 +68,10 @@ def _channels(
         yield name, _channel(name, "sns", topics.get(name, ()))
     for name, plan in topology.queues.items():
         coming = [each for _, types in types_on(plan, topics) for each in types]
-        yield name, _channel(name, "sqs", [*coming, *queues.get(name, ())])
+        types = [*coming, *queues.get(name, ())]
+        yield name, _channel(name, "sqs", types)
+        for aside in (dead_letter_of(name), parked_of(name)):
+            yield aside, _channel(aside, "sqs", types)
 
 
 def _channel(name: str, protocol: str, types: Sequence[str]) -> dict[str, Any]:
@@ -86,6 +94,18 @@ def _operations(topology: Topology, queues: Mapping[str, Sequence[str]]) -> Iter
             messages = [{"$ref": f"#/channels/{name}/messages/{_key(each)}"} for each in queues[name]]
             ask = {"action": "send", "channel": {"$ref": f"#/channels/{name}"}, "messages": messages}
             yield f"ask-{name}", ask
+        dead, parked = dead_letter_of(name), parked_of(name)
+        yield (
+            f"bury-{name}",
+            _act("send", dead, "What no repetition helps or was tried too often, with why"),
+        )
+        yield f"redrive-{name}", _act("receive", dead, "Dead letters that an operator sends back")
+        yield f"park-{name}", _act("send", parked, "What is held by a switch")
+        yield f"replay-{name}", _act("receive", parked, "What is no longer held, sent back")
+
+
+def _act(action: str, channel: str, summary: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}
 
 
 def _message(schema: Schema) -> dict[str, Any]:

@@ -41,7 +41,15 @@ class Replayed:
 class Replayer:
     """Reads the switches every so often, and sends back what is parked once nothing holds it."""
 
-    def __init__(self, board: SwitchBoard, aside: Queue, queue: Queue, settling_seconds: float) -> None:
+    def __init__(
+        self,
+        board: SwitchBoard,
+        aside: Queue,
+        queue: Queue,
+        settling_seconds: float,
+        limits: ReplayLimits = ReplayLimits(),  # noqa: B008 - frozen
+    ) -> None:
+        self._limits = limits
         self._board = board
         self._aside = aside
         self._queue = queue
@@ -65,7 +73,9 @@ class Replayer:
     async def replay(self) -> Replayed:
         """Send back now what nothing holds. Raises as a queue's calls do."""
         async with self._one:
-            return await replay(self._aside, self._queue, lambda message: self._board.mode(message) == "hold")
+            return await replay(
+                self._aside, self._queue, lambda message: self._board.mode(message) == "hold", self._limits
+            )
 
 
 def parked(delivery: Delivery) -> Parcel:

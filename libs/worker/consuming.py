@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry
 
-from libs.messaging.admin import AdminLimits
 from libs.messaging.aws import Aws
 from libs.messaging.consumer import Consumer
 from libs.messaging.depths import Depths
@@ -27,10 +26,8 @@ from libs.worker.queue_doors import QUEUE_PROBLEMS, QueueDoors, line_of, queue_c
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.switch_doors import SWITCH_PROBLEMS, SwitchDoors, switch_routes
+from libs.worker.upkeep import Upkeep
 
-# How soon a replica does what another was told, and what is parked is looked at.
-REFRESH_SECONDS = 5.0
-DEPTH_SECONDS = 30.0
 PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType({**QUEUE_PROBLEMS, **SWITCH_PROBLEMS})
 
 
@@ -58,12 +55,13 @@ async def consuming(
     registry: CollectorRegistry,
     defaults: Mapping[str, Mode] = NO_DEFAULTS,
     scope: Scope | None = None,
-    refresh_seconds: float = REFRESH_SECONDS,
+    upkeep: Upkeep,
+    allow_purge: bool = False,
 ) -> AsyncIterator[Consuming]:
     """Consume for as long as the block lasts; drains at its end. A message of unknown type goes to the dead letters."""
     queue, dead, aside = (broker.queue(each) for each in (name, dead_letter_of(name), parked_of(name)))
     board = SwitchBoard(queue, defaults, scope)
-    redrives, metrics = Redrives(AdminLimits()), ConsumerMetrics(registry)
+    redrives, metrics = Redrives(upkeep.admin), ConsumerMetrics(registry)
     for event_type in handlers:
         for mode in MODES:
             metrics.switches.labels(event_type, mode).set_function(partial(_in_mode, board, event_type, mode))
@@ -79,16 +77,21 @@ async def consuming(
         aside=aside,
     )
     depths = Depths(queue, dead, consumer.oldest_seen, DepthMetrics(registry), redrives, now)
-    replayer = Replayer(board, aside, queue, settling_seconds=3 * refresh_seconds)
+    replayer = Replayer(board, aside, queue, settling_seconds=3 * upkeep.refresh_seconds, limits=upkeep.replay)
 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(redrives.close)
-        await stack.enter_async_context(beside("switches", Repeated("switches", replayer.look, refresh_seconds).run))
-        await stack.enter_async_context(beside("depths", Repeated("depths", depths.sample, DEPTH_SECONDS).run))
+        await stack.enter_async_context(
+            beside("switches", Repeated("switches", replayer.look, upkeep.refresh_seconds).run)
+        )
+        await stack.enter_async_context(beside("depths", Repeated("depths", depths.sample, upkeep.depth_seconds).run))
         await stack.enter_async_context(beside("consumer", consumer.run))
         switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay)
         yield Consuming(
-            routes=(*queue_routes(QueueDoors([line], redrives, AdminLimits())), *switch_routes(switches)),
+            routes=(
+                *queue_routes(QueueDoors([line], redrives, upkeep.admin, allow_purge=allow_purge)),
+                *switch_routes(switches),
+            ),
             checks={f"{name}-health": queue_check(line, depths.details)},
             info={"event-feature-switches": switches.modes},
         )

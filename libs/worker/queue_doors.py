@@ -1,6 +1,6 @@
 """Queue admin over HTTP in the shapes operators' tools know (`reference/messaging.md` §3): retry, purge, peek."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from libs.messaging.admin import AdminLimits
 from libs.messaging.queue import BrokerUnavailable, PurgeInProgress, Queue, QueueGone
 from libs.messaging.redrives import Redrive, RedriveRunning, Redrives
 from libs.messaging.sqs import DEAD_LETTER
+from libs.web.auth import Caller
 from libs.web.health import Check, HealthDetail
 from libs.web.problems import Problem
 from libs.web.routing import Needs, Route
@@ -21,6 +22,13 @@ from libs.web.routing import Needs, Route
 ADMIN = Needs.role("ROLE_QUEUE_ADMIN")
 PEEK_MAX = 100
 log = structlog.get_logger()
+
+
+class PurgeNotAllowed(Exception):
+    """Purging is switched off here."""
+
+    def __init__(self) -> None:
+        super().__init__("purging a queue is switched off here (ALLOW_PURGE)")
 
 
 class QueueUnknown(Exception):
@@ -33,6 +41,7 @@ class QueueUnknown(Exception):
 QUEUE_PROBLEMS = MappingProxyType(
     {
         QueueUnknown: Problem(404, "Queue not found"),
+        PurgeNotAllowed: Problem(403, "Purge not allowed"),
         RedriveRunning: Problem(409, "Redrive running", retry_after_seconds=10),
         # The broker's own rule: one purge a minute.
         PurgeInProgress: Problem(429, "Purge in progress", retry_after_seconds=60),
@@ -64,6 +73,16 @@ class PeekQuery(BaseModel):
     max_messages: Annotated[int, Field(ge=1, le=PEEK_MAX)] = PEEK_MAX
 
 
+class ChosenBody(BaseModel):
+    """Which dead letters, by the `messageId` that the list shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    message_ids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=PEEK_MAX)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A queue and its dead-letter queue."""
@@ -75,8 +94,9 @@ class Line:
 class QueueDoors:
     """The handlers, for the queues of one worker."""
 
-    def __init__(self, lines: Sequence[Line], redrives: Redrives, limits: AdminLimits) -> None:
+    def __init__(self, lines: Sequence[Line], redrives: Redrives, limits: AdminLimits, *, allow_purge: bool) -> None:
         self._lines = tuple(lines)
+        self._allow_purge = allow_purge
         self._redrives = redrives
         self._limits = limits
 
@@ -105,8 +125,24 @@ class QueueDoors:
         """Stop a redrive; what was moved stays moved."""
         return {"cancelled": await self._redrives.cancel(self._line(dlq_name).dead.name)}
 
-    async def purge(self, queue_name: str) -> dict[str, int]:
-        """Delete everything on a queue or dead-letter queue."""
+    async def retry_chosen(self, dlq_name: str, body: ChosenBody, caller: Caller) -> dict[str, Any]:
+        """Send single dead letters back, however often that was done before."""
+        line = self._line(dlq_name)
+        gone = await admin.retry_chosen(line.dead, line.queue, body.message_ids, self._limits)
+        log.info("dead-letters-retried", queue=dlq_name, messageIds=sorted(gone), username=caller.username)
+        return _told_of_chosen("messagesMovedCount", gone, body)
+
+    async def delete_chosen(self, dlq_name: str, body: ChosenBody, caller: Caller) -> dict[str, Any]:
+        """Delete single dead letters for good."""
+        gone = await admin.delete_chosen(self._line(dlq_name).dead, body.message_ids, self._limits)
+        log.info("dead-letters-deleted", queue=dlq_name, messageIds=sorted(gone), username=caller.username)
+        return _told_of_chosen("messagesDeletedCount", gone, body)
+
+    async def purge(self, queue_name: str, caller: Caller) -> dict[str, int]:
+        """Delete everything on a queue or dead-letter queue, where that is allowed."""
+        if not self._allow_purge:
+            raise PurgeNotAllowed
+        log.info("purge-asked", queue=queue_name, username=caller.username)
         for line in self._lines:
             for queue in (line.queue, line.dead):
                 if queue.name == queue_name:
@@ -124,9 +160,11 @@ class QueueDoors:
                     "body": letter.body,
                     "messageId": letter.message_id,
                     "attributeNames": list(letter.attribute_names),
+                    "attributes": dict(letter.attributes),
                     "receiveCount": letter.receive_count,
                     "firstSeen": letter.sent_at.isoformat(),
                     "redriveCount": letter.redrives,
+                    "exhausted": letter.redrives >= self._limits.redrives_max,
                     "failureReason": letter.failure_reason,
                     "failureAt": letter.failure_at,
                 }
@@ -149,6 +187,10 @@ def _told(redrive: Redrive) -> dict[str, Any]:
         "maxPerSecond": redrive.rate,
         "status": redrive.status,
     }
+
+
+def _told_of_chosen(count: str, gone: Collection[str], body: ChosenBody) -> dict[str, Any]:
+    return {count: len(gone), "notFound": [each for each in body.message_ids if each not in gone]}
 
 
 def queue_check(line: Line, sampled: Callable[[], Mapping[str, Any]]) -> Check:
@@ -176,6 +218,14 @@ def queue_routes(doors: QueueDoors) -> Sequence[Route]:
         Route("PUT", f"{base}/retry-all-dlqs", doors.retry_all, ADMIN, problems=common),
         Route("GET", f"{base}/redrives/{{dlqName}}", doors.redrive, ADMIN, problems=common),
         Route("DELETE", f"{base}/redrives/{{dlqName}}", doors.cancel, ADMIN, problems=common),
-        Route("PUT", f"{base}/purge-queue/{{queueName}}", doors.purge, ADMIN, problems=(*common, PurgeInProgress)),
+        Route("PUT", f"{base}/retry-messages/{{dlqName}}", doors.retry_chosen, ADMIN, problems=common),
+        Route("PUT", f"{base}/delete-messages/{{dlqName}}", doors.delete_chosen, ADMIN, problems=common),
+        Route(
+            "PUT",
+            f"{base}/purge-queue/{{queueName}}",
+            doors.purge,
+            ADMIN,
+            problems=(*common, PurgeInProgress, PurgeNotAllowed),
+        ),
         Route("GET", f"{base}/get-dlq-messages/{{dlqName}}", doors.peek, ADMIN, problems=common),
     )

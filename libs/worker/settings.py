@@ -5,8 +5,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.messaging.aws import AwsSettings
@@ -17,6 +18,7 @@ from libs.settling.outcome import Us, WalkLimits
 from libs.web.auth import AuthSettings
 from libs.web.limits import HttpLimits
 from libs.web.outgoing import OutgoingSettings
+from libs.worker.upkeep import Upkeep
 
 SWITCH_VARIABLE = "FEATURE_EVENT_"
 SWITCH_VALUES: Mapping[str, Mode] = MappingProxyType(
@@ -93,8 +95,20 @@ class WorkerSettings(BaseSettings):
     # As the originals have it: a queue that cannot be read makes `/health` answer 503, not 200 and DEGRADED.
     hmpps_health_compat: bool = False
     # Against AWS a poll waits; the embedded broker's own wait is slow, so there it is asked again and again.
-    queue_wait_seconds: NonNegativeInt = 20
+    queue_wait_seconds: NonNegativeInt = Field(20, le=20)
     queue_idle_pause_seconds: NonNegativeFloat = 0
+    upkeep: Upkeep = Upkeep()
+    # Opens the door that empties a queue; the role alone is not enough.
+    allow_purge: bool = False
+
+    @model_validator(mode="after")
+    def _polls_wait(self) -> Self:
+        """Refuse polls that do not wait where each is paid for, and polls without end or pause anywhere."""
+        if self.queue_wait_seconds == 0 and self.aws_endpoint_url is None:
+            raise ValueError("queue_wait_seconds: 0 is for a broker given by aws_endpoint_url; AWS bills empty polls")
+        if self.queue_wait_seconds == 0 and self.queue_idle_pause_seconds == 0:
+            raise ValueError("queue_idle_pause_seconds: must not be 0 where queue_wait_seconds is")
+        return self
 
     def feature_defaults(self, domain: str) -> Mapping[str, Mode]:
         """Read the switches set at start, by type: `FEATURE_EVENT_<TYPE>` and `FEATURE_EVENT_<DOMAIN>_<TYPE>`.

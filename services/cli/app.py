@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli.commands import conflicts, estate, location, migrate, prisons, queues, reconcile
+from services.cli.commands import conflicts, estate, location, migrate, outbox, prisons, queues, reconcile
 
 app = typer.Typer(
     name="lip",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(queues.app, name="queues")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(prisons.app, name="prisons")
 app.add_typer(location.app, name="location")

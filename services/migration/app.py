@@ -106,7 +106,17 @@ def _consuming(
     broker: aws.Aws, stages: Stages, settings: Settings, registry: CollectorRegistry
 ) -> AbstractAsyncContextManager[Consuming]:
     limits, defaults = settings.limits(QUEUE), settings.feature_defaults("locations")
-    return consuming(broker, QUEUE, handlers(stages), limits, now=_now, registry=registry, defaults=defaults)
+    return consuming(
+        broker,
+        QUEUE,
+        handlers(stages),
+        limits,
+        now=_now,
+        registry=registry,
+        defaults=defaults,
+        upkeep=settings.upkeep,
+        allow_purge=settings.allow_purge,
+    )
 
 
 async def _remotes(stack: AsyncExitStack, settings: Settings) -> tuple[NomisClient, MappingClient, LocationsClient]:

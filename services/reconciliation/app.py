@@ -82,6 +82,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 registry=registry,
                 defaults=settings.feature_defaults("locations"),
                 scope=prison_of,
+                upkeep=settings.upkeep,
+                allow_purge=settings.allow_purge,
             )
         )
         yield application(

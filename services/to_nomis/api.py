@@ -17,8 +17,6 @@ from libs.web.routing import Needs, Route
 from services.to_nomis.errors import LocationNotFound, TooManyLocations
 
 UPDATE = Needs.role("ROLE_PRISONER_TO_NOMIS__UPDATE__RW")
-# A whole prison, one walk after the other.
-REPAIR_SECONDS_MAX = 600
 log = structlog.get_logger()
 
 PROBLEMS = MappingProxyType(
@@ -84,7 +82,7 @@ class RepairDoors:
         )
 
 
-def routes(doors: RepairDoors) -> Sequence[Route]:
-    """List the doors."""
+def routes(doors: RepairDoors, seconds_max: float) -> Sequence[Route]:
+    """List the doors; a repair is cut short after so many seconds."""
     path = "/locations/{dpsLocationId}/repair"
-    return (Route("PUT", path, doors.repair, UPDATE, problems=tuple(PROBLEMS), seconds_max=REPAIR_SECONDS_MAX),)
+    return (Route("PUT", path, doors.repair, UPDATE, problems=tuple(PROBLEMS), seconds_max=seconds_max),)

@@ -42,11 +42,18 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 registry=registry,
                 defaults=settings.feature_defaults("locations"),
                 scope=prison_of,
+                upkeep=settings.upkeep,
+                allow_purge=settings.allow_purge,
             )
         )
         yield application(
             service="to-nomis",
-            routes=(*routes(RepairDoors(walker.settler, walker.locations, settings.repair_max)), *work.routes),
+            routes=(
+                *routes(
+                    RepairDoors(walker.settler, walker.locations, settings.repair_max), settings.repair_seconds_max
+                ),
+                *work.routes,
+            ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
             health=Health(work.checks, lesser=settings.lesser(work.checks)),

@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.asyncapi import PAGE, written
 from libs.domain.events import LocationEventType
+from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.topology import Topology
 from libs.worker.catalogue import CATALOGUE
 from services.from_nomis import app as from_nomis
@@ -48,7 +49,11 @@ def test_every_reference_leads_somewhere_and_every_part_is_used() -> None:
 def test_every_channel_of_the_topology_is_there_with_the_types_that_its_filter_lets_through() -> None:
     topology = Topology.load(ROOT / "infra" / "messaging.json")
     channels = json.loads(PAGE.read_text())["channels"]
-    assert set(channels) == {*topology.topics, *topology.queues}
+    beside = {beside for name in topology.queues for beside in (dead_letter_of(name), parked_of(name))}
+    assert set(channels) == {*topology.topics, *topology.queues, *beside}
+    for name in topology.queues:
+        for aside in (dead_letter_of(name), parked_of(name)):
+            assert channels[aside]["messages"] == channels[name]["messages"]
     assert {kind.replace(".", "-") for kind in LocationEventType} <= set(channels["to-nomis-locations"]["messages"])
     assert "AGENCY_INTERNAL_LOCATIONS-UPDATED" not in channels["to-nomis-locations"]["messages"]
     assert len(channels["reconciliation-locations"]["messages"]) == 10

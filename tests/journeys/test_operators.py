@@ -95,8 +95,39 @@ async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_re
     assert "1 dead letters" in shown.err
     peeked = await lip(house, "queues", "peek", QUEUE)
     assert (peeked.code, "[red]because[/]" in peeked.out, "no uuid" in peeked.out) == (FINE, True, False)
+    [letter] = (await lip(house, "queues", "peek", QUEUE, "--json")).json()["messages"]
+    exhausted = {"failureReason": "in vain", "redriveCount": "3", "eventType": "location.inside.prison.amended"}
+    assert await dead.send([Parcel(body, exhausted)]) == [None]
+    assert (await lip(house, "queues", "redrive", QUEUE)).code == FINE
+
+    async def left() -> Said | None:
+        said = await lip(house, "queues", "status", QUEUE, "--json")
+        return said if said.json()["status"] == "COMPLETED" else None
+
+    ended = await seen(left, "the end of the redrive")
+    assert (ended.code, ended.json()["messagesLeftCount"]) == (NOT_AS_WISHED, 1)
+    deleted = await lip(house, "queues", "delete", QUEUE, letter["messageId"], "--yes")
+    assert (deleted.code, "not found" in deleted.err) == (NOT_AS_WISHED, True)
     purged = await lip(house, "queues", "purge", f"{QUEUE}-dlq", "--yes")
-    assert (purged.code, "1 messages" in purged.out) == (FINE, True)
+    assert (purged.code, "messages of" in purged.out) == (FINE, True)
+
+
+async def test_events_that_their_topic_refused_are_seen_published_again_or_dropped(house: House) -> None:
+    rows = """
+        INSERT INTO outbox_dead (id, event_id, topic, key, event_type, body, attributes, created_at, reason)
+        SELECT id, gen_random_uuid(), 'domain-events', 'K-' || id, 'location.inside.prison.amended', '{}', '{}', now(),
+               '[red]MessageTooLong[/]'
+          FROM unnest(ARRAY[900000001, 900000002]::bigint[]) id
+    """
+    assert (await lip(house, "outbox", "show")).code == FINE
+    await house.desk.locations_database.execute(rows)
+    shown = await lip(house, "outbox", "show")
+    assert (shown.code, "[red]Mess" in shown.out, "2 dead" in shown.err) == (NOT_AS_WISHED, True, True)
+    dropped = await lip(house, "outbox", "drop", "900000001", "--yes")
+    assert (dropped.code, "1 events" in dropped.out) == (FINE, True)
+    again = await lip(house, "outbox", "publish", "900000002", "900000001", "--json")
+    assert (again.code, again.json()) == (NOT_AS_WISHED, {"revivedCount": 1})
+    assert (await lip(house, "outbox", "show")).code == FINE
 
 
 async def test_a_location_is_shown_from_both_sides(migrated: House) -> None:

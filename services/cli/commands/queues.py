@@ -28,21 +28,39 @@ DEPTH_COLUMNS = MappingProxyType(
         "messagesOnQueue": "waiting",
         "messagesInFlight": "in flight",
         "messagesOnDlq": "dead",
+        "oldestMessageAgeSeconds": "oldest, s",
+        "pollerLastSuccessSecondsAgo": "polled, s ago",
         "status": "status",
+        "error": "why",
     }
 )
 LETTER_COLUMNS = MappingProxyType(
     {
         "messageId": "message",
+        "attributes.eventType": "type",
         "failureReason": "reason",
         "failureAt": "died",
         "receiveCount": "tries",
+        "redriveCount": "sent back",
+        "exhausted": "exhausted",
         "firstSeen": "first seen",
+    }
+)
+REDRIVE_COLUMNS = MappingProxyType(
+    {
+        "status": "status",
+        "messagesFoundCount": "found",
+        "messagesMovedCount": "sent back",
+        "messagesLeftCount": "exhausted, left",
+        "maxPerSecond": "at most a second",
+        "taskHandle": "the broker's task",
+        "failureReason": "reason",
     }
 )
 
 Type = Annotated[str, typer.Argument(help="A type of message, as `lip queues switches` names it.")]
 Prison = Annotated[str | None, typer.Option(help="Only for this prison.")]
+Letters = Annotated[list[str], typer.Argument(help="Messages, as `lip queues peek` names them.")]
 Queue = Annotated[str, typer.Argument(help="A queue, as `lip queues show` names it.")]
 
 
@@ -91,19 +109,71 @@ def redrive(
     queue: Queue,
     *,
     rate: Annotated[float | None, typer.Option(help="At most so many a second.", min=0.1, max=500)] = None,
+    exhausted: Annotated[
+        bool, typer.Option("--exhausted", help="Those too that were sent back so often that they now stay.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Send dead letters back to their queue.
+    """Send dead letters back to their queue; `lip queues status` tells how far that is.
 
     Example: lip queues redrive from-nomis-locations --rate 10
     """
 
     async def work(calls: Calls) -> None:
         path = f"/queue-admin/retry-dlq/{queue}{DEAD}"
-        told = await calls.ask(_service(queue), "PUT", path, params={"rate": rate})
-        views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} dead letters of {queue} go back")
+        told = await calls.ask(_service(queue), "PUT", path, params={"rate": rate, "exhausted": exhausted or None})
+        if json:
+            views.as_json(told)
+            return
+        views.say(f"{told['messagesFoundCount']:,} dead letters of {queue} go back")
+        if not exhausted:
+            views.say("what was sent back too often stays; --exhausted sends it, too")
 
     carry_out(work)
+
+
+@app.command()
+def status(queue: Queue, *, json: Json = False) -> None:
+    """Show how far sending dead letters back is, or how it ended; ends with 1 when some were left or it failed.
+
+    Example: lip queues status from-nomis-locations
+    """
+
+    async def work(calls: Calls) -> None:
+        told = await calls.ask(_service(queue), "GET", f"/queue-admin/redrives/{queue}{DEAD}")
+        views.as_json(told) if json else views.facts(f"Dead letters of {queue}", told, REDRIVE_COLUMNS)
+        if left := told.get("messagesLeftCount"):
+            raise NotAsWished(f"{left:,} left, as they were sent back too often: lip queues peek {queue}")
+        if told["status"] == "FAILED":
+            raise NotAsWished("failed; what was sent back stays there")
+
+    carry_out(work)
+
+
+@app.command()
+def retry(queue: Queue, messages: Letters, *, json: Json = False) -> None:
+    """Send single dead letters back, however often that was done; ends with 1 when one was not found.
+
+    Example: lip queues retry from-nomis-locations 4f2c6d9e-0000-4000-8000-000000000000
+    """
+    _chosen(queue, messages, "retry-messages", "messagesMovedCount", "sent back", as_json=json)
+
+
+@app.command()
+def delete(
+    queue: Queue,
+    messages: Letters,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete single dead letters for good; ends with 1 when one was not found.
+
+    Example: lip queues delete to-nomis-locations 4f2c6d9e-0000-4000-8000-000000000000 --yes
+    """
+    if not yes:
+        typer.confirm(f"Delete {len(messages)} dead letters of {queue}?", abort=True)
+    _chosen(queue, messages, "delete-messages", "messagesDeletedCount", "deleted", as_json=json)
 
 
 @app.command()
@@ -127,7 +197,7 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete everything on a queue.
+    """Delete everything on a queue, where its worker allows that (ALLOW_PURGE).
 
     Example: lip queues purge to-nomis-locations-dlq --yes
     """
@@ -195,6 +265,17 @@ def replay(queue: Queue, *, json: Json = False) -> None:
         views.as_json(told) if json else views.say(
             f"{told['replayedCount']:,} sent back, {told['stillHeldCount']:,} still held"
         )
+
+    carry_out(work)
+
+
+def _chosen(queue: str, messages: list[str], door: str, count: str, done: str, *, as_json: bool) -> None:
+    async def work(calls: Calls) -> None:
+        path = f"/queue-admin/{door}/{queue}{DEAD}"
+        told = await calls.ask(_service(queue), "PUT", path, json={"messageIds": messages})
+        views.as_json(told) if as_json else views.say(f"{told[count]:,} dead letters of {queue} {done}")
+        if told["notFound"]:
+            raise NotAsWished(f"not found: {', '.join(told['notFound'])}")
 
     carry_out(work)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libs.messaging.admin import AdminLimits, health, peek, purge
+from libs.messaging.admin import BROKER_MOVED, AdminLimits, delete_chosen, health, peek, purge, retry_chosen
 from libs.messaging.burial import buried, exhumed
 from libs.messaging.memory import MemoryBroker, MemoryQueue, NoFaults
 from libs.messaging.queue import Delivery, Depth, Parcel, PurgeInProgress
@@ -44,7 +44,7 @@ def test_a_peek_shows_each_once_with_its_reason_and_leaves_all_to_be_received() 
         first, last = peeked.messages[0], peeked.messages[-1]
         assert (first.body, first.failure_reason, first.failure_at) == ({"n": 0}, "no such prison", AT.isoformat())
         assert first.attribute_names == ("eventType", "failureAt", "failureReason")
-        assert (last.body, last.failure_reason) == ("no json", None)
+        assert (last.body, last.failure_reason) == ("no json", BROKER_MOVED)
         assert await dead.depth() == Depth(26, 0, 0)
 
     told(story)
@@ -110,6 +110,30 @@ def test_retries_are_counted_where_ten_attributes_leave_room(count: int, *, coun
     assert set(exhumed(Delivery("r", "m", "{}", traced, 1, AT)).attributes) == {*traced, "redriveCount"} - {
         "traceparent"
     }
+
+
+def test_single_dead_letters_are_sent_back_or_deleted_and_the_others_stay_as_they_were() -> None:
+    async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
+        die(dead, 25)
+        ids = [letter.message_id for letter in (await peek(dead, LIMITS)).messages]
+        assert await retry_chosen(dead, queue, [ids[3], ids[20], "nowhere"], LIMITS) == {ids[3], ids[20]}
+        assert await delete_chosen(dead, [ids[7], ids[3]], LIMITS) == {ids[7]}
+        left = {letter.message_id for letter in (await peek(dead, LIMITS)).messages}
+        assert left == {*ids} - {ids[3], ids[7], ids[20]}
+        assert (await queue.depth(), await dead.depth()) == (Depth(2, 0, 0), Depth(22, 0, 0))
+
+    told(story)
+
+
+def test_no_more_dead_letters_are_looked_through_than_the_bound_says() -> None:
+    async def story(_: MemoryQueue, dead: MemoryQueue) -> None:
+        die(dead, 25)
+        narrow = LIMITS.model_copy(update={"search_max": 10})
+        last = (await peek(dead, LIMITS)).messages[-1].message_id
+        assert await delete_chosen(dead, [last], narrow) == set()
+        assert await dead.depth() == Depth(25, 0, 0)
+
+    told(story)
 
 
 def test_an_empty_queue_is_retried_by_doing_nothing() -> None:

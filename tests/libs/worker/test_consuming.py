@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from pydantic import ValidationError
 
 from libs.messaging.aws import Aws, AwsSettings, connect
 from libs.messaging.building import create
@@ -26,7 +27,8 @@ from libs.web.auth import AuthSettings
 from libs.web.health import Health
 from libs.worker.consuming import PROBLEMS, consuming
 from libs.worker.scopes import prison_of
-from libs.worker.settings import SwitchUnclear, feature_defaults
+from libs.worker.settings import SwitchUnclear, WorkerSettings, feature_defaults
+from libs.worker.upkeep import Upkeep
 from tests.conftest import Auth, BrokerAddress, MakeToken
 from tests.contracts.queue import TOPOLOGY
 
@@ -100,7 +102,7 @@ async def house(broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIte
             now=lambda: AT,
             registry=registry,
             scope=prison_of,
-            refresh_seconds=0.1,
+            upkeep=Upkeep(refresh_seconds=0.1),
         )
         async with started as consumed:
             app = application(
@@ -165,6 +167,48 @@ async def test_health_tells_how_old_the_oldest_is_and_a_lost_queue_degrades_it(h
     assert (told["components"]["work-health"]["status"]) == "DOWN"
 
 
+async def test_single_dead_letters_are_shown_with_their_reasons_sent_back_and_deleted(house: House) -> None:
+    attributes = {"eventType": "made", "failureReason": "no such prison", "failureAt": "then", "who": "a person"}
+    await house.aws.queue("work-dlq").send([Parcel(json.dumps({"n": n}), attributes) for n in ("one", "two")])
+    await house.aws.queue("work-dlq").send([Parcel("{}", {"eventType": "made", "redriveCount": "3"})])
+    _, told = await house.call("GET", "/queue-admin/get-dlq-messages/work-dlq")
+    seen = {letter["body"].get("n"): letter for letter in told["messages"]}
+    assert (seen["one"]["failureReason"], seen["one"]["exhausted"]) == ("no such prison", False)
+    assert seen["one"]["attributes"] == {"eventType": "made"}
+    assert (seen[None]["failureReason"].startswith("not recorded"), seen[None]["exhausted"]) == (True, True)
+    one, two = seen["one"]["messageId"], seen["two"]["messageId"]
+    status, told = await house.call("PUT", "/queue-admin/retry-messages/work-dlq", {"messageIds": [one, "nowhere"]})
+    assert (status, told) == (200, {"messagesMovedCount": 1, "notFound": ["nowhere"]})
+    await house.work.until("one")
+    status, told = await house.call("PUT", "/queue-admin/delete-messages/work-dlq", {"messageIds": [two]})
+    assert (status, told) == (200, {"messagesDeletedCount": 1, "notFound": []})
+    _, told = await house.call("GET", "/queue-admin/get-dlq-messages/work-dlq")
+    assert [letter["redriveCount"] for letter in told["messages"]] == [3]
+
+
+async def test_the_role_alone_purges_nothing(house: House) -> None:
+    await house.aws.queue("work-dlq").send([Parcel("{}", {"eventType": "made"})])
+    status, told = await house.call("PUT", "/queue-admin/purge-queue/work-dlq")
+    assert (status, "ALLOW_PURGE" in told["developerMessage"]) == (403, True)
+    assert (await house.aws.queue("work-dlq").depth()).visible == 1
+
+
+def test_polls_that_do_not_wait_are_refused_where_each_is_paid_for() -> None:
+    told = {
+        **{f"api_base_url_{each}": "http://x" for each in ("oauth", "nomis", "mapping", "locations")},
+        "client_id": "x",
+        "client_secret": "x",
+        "http_port": 0,
+        "queue_wait_seconds": 0,
+    }
+    with pytest.raises(ValidationError, match="queue_wait_seconds: 0 is for a broker given by aws_endpoint_url"):
+        WorkerSettings.model_validate({**told, "queue_idle_pause_seconds": 0.05})
+    embedded = {**told, "aws_endpoint_url": "http://x"}
+    with pytest.raises(ValidationError, match="queue_idle_pause_seconds: must not be 0"):
+        WorkerSettings.model_validate(embedded)
+    assert WorkerSettings.model_validate({**embedded, "queue_idle_pause_seconds": 0.05}).queue_wait_seconds == 0
+
+
 async def test_who_is_refused_for_now_is_told_when_to_come_again(house: House) -> None:
     await house.aws.queue("work-dlq").send([Parcel("one"), Parcel("two")])
     bearer = {"Authorization": f"Bearer {house.token({ADMIN})}"}
@@ -181,6 +225,9 @@ async def test_who_is_refused_for_now_is_told_when_to_come_again(house: House) -
         ("GET", "/queue-admin/switches", None),
         ("PUT", "/queue-admin/switches/made", {"mode": "drop"}),
         ("PUT", "/queue-admin/replay-parked", None),
+        ("PUT", "/queue-admin/retry-messages/work-dlq", {"messageIds": ["x"]}),
+        ("PUT", "/queue-admin/delete-messages/work-dlq", {"messageIds": ["x"]}),
+        ("PUT", "/queue-admin/purge-queue/work-dlq", None),
     ],
 )
 async def test_only_who_may_administer_queues_may_switch(house: House, method: str, path: str, body: object) -> None:

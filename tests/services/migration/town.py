@@ -251,7 +251,12 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
 
         def worker(client: str, **more: Any) -> dict[str, Any]:
             name = {"client_id": client, "client_secret": SecretStr(auth.secrets[client]), "http_port": free_port()}
-            polls = {"queue_wait_seconds": 0, "queue_idle_pause_seconds": 0.05, "messaging_file": MESSAGING}
+            polls = {
+                "queue_wait_seconds": 0,
+                "queue_idle_pause_seconds": 0.05,
+                "messaging_file": MESSAGING,
+                "allow_purge": True,
+            }
             return {**signed, **aws, **urls, **name, **polls, **more}
 
         stages = StageLimits(ids_page=50, page=5, lease_seconds=5)

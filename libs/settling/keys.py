@@ -52,8 +52,11 @@ def rewrites_description(mirror: LocationMirror, row: NomisLocation, merged: Mer
     and so is one that NOMIS itself just moved.
     """
     key = mirror.location.key
-    if stands_aside(key) or key == row.description:
+    if key == row.description:
         return False
+    if stands_aside(key):
+        # It stays aside until people give it a code again: then it gives away what it only kept, and gets it back never.
+        return row.description == freeing and not MOVES & set(merged.to_dps)
     if row.description == freeing or stands_aside(row.description):
         return True
     agreed = (mirror.sync.base or {}).get(KEY)

@@ -130,7 +130,7 @@ class OwnRow(_Row, frozen=True, gc=False):
 
 
 class SyncRow(_Row, frozen=True, gc=False):
-    """What sync remembers, as `SyncState`; `base` and `published` only where they were asked for.
+    """What sync remembers, as `SyncState`; `base` only where it was asked for, `published` also where it is not empty.
 
     `agreed_key` is the key in the base: the location's when both sides last agreed.
     """

@@ -1,9 +1,23 @@
-"""The way back for a location that stands aside in DPS and lost the row whose place it waited for."""
+"""Standing aside: the way out for a row, and the way back for a location that lost the row whose place it waited for."""
 
 from libs.domain.shared import DPS_MASTERED, Field, kind_in_dps
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
-from libs.settling.keys import LEFT, stands_aside
-from libs.settling.ports import KeyTaken, Locations
+from libs.domain.writing import nomis_writes
+from libs.settling.keys import LEFT, aside_descriptions, stands_aside
+from libs.settling.ports import KeyTaken, Locations, Nomis, NomisKeyTaken, NomisRow
+
+
+async def leave_place(nomis: Nomis, row: NomisRow) -> None:
+    """Have a row give up its description for one that nobody else wants. Raises Stale, NomisKeyTaken."""
+    own = row.location
+    first, second = (
+        nomis_writes(own, {}, parent=own.parent_location_id, description=description)
+        for description in aside_descriptions(own)
+    )
+    try:
+        await nomis.carry_out(own.location_id, first, row.etag)
+    except NomisKeyTaken:
+        await nomis.carry_out(own.location_id, second, row.etag)
 
 
 async def back_in_place(locations: Locations, mirror: LocationMirror, sync_user: str) -> LocationMirror:

@@ -12,13 +12,13 @@ from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import SYNCED, kind_in_dps, project_dps
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
-from libs.domain.writing import is_soft_deleted, nomis_soft_delete, nomis_writes
+from libs.domain.writing import is_soft_deleted, nomis_soft_delete
 from libs.messaging.outcome import RetryLater
+from libs.settling.aside import leave_place
 from libs.settling.creation import Creation
-from libs.settling.keys import aside_description
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
 from libs.settling.pair import Known, SettlesPair
-from libs.settling.ports import HasChildren, Locations, Mappings, Nomis
+from libs.settling.ports import HasChildren, Locations, Mappings, MappingTaken, Nomis
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,7 @@ class Deletion:
             return Settled(Act.DELETED, dps_id, nomis_id)
         own = row.location
         if own.description == way.freeing:
-            aside = nomis_writes(own, {}, parent=own.parent_location_id, description=aside_description(own))
-            await self.nomis.carry_out(nomis_id, aside, row.etag)
+            await leave_place(self.nomis, row)
             return await self.gone_from_dps(dps_id, nomis_id, way)
         if is_soft_deleted(own):
             return Settled(Act.NOTHING, dps_id, nomis_id, own.description)
@@ -107,7 +106,13 @@ class Deletion:
             nomis_location_id=row.nomis_id,
             mapping_type=MappingType.LOCATION_CREATED,
         )
-        await self.mappings.replace(replacement, nomis_id)
+        try:
+            await self.mappings.replace(replacement, nomis_id)
+        except MappingTaken as taken:
+            if taken.by_dps is not None:
+                raise
+            # Deleted in DPS meanwhile, by a walk that took the old link along: linked, the new row goes out of use.
+            await self.mappings.save(replacement)
         return await self.pairs.settle_pair(mirror.location.id, row.nomis_id, way, Known(row.mirror))
 
 

@@ -30,9 +30,10 @@ class Circle(Exception):
         self.side = side
 
 
-def aside_description(row: NomisLocation) -> str:
-    """Return a description that no other row can have."""
-    return f"{row.prison_id}-{_ASIDE}{row.location_id}"
+def aside_descriptions(row: NomisLocation) -> tuple[str, str]:
+    """Return descriptions for a row that stands aside: its own, and one in case a screen gave that to another row."""
+    own = f"{row.prison_id}-{_ASIDE}{row.location_id}"
+    return own, f"{own}{_ASIDE}"
 
 
 def aside_code(nomis_id: NomisLocationId) -> str:

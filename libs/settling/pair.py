@@ -22,6 +22,7 @@ from libs.domain.shared import DPS_MASTERED, Field, project_dps, project_nomis
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
 from libs.domain.writing import NomisWrites, dps_fields, nomis_writes
 from libs.messaging.outcome import RetryLater, Unprocessable
+from libs.settling.aside import leave_place
 from libs.settling.gap import KNOWN, edited_by_others, known_amendments, lost_in_the_gap, made_since, undone_by_us
 from libs.settling.keys import (
     KEY,
@@ -29,7 +30,6 @@ from libs.settling.keys import (
     MOVES,
     Circle,
     aside_code,
-    aside_description,
     description_conflicts,
     rewrites_description,
     stands_aside,
@@ -314,11 +314,14 @@ class PairWalk:
 
     async def _carry_out(self, row: NomisRow, writes: NomisWrites) -> None:
         """Write to NOMIS. One without conditional writes is read again right before. Raises Stale, NomisKeyTaken."""
+        await self._check_unmoved(row)
+        await self.nomis.carry_out(row.location.location_id, writes, row.etag)
+
+    async def _check_unmoved(self, row: NomisRow) -> None:
         if row.etag is None:
             again = await self.nomis.read(row.location.location_id)
             if again is None or again.location != row.location:
                 raise Stale
-        await self.nomis.carry_out(row.location.location_id, writes, row.etag)
 
     async def _with_room(self, look: Look, memory: Memory, way: Way) -> Look | None:
         """Have the row with our key move on; else our description stays as it is: it need not be the key.
@@ -371,17 +374,23 @@ class PairWalk:
         if circle.who != own.id:
             raise circle
         if circle.side is Side.NOMIS:
-            writes = nomis_writes(row, {}, parent=row.parent_location_id, description=aside_description(row))
-            await self._aside_in_nomis(look, writes)
+            await self._aside_in_nomis(look)
         elif _edited_code(look):
             return False
         else:
             await self._take_code(look, aside_code(row.location_id), {**state.published, LEFT: [own.code]})
         return True
 
-    async def _aside_in_nomis(self, look: Look, writes: NomisWrites) -> None:
+    async def _aside_in_nomis(self, look: Look) -> None:
+        """Give up our description. It is a PUT as any other: what it might overwrite has to be seen afterwards."""
+        row, state = look.row, look.mirror.sync
         try:
-            await self._carry_out(look.row, writes)
+            if row.etag is None and KNOWN not in state.published:
+                noted = {**state.published, KNOWN: known_amendments(row.location)}
+                write = SyncWrite(last_updated_by=self.us.sync_user, published=noted)
+                await self.locations.write(look.mirror.location.id, write, state.etag)
+            await self._check_unmoved(row)
+            await leave_place(self.nomis, row)
         except Stale:
             return
 

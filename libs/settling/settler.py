@@ -18,6 +18,7 @@ from libs.settling.ports import (
     Mappings,
     MappingTaken,
     Nomis,
+    NomisKeyTaken,
     NotAccepted,
     ParentGone,
     RefusedByDps,
@@ -120,6 +121,8 @@ class Settler:
             raise RetryLater(f"{dps_id or nomis_id} is busy in DPS") from busy
         except KeyTaken as taken:
             raise RetryLater(f"duplicate path: {taken}") from taken
+        except NomisKeyTaken as taken:
+            raise RetryLater(f"NOMIS has a row with that key: {taken}") from taken
         except MappingTaken as taken:
             raise RetryLater(str(taken)) from taken
         except Tombstoned as deleted:

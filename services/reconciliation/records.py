@@ -71,6 +71,8 @@ class Verdict:
     differences: tuple[Difference, ...] = ()
     # Asking a worker would not help: only a person, or a change of either side, can end it.
     hopeless: bool = False
+    # Equal, but what was sent to NOMIS was never seen to have landed: until then a screen's edit may be taken for it.
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

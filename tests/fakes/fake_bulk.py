@@ -99,6 +99,7 @@ class BulkLocations:
                 state.nomis_location_id,
                 state.nomis_description,
                 agreed,
+                published=state.published or None,
                 authority=state.authority,
                 one_way=state.one_way,
             ),

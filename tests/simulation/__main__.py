@@ -12,15 +12,18 @@ from tests.simulation.planted import PLANTED
 from tests.simulation.play import Played, play
 from tests.simulation.seams import SOUND
 
+EXIT_MAX = 100
+"""An exit code has eight bits: 256 failures must not look like none."""
 TOLD_EVERY = 500
-FAILURES_MAX = 3
+TRACES_MAX = 3
 
 
 def main() -> int:
-    """Play; return how many failed, at most FAILURES_MAX."""
+    """Play; return how many failed."""
     given = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     given.add_argument("--seeds", type=int, default=200, help="how many")
     given.add_argument("--first", type=int, default=0, help="the first")
+    given.add_argument("--failures", type=int, default=3, help="end after so many; the first three show their traces")
     given.add_argument("--plant", choices=sorted(PLANTED), help="a fault of design to plant")
     wish = given.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -31,18 +34,19 @@ def main() -> int:
         edits, steps = edits + played.people.made, steps + played.world.scheduler.steps
         if played.wrong:
             failures += 1
-            _show(played)
-        if number % TOLD_EVERY == 0 or number == wish.seeds or failures >= FAILURES_MAX:
+            _show(played, traced=failures <= TRACES_MAX)
+        if number % TOLD_EVERY == 0 or number == wish.seeds or failures >= wish.failures:
             seconds = time.monotonic() - started
             _say(f"{number} seeds, {edits} edits, {steps} steps, {failures} failed, {seconds:.0f} s")
-        if failures >= FAILURES_MAX:
+        if failures >= wish.failures:
             break
-    return failures
+    return min(failures, EXIT_MAX)
 
 
-def _show(played: Played) -> None:
-    _say(f"SEED {played.seed} FAILED ({played.plan})")
-    _say("\n".join(played.world.scheduler.trace))
+def _show(played: Played, *, traced: bool) -> None:
+    if traced:
+        _say(f"SEED {played.seed} FAILED ({played.plan})")
+        _say("\n".join(played.world.scheduler.trace))
     _say(f"SEED {played.seed} FAILED:\n{told(played.wrong)}")
     _say(f"again: make simulate SEEDS=1 SEED={played.seed}")
 

@@ -54,7 +54,12 @@ class DueTable:
         finally:
             self.locked -= set(free)
 
-    async def decide(self, decided: Sequence[tuple[Waiting, Step, str]], now: datetime) -> None:
+    async def decide(
+        self, decided: Sequence[tuple[Waiting, Step, str]], equal: Sequence[DueLocation], now: datetime
+    ) -> None:
+        for where in equal:
+            if where in self.rows and self.rows[where].parked is not None:
+                del self.rows[where]
         for waiting, step, _ in decided:
             row = self.rows.get(waiting.where)
             if row is None or row.told != waiting.told:

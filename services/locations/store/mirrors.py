@@ -14,7 +14,7 @@ _COLUMNS = """
     l.archived, l.converted_cell_type, l.deactivated_date, l.deactivated_reason, l.proposed_reactivation_date,
     l.updated_by, l.when_updated,
     l.version, coalesce(s.state_version, 0), s.nomis_location_id, s.nomis_description, s.base->>'key',
-    CASE WHEN $1 THEN s.base END, CASE WHEN $1 THEN s.published END,
+    CASE WHEN $1 THEN s.base END, CASE WHEN $1 OR s.published <> '{}' THEN s.published END,
     coalesce(p.authority, 'DPS'), coalesce(p.one_way, false)
 """
 _USAGES = 16

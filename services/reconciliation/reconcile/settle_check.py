@@ -18,7 +18,7 @@ from libs.domain.sync import Side
 from services.reconciliation.ports import Workers
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.records import DueLocation, Finding, Verdict, Waiting
-from services.reconciliation.rules.settling import Ask, Park, Rounds, Settled, Step, next_step
+from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Park, Rounds, Settled, Step, next_step
 from services.reconciliation.settings import SettleLimits
 from services.reconciliation.store.due import DueStore
 
@@ -54,19 +54,23 @@ class SettleCheck:
         by_place = {each.where: each for each in waiting}
         decided: list[tuple[Waiting, Step, str]] = []
         requests: list[SettleRequest] = []
+        equal: list[DueLocation] = []
         for verdict in verdicts:
             mine = _rows_of(verdict, by_place)
             if not mine:
                 continue
             step = next_step(mine[0].noted, verdict, self._rounds)
             decided += [(mine[0], step, verdict.key), *((other, Settled(), verdict.key) for other in mine[1:])]
-            if isinstance(step, Ask):
-                requests.append(request_for(verdict))
-            elif isinstance(step, Park):
-                _tell(verdict, step)
+            match step:
+                case Settled():
+                    equal += _places(verdict)
+                case Ask():
+                    requests.append(request_for(verdict))
+                case Park():
+                    _tell(verdict, step)
         # Asked first: a death between the two asks once more, which the walk does not mind.
         await self.workers.ask(requests)
-        await self.store.decide(decided, self.now())
+        await self.store.decide(decided, equal, self.now())
 
     @property
     def _rounds(self) -> Rounds:
@@ -88,18 +92,23 @@ def request_for(verdict: Verdict) -> SettleRequest:
     return SettleRequest(
         dps_location_id=None if by_row else dps_id,
         nomis_location_id=nomis_id if by_row else None,
-        reason=verdict.finding.value if verdict.finding else "",
+        reason=verdict.finding.value if verdict.finding else UNCONFIRMED,
     )
 
 
 def _rows_of(verdict: Verdict, by_place: Mapping[DueLocation, Waiting]) -> list[Waiting]:
     """Return the rows that told of this location, DPS's first."""
+    return [by_place[place] for place in _places(verdict) if place in by_place]
+
+
+def _places(verdict: Verdict) -> list[DueLocation]:
+    """Return under which ids this location may be due, DPS's first."""
     places = []
     if verdict.dps_id is not None:
         places.append(DueLocation(Side.DPS, verdict.dps_id))
     if verdict.nomis_id is not None:
         places.append(DueLocation(Side.NOMIS, str(verdict.nomis_id)))
-    return [by_place[place] for place in places if place in by_place]
+    return places
 
 
 def _tell(verdict: Verdict, step: Park) -> None:

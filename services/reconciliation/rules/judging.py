@@ -47,7 +47,7 @@ def _both(sides: Sides) -> Verdict:
     except Untranslatable as unknown:
         return _verdict(sides, Finding.DIFFERENT, str(unknown), hopeless=True)
     if not found:
-        return _verdict(sides, None)
+        return _verdict(sides, None, unconfirmed=bool(sides.own.sync.published))
     told = ", ".join(each.field for each in found)
     return _verdict(sides, Finding.DIFFERENT, told, differences=found)
 

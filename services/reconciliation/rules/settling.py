@@ -28,6 +28,7 @@ class Park:
 
 
 Step = Settled | Ask | Park
+UNCONFIRMED = "equal, but what was sent to NOMIS was not confirmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ def next_step(noted: Noted, verdict: Verdict, rounds: Rounds) -> Step:
     Three askings about the same pair of states are enough to know that the fourth would change nothing; states that
     keep moving without anybody telling of a change are bounded too.
     """
-    if verdict.finding is None:
+    if verdict.finding is None and not verdict.unconfirmed:
         return Settled()
     same = verdict.digest == noted.digest
     kept = Noted(noted.rounds if same else 0, noted.asked, verdict.digest)
-    told = f"{verdict.finding.value}: {verdict.reason}"
+    told = f"{verdict.finding.value}: {verdict.reason}" if verdict.finding else UNCONFIRMED
     if verdict.hopeless:
         return Park(kept, told)
     if kept.rounds >= rounds.same_max:

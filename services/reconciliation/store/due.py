@@ -73,6 +73,19 @@ class DueStore:
         tag = await self._db.execute(_NOTE_RUN, run_id, now, demanded)
         return int(tag.rsplit(" ", 1)[1])
 
+    async def resume(self, prison_id: str, reason: str, now: datetime) -> int:
+        """Have looked at now what is parked in a prison for a reason that is none any more; return how many."""
+        tag = await self._db.execute(
+            """
+            UPDATE due SET due_at = $3, noted = noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
+             WHERE prison_id = $1 AND reason = $2 AND parked_at IS NOT NULL
+            """,
+            prison_id,
+            reason,
+            now,
+        )
+        return int(tag.rsplit(" ", 1)[1])
+
     @asynccontextmanager
     async def taken(self, now: datetime, most: int) -> AsyncIterator[list[Waiting]]:
         """Take what is due, the longest waiting first, less what another replica is looking at.
@@ -90,8 +103,13 @@ class DueStore:
                 for row in rows
             ]
 
-    async def decide(self, decided: Sequence[tuple[Waiting, Step, str]], now: datetime) -> None:
-        """Write what follows for each; `key` is for people. What was told of meanwhile stays due as it is."""
+    async def decide(
+        self, decided: Sequence[tuple[Waiting, Step, str]], equal: Sequence[DueLocation], now: datetime
+    ) -> None:
+        """Write what follows for each; `key` is for people. What was told of meanwhile stays due as it is.
+
+        `equal` names the locations seen equal by all their ids: what is parked under another id is forgotten with them.
+        """
         done = [waiting for waiting, step, _ in decided if isinstance(step, Settled)]
         kept = [(waiting, step, key) for waiting, step, key in decided if not isinstance(step, Settled)]
         async with self._db.transaction() as tx:
@@ -103,6 +121,14 @@ class DueStore:
                 [each.where.side.value for each in done],
                 [each.where.id for each in done],
                 [each.told for each in done],
+            )
+            await tx.execute(
+                """
+                DELETE FROM due d USING unnest($1::text[], $2::text[]) AS g (side, id)
+                 WHERE d.side = g.side AND d.id = g.id AND d.parked_at IS NOT NULL
+                """,
+                [each.side.value for each in equal],
+                [each.id for each in equal],
             )
             for waiting, step, key in kept:
                 await tx.execute(

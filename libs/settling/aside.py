@@ -1,4 +1,4 @@
-"""Standing aside: the way out for a row, and the way back for a location that lost the row whose place it waited for."""
+"""Standing aside: how a row gives up its place, and how a location whose row went meanwhile takes its own back."""
 
 from libs.domain.shared import DPS_MASTERED, Field, kind_in_dps
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite

@@ -56,7 +56,7 @@ def rewrites_description(mirror: LocationMirror, row: NomisLocation, merged: Mer
     if key == row.description:
         return False
     if stands_aside(key):
-        # It stays aside until people give it a code again: then it gives away what it only kept, and gets it back never.
+        # Aside until people give it a code again: it gives away a description that it only kept.
         return row.description == freeing and not MOVES & set(merged.to_dps)
     if row.description == freeing or stands_aside(row.description):
         return True

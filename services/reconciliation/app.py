@@ -128,7 +128,7 @@ class _Room:
             limits=settings.full_run,
         )
         self.switch_over = SwitchOver(
-            remotes.locations, remotes.nomis, self.runs.store, self._due, settings.agency_switch_service
+            remotes.locations, remotes.nomis, self.runs.store, self._due, settings.agency_switch_service, _now
         )
         self.repair = Repair(self._due, self.runs, _now, self.checker.wake)
 

@@ -13,6 +13,8 @@ from libs.domain.comparing import Difference
 from libs.domain.sync import Side
 from libs.domain.wire import Wire
 
+INSERTED_ONE_WAY = "inserted in NOMIS while the prison is one way"
+
 
 class Finding(StrEnum):
     """What is wrong with a location, or with the link of its two halves."""

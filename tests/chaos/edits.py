@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import date
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -75,6 +76,7 @@ class Staff:
     prisons: Sequence[str]
     journal: Journal
     chance: Random
+    today: date
     numbers: int = 0
 
     async def edit(self) -> None:
@@ -129,7 +131,8 @@ class Staff:
         id_ = await self._target()
         sent, shared = self.chance.choice(REASONS)
         body = {"deactivationReason": sent, "planetFmReference": f"F{self.numbers}"}
-        entries = [(id_, "active", "false"), (id_, "reason", shared), (id_, "?proposed", "")]
+        side_effects = [(id_, "?proposed", ""), (id_, "?deactivated", self.today.isoformat())]
+        entries = [(id_, "active", "false"), (id_, "reason", shared), *side_effects]
         await self._send("PUT", f"/locations/{id_}/deactivate/temporary", body, entries)
 
     async def _reactivate(self) -> None:

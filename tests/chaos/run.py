@@ -105,7 +105,7 @@ async def run(plan: ChaosPlan, directory: Path, say: Any) -> Verdict:
             plan.frozen_seconds,
             Random(chance.random()),
         )
-        staff = Staff(site.staff, site.locations, PRISONS, journal, Random(chance.random()))
+        staff = Staff(site.staff, site.locations, PRISONS, journal, Random(chance.random()), plan.today)
         screens = Screens(
             site.nomis,
             ScreenEdits(plan.seed, [*PRISONS, LATER], plan.today),

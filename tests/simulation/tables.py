@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from libs.domain.nomis import ListedLocation, NomisLocationId
 from services.migration.records import Advance, Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.reconciliation.records import DueLocation, Noted, Waiting
-from services.reconciliation.rules.settling import Ask, Park, Settled, Step
+from services.reconciliation.rules.settling import Ask, Decided, Park, Settled
 
 
 @dataclass(slots=True)
@@ -54,17 +54,16 @@ class DueTable:
         finally:
             self.locked -= set(free)
 
-    async def decide(
-        self, decided: Sequence[tuple[Waiting, Step, str]], equal: Sequence[DueLocation], now: datetime
-    ) -> None:
+    async def decide(self, decided: Sequence[Decided], equal: Sequence[DueLocation], now: datetime) -> None:
         for where in equal:
             if where in self.rows and self.rows[where].parked is not None:
                 del self.rows[where]
-        for waiting, step, _ in decided:
+        for each in decided:
+            waiting = each.waiting
             row = self.rows.get(waiting.where)
             if row is None or row.told != waiting.told:
                 continue
-            match step:
+            match each.step:
                 case Settled():
                     del self.rows[waiting.where]
                 case Ask(noted, after):

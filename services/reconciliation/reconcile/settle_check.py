@@ -18,7 +18,7 @@ from libs.domain.sync import Side
 from services.reconciliation.ports import Workers
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.records import DueLocation, Finding, Verdict, Waiting
-from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Park, Rounds, Settled, Step, next_step
+from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Decided, Park, Rounds, Settled, next_step
 from services.reconciliation.settings import SettleLimits
 from services.reconciliation.store.due import DueStore
 
@@ -52,7 +52,7 @@ class SettleCheck:
     async def _settle(self, waiting: Sequence[Waiting]) -> None:
         verdicts = await self.look.at([each.where.suspect() for each in waiting])
         by_place = {each.where: each for each in waiting}
-        decided: list[tuple[Waiting, Step, str]] = []
+        decided: list[Decided] = []
         requests: list[SettleRequest] = []
         equal: list[DueLocation] = []
         for verdict in verdicts:
@@ -60,7 +60,8 @@ class SettleCheck:
             if not mine:
                 continue
             step = next_step(mine[0].noted, verdict, self._rounds)
-            decided += [(mine[0], step, verdict.key), *((other, Settled(), verdict.key) for other in mine[1:])]
+            decided.append(Decided(mine[0], step, verdict.key, verdict.prison_id))
+            decided += [Decided(other, Settled()) for other in mine[1:]]
             match step:
                 case Settled():
                     equal += _places(verdict)

@@ -5,10 +5,13 @@ Screens go off before the step that says so and come on after the step that says
 is so; a step that was cut short is finished by asking for it again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from libs.domain.switch_over import STEPS, CleanCheck, PrisonStage, Stage, StageMove, StepRefused, refusal
 from services.reconciliation.ports import Prisons, Screens
+from services.reconciliation.rules.settling import PARKED_ONE_WAY
 from services.reconciliation.store.due import DueStore
 from services.reconciliation.store.runs import RunStore
 
@@ -32,6 +35,7 @@ class SwitchOver:
     runs: RunStore
     due: DueStore
     service: str
+    now: Callable[[], datetime]
 
     async def every(self) -> list[PrisonStage]:
         """Return the prisons that ever took a step."""
@@ -59,6 +63,9 @@ class SwitchOver:
             if to is Stage.SCREENS_OFF and not screens_off:
                 await self.screens.set_switch(self.service, prison_id, on=True)
             await self.prisons.take_step(prison_id, move)
+        if to is not Stage.ONE_WAY:
+            # What was inserted while nothing was taken from NOMIS is taken now, without waiting for another event.
+            await self.due.resume(prison_id, PARKED_ONE_WAY, self.now())
         wanted_off = to is not Stage.BOTH_WAYS
         if wanted_off is not await self.screens.switch(self.service, prison_id):
             await self.screens.set_switch(self.service, prison_id, on=wanted_off)

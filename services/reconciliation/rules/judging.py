@@ -10,9 +10,7 @@ from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import is_ignored
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import is_soft_deleted
-from services.reconciliation.records import Finding, Sides, Verdict
-
-INSERTED_ONE_WAY = "inserted in NOMIS while the prison is one way"
+from services.reconciliation.records import INSERTED_ONE_WAY, Finding, Sides, Verdict
 
 
 def judged(sides: Sides) -> Verdict:

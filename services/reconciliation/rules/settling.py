@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.reconciliation.records import Noted, Verdict
+from services.reconciliation.records import INSERTED_ONE_WAY, Finding, Noted, Verdict, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,20 @@ class Park:
 
 
 Step = Settled | Ask | Park
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What follows for a location that waited; key and prison are for people, who count by them."""
+
+    waiting: Waiting
+    step: Step
+    key: str = ""
+    prison_id: str | None = None
+
+
+PARKED_ONE_WAY = f"{Finding.MISSING_IN_DPS.value}: {INSERTED_ONE_WAY}"
+"""The reason of what is parked only because its prison takes nothing from NOMIS."""
 UNCONFIRMED = "equal, but what was sent to NOMIS was not confirmed"
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from libs.db.pool import Database
 from libs.domain.sync import Side
 from services.reconciliation.records import DueLocation, Noted, Parked, Waiting
-from services.reconciliation.rules.settling import Ask, Park, Settled, Step
+from services.reconciliation.rules.settling import Ask, Decided, Park, Settled
 
 LOCKS = 7_265_002
 """Class of the advisory locks: whoever looks at a location holds its lock until the look has ended."""
@@ -103,15 +103,12 @@ class DueStore:
                 for row in rows
             ]
 
-    async def decide(
-        self, decided: Sequence[tuple[Waiting, Step, str]], equal: Sequence[DueLocation], now: datetime
-    ) -> None:
-        """Write what follows for each; `key` is for people. What was told of meanwhile stays due as it is.
+    async def decide(self, decided: Sequence[Decided], equal: Sequence[DueLocation], now: datetime) -> None:
+        """Write what follows for each. What was told of meanwhile stays due as it is.
 
         `equal` names the locations seen equal by all their ids: what is parked under another id is forgotten with them.
         """
-        done = [waiting for waiting, step, _ in decided if isinstance(step, Settled)]
-        kept = [(waiting, step, key) for waiting, step, key in decided if not isinstance(step, Settled)]
+        done = [each.waiting for each in decided if isinstance(each.step, Settled)]
         async with self._db.transaction() as tx:
             await tx.execute(
                 """
@@ -130,10 +127,11 @@ class DueStore:
                 [each.side.value for each in equal],
                 [each.id for each in equal],
             )
-            for waiting, step, key in kept:
-                await tx.execute(
-                    _KEEP, waiting.where.side.value, waiting.where.id, waiting.told, *_kept(step, now), key, now
-                )
+            for each in decided:
+                if not isinstance(each.step, Settled):
+                    where, kept = each.waiting.where, _kept(each.step, now)
+                    about = (each.key, now, each.prison_id)
+                    await tx.execute(_KEEP, where.side.value, where.id, each.waiting.told, *kept, *about)
 
     async def oldest(self) -> datetime | None:
         """Return since when the longest waiting is due."""
@@ -168,7 +166,7 @@ class DueStore:
 
 
 _KEEP = """
-    UPDATE due SET rounds = $6, digest = $8, reason = $9, key = $10, since = $11,
+    UPDATE due SET rounds = $6, digest = $8, reason = $9, key = $10, since = $11, prison_id = coalesce($12, prison_id),
            due_at = CASE WHEN noted = $3 THEN $4 ELSE due_at END,
            parked_at = CASE WHEN noted = $3 THEN $5::timestamptz END,
            asked = CASE WHEN noted = $3 THEN $7 ELSE asked END

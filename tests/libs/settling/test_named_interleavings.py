@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from libs.domain.identity import dps_id_for
+from libs.domain.nomis import NomisLocationId
 from libs.domain.writing import is_soft_deleted
 from libs.messaging.outcome import RetryLater
 from libs.settling.keys import LEFT, aside_code
@@ -127,3 +129,75 @@ async def test_an_archived_location_that_stood_aside_waits_for_no_place(house: H
     house.locations.staff_edit(CELL_ID, active=False, archived=True, deactivated_date=house.locations.now())
     await house.settler.settle_dps(CELL_ID)
     assert house.locations.states[CELL_ID].published == {}
+
+
+async def test_a_location_that_stays_aside_gives_away_the_description_it_only_kept(house: House) -> None:
+    stand_aside(house)
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="017"))
+    house.locations.set_sync(CELL_ID, published={})
+    house.nomis.screen_edit(CELL_NOMIS, location_code=house.cell.code)
+    await house.settler.settle_dps(NEW_ID)
+    assert house.nomis.rows[house.mappings.by_dps[NEW_ID].nomis_location_id].description == "NWI-2-017"
+    assert house.row.description == house.cell.key
+    assert house.differences() == []
+
+
+def swapped_in_dps(house: House) -> NomisLocationId:
+    """Swap the codes of the cell and of another in DPS: in NOMIS one of them has to stand aside."""
+    other = house.nomis.screen_insert(
+        nomis_cell(location_code="018", description="NWI-2-018", parent_location_id=LANDING_NOMIS)
+    ).location_id
+    Running(partial(house.settler.settle_nomis, other)).finish()
+    for who, code in ((CELL_ID, "TMP"), (dps_id_for(other), "017"), (CELL_ID, "018")):
+        house.locations.staff_edit(who, code=code)
+    return other
+
+
+async def test_a_screen_edit_that_a_row_standing_aside_overwrites_is_on_record() -> None:
+    house = House(conditional_writes=False)
+    await house.furnish()
+    other = swapped_in_dps(house)
+    walk = Running(partial(house.stepped.settle_dps, CELL_ID))
+    reads = 0
+    while not walk.over:
+        walk.step()
+        if "update" not in house.nomis.calls:
+            reads += 1
+    before_the_put = reads
+    house = House(conditional_writes=False)
+    await house.furnish()
+    swapped_in_dps(house)
+    late = asleep(partial(house.stepped.settle_dps, CELL_ID), before_the_put)
+    for row in (CELL_NOMIS, other):
+        house.nomis.screen_edit(row, comment=f"theirs {row}")
+    late.finish()
+    for row in (CELL_NOMIS, other):
+        await house.settler.settle_nomis(row)
+        own = house.locations.locations[house.mappings.by_nomis[row].dps_location_id]
+        recorded = {conflict.nomis for _, conflict in house.locations.conflicts if conflict.field == "comments"}
+        assert f"theirs {row}" in {own.comments, *recorded}
+    assert house.differences() == []
+
+
+async def test_a_name_for_standing_aside_that_a_screen_gave_to_another_row_is_not_waited_for(house: House) -> None:
+    house.locations.bury(CELL_ID)
+    house.nomis.screen_insert(nomis_cell(location_code="X", description=f"NWI-~{CELL_NOMIS}"))
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="017"))
+    await house.settler.settle_dps(NEW_ID)
+    assert house.row.description == f"NWI-~{CELL_NOMIS}~"
+    assert house.nomis.rows[house.mappings.by_dps[NEW_ID].nomis_location_id].description == "NWI-2-017"
+
+
+async def test_a_row_made_again_for_a_location_deleted_meanwhile_goes_out_of_use(house: House) -> None:
+    house.nomis.screen_delete(CELL_NOMIS)
+    house.locations.staff_edit(CELL_ID, comments="ours")
+    late = Running(partial(house.stepped.settle_nomis, CELL_NOMIS))
+    while "create" not in house.nomis.calls:
+        late.step()
+    [again] = house.nomis.rows.keys() - {LANDING_NOMIS}
+    house.locations.bury(CELL_ID)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert CELL_ID not in house.mappings.by_dps
+    late.finish()
+    assert is_soft_deleted(house.nomis.rows[again])
+    assert house.mappings.by_dps[CELL_ID].nomis_location_id == again

@@ -22,7 +22,7 @@ from services.reconciliation.reconcile.noting import Noting
 from services.reconciliation.reconcile.repair import Repair
 from services.reconciliation.reconcile.settle_check import SettleCheck
 from services.reconciliation.records import DueLocation, Finding, Noted, Parked, Verdict
-from services.reconciliation.rules.settling import Ask, Park, Rounds, Settled, next_step
+from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Decided, Park, Rounds, Settled, next_step
 from services.reconciliation.settings import SettleLimits
 from services.reconciliation.store.due import DueStore
 from tests.fakes.fake_bulk import BulkLocations, BulkMappings, BulkNomis
@@ -188,6 +188,32 @@ async def test_a_row_inserted_in_a_one_way_prison_is_named_so_and_nobody_is_aske
     ]
 
 
+async def test_what_is_parked_under_one_id_goes_with_what_is_settled_under_the_other(desk: Desk) -> None:
+    landing = await desk.bench.add("1", location_type="LAND")
+    desk.bench.locations.one_way_prisons.add("NWI")
+    alone = await desk.bench.add("2", landing, linked=False)
+    await desk.tell_nomis(alone)
+    await desk.rest()
+    assert [each.location_id for each in await desk.parked()] == [str(alone)]
+    desk.bench.locations.one_way_prisons.clear()
+    await desk.settler.settle_nomis(alone)
+    await desk.tell_dps(dps_id_for(alone))
+    await desk.rest()
+    assert await desk.parked() == []
+
+
+async def test_what_was_sent_and_never_seen_to_have_landed_is_confirmed(desk: Desk) -> None:
+    cell = await desk.bench.add("1")
+    dps_id = dps_id_for(cell)
+    desk.bench.locations.set_sync(dps_id, published={"comments": ["Sent"]})
+    _, found = await desk.bench.report()
+    assert found == []
+    await desk.tell_nomis(cell)
+    await desk.rest()
+    assert [(each.dps_location_id, each.reason) for each in desk.asked] == [(dps_id, UNCONFIRMED)]
+    assert desk.bench.locations.states[dps_id].published == {}
+
+
 async def test_a_code_that_dps_has_no_word_for_is_parked_at_once(desk: Desk) -> None:
     cell = await desk.bench.add("1")
     desk.bench.nomis.screen_edit(cell, unit_type="XYZ")
@@ -214,7 +240,7 @@ async def test_a_change_told_during_a_look_is_looked_at_again(desk: Desk) -> Non
     desk.bench.time += timedelta(seconds=10)
     async with desk.due.taken(desk.bench.time, 5) as waiting:
         await desk.tell_nomis(cell)
-        await desk.due.decide([(waiting[0], Settled(), "NWI-1")], desk.bench.time)
+        await desk.due.decide([Decided(waiting[0], Settled())], [], desk.bench.time)
     assert await desk.due.waiting() == (1, 0)
 
 

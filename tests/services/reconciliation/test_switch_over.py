@@ -5,7 +5,8 @@ import pytest
 from libs.domain.switch_over import PrisonStage, Stage, StageMove, StepRefused, refusal
 from libs.domain.sync import Side
 from services.reconciliation.reconcile.switch_over import SwitchOver
-from services.reconciliation.records import DueLocation
+from services.reconciliation.records import DueLocation, Noted, Waiting
+from services.reconciliation.rules.settling import PARKED_ONE_WAY, Decided, Park
 from services.reconciliation.store.due import DueStore
 from tests.services.reconciliation.conftest import Bench
 
@@ -51,7 +52,7 @@ def neighbours(bench: Bench) -> Neighbours:
 
 @pytest.fixture
 def switch_over(bench: Bench, neighbours: Neighbours) -> SwitchOver:
-    return SwitchOver(neighbours, neighbours, bench.store, DueStore(bench.database), "LIP")
+    return SwitchOver(neighbours, neighbours, bench.store, DueStore(bench.database), "LIP", lambda: bench.time)
 
 
 async def to(switch_over: SwitchOver, stage: Stage) -> PrisonStage:
@@ -71,6 +72,28 @@ async def test_a_prison_goes_one_way_and_comes_back(
     assert neighbours.off == {"NWI"}
     await to(switch_over, Stage.BOTH_WAYS)
     assert neighbours.off == set()
+
+
+async def test_what_was_inserted_while_one_way_is_looked_at_again_on_the_way_back(
+    bench: Bench, switch_over: SwitchOver
+) -> None:
+    await bench.wing()
+    await to(switch_over, Stage.SCREENS_OFF)
+    await bench.report()
+    await to(switch_over, Stage.RECONCILED)
+    await to(switch_over, Stage.ONE_WAY)
+    for row, prison, reason in (
+        ("5", "NWI", PARKED_ONE_WAY),
+        ("6", "NWI", "cannot settle"),
+        ("7", "LEI", PARKED_ONE_WAY),
+    ):
+        where = DueLocation(Side.NOMIS, row)
+        await switch_over.due.demand(where, bench.time)
+        parked = Decided(Waiting(where, 1, Noted()), Park(Noted(), reason), "key", prison)
+        await switch_over.due.decide([parked], [], bench.time)
+    await to(switch_over, Stage.SCREENS_OFF)
+    assert await switch_over.due.waiting("NWI") == (1, 1)
+    assert [each.location_id for each in await switch_over.due.parked("", 10)] == ["6", "7"]
 
 
 async def test_a_check_must_have_begun_after_the_screens_were_off(bench: Bench, switch_over: SwitchOver) -> None:

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import orjson
 
-from infra.local.accounts import generated, names
+from infra.local.accounts import SESSIONS, generated, names
 from infra.local.roster import databases, roster
 
 
 def variables() -> tuple[str, ...]:
-    """Name every password: of the superuser, of each database's login, of each client that a service is."""
+    """Name every secret: of the superuser, of each database's login, of each client that a service is, of sessions."""
     logins = tuple(f"{name.upper()}_DATABASE_PASSWORD" for name in databases(roster()))
     clients = tuple(f"{spec.name.upper()}_CLIENT_SECRET" for spec in roster() if spec.client)
-    return ("POSTGRES_PASSWORD", *logins, *clients, "SIGN_IN_SECRETS")
+    return ("POSTGRES_PASSWORD", *logins, *clients, "STAFF_UI_SESSION_SECRETS", "SIGN_IN_SECRETS")
 
 
 def written() -> str:
     """Generate them all; the sign-in server's list holds the same secrets that the services are given."""
     chosen = generated(name for name in variables() if name != "SIGN_IN_SECRETS")
-    everybody = generated(names())
+    everybody = generated(name for name in names() if name != SESSIONS)
     everybody |= {spec.client: chosen[f"{spec.name.upper()}_CLIENT_SECRET"] for spec in roster() if spec.client}
     lines = [f"{name}={value}" for name, value in chosen.items()]
     return "\n".join([*lines, f"SIGN_IN_SECRETS='{orjson.dumps(everybody).decode()}'", ""])

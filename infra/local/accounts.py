@@ -23,6 +23,8 @@ OPERATOR_ROLES = frozenset(
         "VIEW_PRISONER_LOCATIONS",
     },
 )
+# Not an account: what the pages seal their cookies with.
+SESSIONS = "staff-ui-sessions"
 
 
 @dataclass(frozen=True)
@@ -106,4 +108,4 @@ def generated(names: Iterable[str]) -> dict[str, str]:
 
 def names() -> tuple[str, ...]:
     """Name all who need a secret."""
-    return (*(client.id for client in CLIENTS), *(user.username for user in USERS))
+    return (*(client.id for client in CLIENTS), *(user.username for user in USERS), SESSIONS)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import orjson
 
+from infra.local.accounts import SESSIONS
 from infra.local.broker import ACCESS_KEY, SECRET_KEY, BrokerKind
 
 
@@ -30,7 +31,7 @@ class ServiceSpec:
 
     @property
     def folder(self) -> str:
-        """Where its code is; a service whose folder is not there yet is on the list of those to come."""
+        """Where its code is."""
         return self.module.replace(".", "/")
 
 
@@ -49,9 +50,6 @@ SERVICES = (
     ServiceSpec("reconciliation", "services.reconciliation", database="reconciliation", client="reconciliation"),
     ServiceSpec("staff_ui", "services.staff_ui", client="staff-ui"),
 )
-# Designed, not built: issue 3 and later take them off this list.
-TO_COME = frozenset({"staff_ui"})
-
 # How each service is told where another is; prisoner search stands in for the one door of prison-api that is asked.
 ADDRESS = MappingProxyType(
     {
@@ -62,6 +60,10 @@ ADDRESS = MappingProxyType(
         "API_BASE_URL_PRISONER_SEARCH": "prisoner_search",
         "API_BASE_URL_PRISON_API": "prisoner_search",
         "API_BASE_URL_PRISON_REGISTER": "prison_register",
+        "API_BASE_URL_MIGRATION": "migration",
+        "API_BASE_URL_RECONCILIATION": "reconciliation",
+        "API_BASE_URL_TO_NOMIS": "to_nomis",
+        "API_BASE_URL_FROM_NOMIS": "from_nomis",
     },
 )
 
@@ -78,7 +80,7 @@ POLLING: Mapping[BrokerKind, Mapping[str, str]] = MappingProxyType(
 
 def roster() -> tuple[ServiceSpec, ...]:
     """Give everyone who is started, in order of start."""
-    return (*STAND_INS, *(spec for spec in SERVICES if spec.name not in TO_COME))
+    return (*STAND_INS, *SERVICES)
 
 
 def databases(specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
@@ -130,7 +132,13 @@ class Surroundings:
             own["DATABASE_URL"] = self.dsns[spec.database]
         if spec.client:
             own |= {"CLIENT_ID": spec.client, "CLIENT_SECRET": self.secrets[spec.client]}
+        if spec.name == "staff_ui":
+            own["SESSION_SECRETS"] = self.secrets[SESSIONS]
+            # Browsers go to both themselves, and in containers they know them by other names than the services do.
+            own["PUBLIC_URL"] = self.urls["staff_ui"]
+            own["OAUTH_AUTHORIZE_URL"] = f"{self.urls['sign_in']}/oauth/authorize"
         if spec.name == "sign_in":
-            own["SIGN_IN_SECRETS"] = orjson.dumps(dict(self.secrets)).decode()
+            known = {name: secret for name, secret in self.secrets.items() if name != SESSIONS}
+            own["SIGN_IN_SECRETS"] = orjson.dumps(known).decode()
             own["SIGN_IN_KEY_FILE"] = str(self.key_file)
         return own

@@ -18,7 +18,7 @@ from infra.local.tokens import Grant, Signer
 
 CODE_LIFETIME = timedelta(seconds=60)
 CODES_MAX = 1000
-CARRIED = ("client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method")
+CARRIED = ("client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method")
 PAGE_HEADERS = MappingProxyType(
     {
         "Cache-Control": "no-store",
@@ -53,6 +53,9 @@ class Code:
     redirect_uri: str
     challenge: str
     expires: datetime
+    # Of OpenID Connect: whether an ID token is asked for, and the word that must come back in it.
+    openid: bool
+    nonce: str
 
 
 class SignIn:
@@ -76,20 +79,20 @@ class SignIn:
         """Exchange a client's secret, or a code, for a token. Parameters may come in the form or in the query."""
         form = {**request.query, **{key: str(value) for key, value in (await request.post()).items()}}
         try:
-            grant = self._grant(request.headers.get("Authorization"), form)
+            grant, code = self._grant(request.headers.get("Authorization"), form)
         except Refused as refused:
             body = {"error": refused.error, "error_description": str(refused)}
             return web.json_response(body, status=refused.status, headers={"Cache-Control": "no-store"})
-        return web.json_response(
-            {
-                "access_token": self._signer.token(grant),
-                "token_type": "bearer",
-                "expires_in": int(self._signer.lifetime.total_seconds()),
-                "scope": " ".join(grant.scopes),
-                "sub": grant.username or grant.client_id,
-            },
-            headers={"Cache-Control": "no-store"},
-        )
+        given = {
+            "access_token": self._signer.token(grant),
+            "token_type": "bearer",
+            "expires_in": int(self._signer.lifetime.total_seconds()),
+            "scope": " ".join(grant.scopes),
+            "sub": grant.username or grant.client_id,
+        }
+        if code is not None and code.openid:
+            given["id_token"] = self._signer.id_token(grant, code.nonce)
+        return web.json_response(given, headers={"Cache-Control": "no-store"})
 
     async def authorize(self, request: web.Request) -> web.Response:
         """Show the page, or take what was typed into it and send the person back with a code."""
@@ -108,11 +111,11 @@ class SignIn:
         back = {"code": self._new_code(client, user, form), "state": form.get("state", "")}
         raise web.HTTPFound(f"{form['redirect_uri']}?{urlencode(back)}")
 
-    def _grant(self, authorization: str | None, form: Mapping[str, str]) -> Grant:
+    def _grant(self, authorization: str | None, form: Mapping[str, str]) -> tuple[Grant, Code | None]:
         client = self._client(authorization, form)
         match form.get("grant_type"):
             case "client_credentials":
-                return Grant(client.id, form.get("username") or None, roles=client.roles, scopes=client.scopes)
+                return Grant(client.id, form.get("username") or None, roles=client.roles, scopes=client.scopes), None
             case "authorization_code":
                 return self._exchanged(client, form)
             case _:
@@ -125,14 +128,14 @@ class SignIn:
             raise Refused("invalid_client", "unknown client or wrong secret", 401)
         return client
 
-    def _exchanged(self, client: Client, form: Mapping[str, str]) -> Grant:
+    def _exchanged(self, client: Client, form: Mapping[str, str]) -> tuple[Grant, Code]:
         code = self._codes.pop(form.get("code", ""), None)
         if code is None or code.client != client or code.expires < self._now():
             raise Refused("invalid_grant", "unknown, used or expired code")
         if form.get("redirect_uri") != code.redirect_uri or _challenge(form.get("code_verifier", "")) != code.challenge:
             raise Refused("invalid_grant", "return address or code verifier does not match")
         user = code.user
-        return Grant(
+        grant = Grant(
             client.id,
             user.username,
             user.name,
@@ -141,13 +144,22 @@ class SignIn:
             user.caseloads,
             grant_type="authorization_code",
         )
+        return grant, code
 
     def _new_code(self, client: Client, user: User, form: Mapping[str, str]) -> str:
         now = self._now()
         fresh = {word: code for word, code in self._codes.items() if code.expires >= now}
         self._codes = dict(list(fresh.items())[-CODES_MAX + 1 :])
         word = secrets.token_urlsafe(32)
-        self._codes[word] = Code(client, user, form["redirect_uri"], form["code_challenge"], now + CODE_LIFETIME)
+        self._codes[word] = Code(
+            client,
+            user,
+            form["redirect_uri"],
+            form["code_challenge"],
+            now + CODE_LIFETIME,
+            openid="openid" in form.get("scope", "").split(),
+            nonce=form.get("nonce", ""),
+        )
         return word
 
 

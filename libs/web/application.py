@@ -74,6 +74,7 @@ def application(
     app[ROUTES] = everything
     app[HEALTH] = health
     app[LIMITS] = limits
+    app[EDGE] = edge
 
     async def with_verifier(_: web.Application) -> AsyncIterator[None]:
         async with verifier(auth) as opened:
@@ -208,6 +209,10 @@ class Edge:
             self.metrics.failed(error)
             log.error("request-failed", method=request.method, route=template, exc_info=error)
         return self.writer.response(error, request.path)
+
+
+# For doors that answer people and not programs: they count in the same numbers and stream within the same limits.
+EDGE = web.AppKey("edge", Edge)
 
 
 def _literal(routes: Sequence[Route]) -> dict[str, frozenset[str]]:

@@ -1,0 +1,1 @@
+"""Between the browser and the pages: assets, sessions, sign-in, forgery, rendering."""

@@ -1,0 +1,1 @@
+"""What a page shows, made of what the APIs answered; pure."""

@@ -1,0 +1,33 @@
+"""How values are written on pages: dates, numbers, codes."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+
+def when(text: str) -> str:
+    """Write the API's London time as GOV.UK does: "24 November 2026 at 5:06pm"."""
+    moment = datetime.fromisoformat(text)
+    half = "am" if moment.hour < 12 else "pm"  # noqa: PLR2004 - noon
+    return f"{moment.day} {moment:%B %Y} at {moment.hour % 12 or 12}:{moment:%M}{half}"
+
+
+def day(text: str) -> str:
+    """Write a date: "24 November 2026"."""
+    moment = datetime.fromisoformat(text)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def number(value: int) -> str:
+    """Write a number with commas in it: "1,234"."""
+    return f"{value:,}"
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """Write how many of something: "1 cell", "2 cells"."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+FILTERS: Mapping[str, Callable[..., object]] = MappingProxyType(
+    {"when": when, "day": day, "number": number, "counted": counted}
+)

@@ -1,0 +1,1 @@
+"""People at the pages: a real browser at the running estate."""

@@ -1,0 +1,126 @@
+"""A real Chromium, and people in it."""
+
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+
+from infra.local.settings import ROOT
+from tests.journeys.conftest import House
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DESK = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=360, height=740)
+SHOTS = ROOT / "build/screenshots"
+AXE = ROOT / "infra/node/node_modules/axe-core/axe.min.js"
+AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+STEP_MS = 10_000
+
+
+class NoBrowser(Exception):
+    """Without a browser nobody can say that the pages work."""
+
+
+def browser_path() -> str:
+    """Find a Chromium. Raises NoBrowser."""
+    for name in BROWSERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise NoBrowser(f"none of {', '.join(BROWSERS)} is installed; on Debian: apt-get install chromium")
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Browser]:
+    """Open one browser for all."""
+    path = browser_path()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass
+class Person:
+    """Somebody signed in, in a window of their own."""
+
+    page: Page
+    url: str
+    scripts: bool
+    seen: list[str] = field(default_factory=list)
+
+    async def goes(self, path: str) -> int:
+        """Open a page by its address; return the status."""
+        answer = await self.page.goto(f"{self.url}{path}")
+        assert answer is not None
+        return answer.status
+
+    async def heading(self) -> str:
+        """Read the page's one heading."""
+        return (await self.page.locator("h1").inner_text()).strip()
+
+    async def clicks(self, name: str, role: Any = "link", *, exact: bool = True) -> None:
+        """Follow a link, or press a button with role="button"."""
+        await self.page.get_by_role(role, name=name, exact=exact).first.click()
+
+    async def presses(self, name: str) -> None:
+        """Press a button."""
+        await self.page.get_by_role("button", name=name, exact=True).click()
+
+    async def types(self, label: str, text: str) -> None:
+        """Fill in a field by its label."""
+        await self.page.get_by_label(label, exact=True).fill(text)
+
+    async def chooses(self, *labels: str) -> None:
+        """Tick radios or boxes by their labels."""
+        for label in labels:
+            await self.page.get_by_label(label, exact=True).check()
+
+    async def text(self) -> str:
+        """Read what the page says."""
+        return await self.page.locator("main").inner_text()
+
+    async def looks(self, name: str) -> None:
+        """Keep a picture, at desk and phone width, and hold the page to WCAG 2.2 AA and to its own policy."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+        await self.page.set_viewport_size(PHONE)
+        width = await self.page.evaluate("document.documentElement.scrollWidth") if self.scripts else PHONE["width"]
+        await self.page.screenshot(path=SHOTS / f"{name}-phone.png", full_page=True)
+        assert width <= PHONE["width"], f"{name} is {width} px wide on a phone of {PHONE['width']}"
+        await self.page.set_viewport_size(DESK)
+        if self.scripts:
+            found = await violations(self.page)
+            assert not found, f"{name}: {found}"
+        assert not self.seen, f"{name}: the console says {self.seen}"
+
+
+async def violations(page: Page) -> Sequence[str]:
+    """Run axe; name each rule that is broken, with where."""
+    if not await page.evaluate("typeof axe !== 'undefined'"):
+        await page.evaluate(AXE.read_text())
+    found = await page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", list(AXE_TAGS))
+    return [
+        f"{each['id']}: {each['help']} at {', '.join(str(node['target']) for node in each['nodes'])}"
+        for each in found["violations"]
+    ]
+
+
+async def signed_in(browser: Browser, house: House, username: str, *, scripts: bool = True) -> Person:
+    """Sign somebody in as they would."""
+    context = await browser.new_context(viewport=DESK, java_script_enabled=scripts)
+    context.set_default_timeout(STEP_MS)
+    page = await context.new_page()
+    person = Person(page, house.estate.endpoints["services"]["staff_ui"]["url"], scripts)
+    page.on("console", lambda told: person.seen.append(told.text) if told.type == "error" else None)
+    await person.goes("/")
+    await page.get_by_label("Username").fill(username)
+    await page.get_by_label("Password").fill(house.estate.endpoints["signIn"]["users"][username]["password"])
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"{person.url}/**")
+    return person

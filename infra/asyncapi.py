@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from libs.domain.events import SETTLE
+from libs.messaging import audit
 from libs.messaging.asyncapi import document
-from libs.messaging.registry import Registry
+from libs.messaging.registry import Registry, Schema
 from libs.messaging.topology import Topology
 from libs.worker.catalogue import CATALOGUE, DOMAIN, OFFENDER
 from services.migration.stages.work import MESSAGES
@@ -21,9 +22,11 @@ QUEUES: Mapping[str, Sequence[str]] = MappingProxyType(
         "to-nomis-locations": (SETTLE,),
         "from-nomis-locations": (SETTLE,),
         "migration-locations": tuple(each.event_type for each in MESSAGES),
+        audit.QUEUE: (audit.EVENT_TYPE,),
     }
 )
-EVERYTHING = Registry(*CATALOGUE.schemas, *MESSAGES)
+AUDIT = Schema(audit.EVENT_TYPE, audit.AuditEvent, "Somebody did something; read by the audit service, by nobody here")
+EVERYTHING = Registry(*CATALOGUE.schemas, *MESSAGES, AUDIT)
 
 
 def written() -> str:

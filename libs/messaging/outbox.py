@@ -29,14 +29,17 @@ LOCK_KEYS = (
     "SELECT pg_advisory_xact_lock_shared($1), (SELECT count(pg_advisory_xact_lock(k)) FROM unnest($2::bigint[]) k)"
 )
 LOCK_ALL = "SELECT pg_advisory_xact_lock($1)"
+# Sends a hint with it, unless the relay is awake and will look by itself.
 INSERT = """
+WITH put AS (
 INSERT INTO outbox (event_id, topic, key, event_type, body, attributes)
 SELECT row.event_id, row.topic, row.key, row.event_type, row.body, row.attributes::jsonb
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     WITH ORDINALITY AS row(event_id, topic, key, event_type, body, attributes, place)
 ORDER BY row.place
+)
+SELECT pg_notify($7, '') WHERE NOT pg_try_advisory_xact_lock_shared($8)
 """
-HINT = "SELECT pg_notify($1, '') WHERE NOT pg_try_advisory_xact_lock_shared($2)"
 
 
 class Unsendable(ValueError):
@@ -45,13 +48,14 @@ class Unsendable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What to publish. Messages of one key leave in the order in which they committed."""
+    """What to publish. Messages of one key leave in the order in which they committed, if `ordered`."""
 
     topic: str
     type: str
     body: str | bytes = field(repr=False)
     key: str
     attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+    ordered: bool = True
 
 
 class Outbox:
@@ -71,7 +75,8 @@ class Outbox:
         bodies = [checked(message) for message in outgoing]
         # Under which trace it was written; the relay leaves it out where ten attributes are not enough.
         trace = with_trace({}, current())
-        await _lock(tx, {lock_of(message.topic, message.key) for message in outgoing})
+        if ordered := {lock_of(message.topic, message.key) for message in outgoing if message.ordered}:
+            await _lock(tx, ordered)
         await tx.execute(
             INSERT,
             [self._new_id() for _ in outgoing],
@@ -80,8 +85,9 @@ class Outbox:
             [message.type for message in outgoing],
             bodies,
             [json.dumps({**message.attributes, **trace}) for message in outgoing],
+            CHANNEL,
+            ASLEEP_LOCK,
         )
-        await tx.execute(HINT, CHANNEL, ASLEEP_LOCK)
 
 
 def lock_of(topic: str, key: str) -> int:

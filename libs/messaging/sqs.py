@@ -138,6 +138,10 @@ class SqsQueue:
         policy = (await self._attributes()).get("RedrivePolicy")
         return int(json.loads(policy)["maxReceiveCount"]) if policy else None
 
+    async def made_at(self) -> str | None:
+        """Tell one making of this queue from another; None where the broker does not say."""
+        return (await self._attributes()).get("CreatedTimestamp")
+
     async def purge(self) -> None:
         """See `Queue`."""
         url = await self._url(self._real_name)

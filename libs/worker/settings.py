@@ -80,6 +80,8 @@ class WorkerSettings(BaseSettings):
     client_secret: SecretStr
     aws_endpoint_url: str | None = None
     aws_region: str = "eu-west-2"
+    # Real names of queues and ARNs of topics, by their ids in the topology.
+    aws_names: Mapping[str, str] = {}
     messaging_file: Path = Path("infra/messaging.json")
     http_host: str = "127.0.0.1"
     http_port: NonNegativeInt
@@ -126,7 +128,7 @@ class WorkerSettings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
-        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region)
+        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region, names=self.aws_names)
 
     def lesser(self, checks: Collection[str]) -> frozenset[str]:
         """Name which checks of queues may fail without the whole being down."""

@@ -1,6 +1,5 @@
 """The composition root of the locations API."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from importlib.resources import files
 
 import orjson
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from libs.clients.prison_api import PrisonApiClient
 from libs.clients.prison_register import PrisonRegisterClient
@@ -18,10 +16,9 @@ from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
+from libs.messaging.audit import Auditor
 from libs.messaging.dead_rows import DeadRows
-from libs.messaging.metrics import RelayMetrics
 from libs.messaging.outbox import Outbox
-from libs.messaging.relay import Relay, RelaySettings
 from libs.telemetry import logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
@@ -29,6 +26,7 @@ from libs.web.health import Check, Health, api_check, database_check
 from libs.web.outgoing import OutgoingSettings, api_session
 from libs.web.routing import Route
 from libs.worker.outbox_doors import OutboxDoors, outbox_routes
+from libs.worker.relaying import relaying
 from services.locations.api import (
     bulk_doors,
     cell_doors,
@@ -71,6 +69,9 @@ from services.locations.settings import Settings
 from services.locations.store.changed import begin_epoch_if_restored
 from services.locations.store.mirrors import MirrorStore
 
+# As auditors know it.
+SERVICE = "hmpps-locations-inside-prison-api"
+
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
@@ -86,7 +87,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 await begin_epoch_if_restored(connection)
         neighbours = await _neighbours(settings, stack)
         if settings.relay_enabled:
-            await stack.enter_async_context(_relaying(settings, database, registry))
+            broker = await stack.enter_async_context(aws.connect(settings.aws))
+            await stack.enter_async_context(relaying(broker, database, registry, _now, {TOPIC: broker.topic(TOPIC)}))
         yield application(
             service="locations",
             routes=_routes(settings, database, neighbours),
@@ -130,7 +132,13 @@ async def _pings(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Chec
 
 
 def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> Sequence[Route]:
-    announcer = Announcer(Outbox(), _now, as_epoch=settings.events_as_epoch)
+    announcer = Announcer(
+        Outbox(),
+        Auditor(SERVICE, _now),
+        _now,
+        as_epoch=settings.events_as_epoch,
+        audits_sync=settings.audit_sync,
+    )
     sync, reading = SyncChanges(database, announcer), Reading(database)
     desk = Desk(database, announcer, neighbours.search)
     upserts = LegacyChanges(database, announcer, sync)
@@ -169,21 +177,6 @@ def _reads(settings: Settings, database: Database, neighbours: Neighbours, annou
         *feed.routes(feed.FeedDoors(Feed(database))),
         *reads.routes(reads.ReadDoors(reading)),
     )
-
-
-@asynccontextmanager
-async def _relaying(settings: Settings, database: Database, registry: CollectorRegistry) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    async with aws.connect(settings.aws) as broker:
-        # Our events are hints: the next one of a location says all that a refused one said (ADR 0021).
-        hints, topics = RelaySettings(dead_rows="skip"), {TOPIC: broker.topic(TOPIC)}
-        relay = Relay(database, topics, hints, now=_now, metrics=RelayMetrics(registry))
-        running = asyncio.create_task(relay.run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await running
 
 
 def _now() -> datetime:

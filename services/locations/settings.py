@@ -1,5 +1,6 @@
 """What the outside decides; the only door to the environment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
@@ -28,6 +29,8 @@ class Settings(BaseSettings):
     oauth_issuer: str | None = None
     aws_endpoint_url: str | None = None
     aws_region: str = "eu-west-2"
+    # Real names of queues and ARNs of topics, by their ids in the topology.
+    aws_names: Mapping[str, str] = {}
     relay_enabled: bool = True
     prisoner_search_seconds: PositiveFloat = 20
     prison_register_seconds: PositiveFloat = 20
@@ -40,6 +43,8 @@ class Settings(BaseSettings):
     log_pretty: bool = False
     # Sends `amended` where consumers know no finer types.
     events_as_epoch: bool = False
+    # Audits what comes from NOMIS as well, under the name that NOMIS gave; NOMIS itself keeps who did it.
+    audit_sync: bool = False
     # Groups of cells by prison, as JSON; without it those that come with the service.
     location_groups_file: Path | None = None
 
@@ -83,7 +88,7 @@ class Settings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
-        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region)
+        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region, names=self.aws_names)
 
     @property
     def auth(self) -> AuthSettings:

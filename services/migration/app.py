@@ -17,6 +17,8 @@ from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import connect
 from libs.messaging import aws
+from libs.messaging.audit import Auditor
+from libs.messaging.dead_rows import DeadRows
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, QueueGone
 from libs.telemetry import logging
@@ -27,6 +29,8 @@ from libs.web.outgoing import api_session
 from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
 from libs.worker.consuming import Consuming, consuming
 from libs.worker.handling import asked_again, guarded
+from libs.worker.outbox_doors import OutboxDoors, outbox_routes
+from libs.worker.relaying import relaying
 from libs.worker.running import beside
 from services.migration.api import failures as failure_doors
 from services.migration.api import progress as progress_doors
@@ -51,6 +55,8 @@ from services.migration.store.reports import ReportStore
 from services.migration.store.runs import RunStore
 
 QUEUE = "migration-locations"
+# As auditors know it.
+SERVICE = "hmpps-prisoner-from-nomis-migration"
 WAKE_UP_TRIES = 3
 log = structlog.get_logger()
 
@@ -63,9 +69,12 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
+            await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.migration") / "schema")
-        runs, failures = RunStore(database), FailureStore(database)
+        auditor = Auditor(SERVICE, _now)
+        runs, failures = RunStore(database, auditor), FailureStore(database, auditor)
         broker = await stack.enter_async_context(aws.connect(settings.aws))
+        await stack.enter_async_context(relaying(broker, database, registry, _now))
         queue = broker.queue(QUEUE)
         remotes = await _remotes(stack, settings)
         wake = _Waker(queue).wake
@@ -92,6 +101,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 *progress_doors.routes(progress),
                 *report_doors.routes(reports),
                 *work.routes,
+                *outbox_routes(OutboxDoors(DeadRows(database))),
             ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,

@@ -17,6 +17,8 @@ from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.domain.events import SETTLE, LocationEventType, OffenderEventType, SettleRequest
 from libs.messaging import aws
+from libs.messaging.audit import Auditor
+from libs.messaging.dead_rows import DeadRows
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue
 from libs.telemetry import logging
@@ -27,6 +29,8 @@ from libs.web.outgoing import ApiSession, api_session
 from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
 from libs.worker.consuming import consuming
 from libs.worker.handling import guarded
+from libs.worker.outbox_doors import OutboxDoors, outbox_routes
+from libs.worker.relaying import relaying
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.scopes import prison_of
@@ -44,6 +48,8 @@ from services.reconciliation.store.due import DueStore
 from services.reconciliation.store.runs import RunStore
 
 QUEUE = "reconciliation-locations"
+# As auditors know it.
+SERVICE = "locations-reconciliation"
 TO_NOMIS, FROM_NOMIS = "to-nomis-locations", "from-nomis-locations"
 
 
@@ -65,8 +71,10 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
+            await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.reconciliation") / "schema")
         broker = await stack.enter_async_context(aws.connect(settings.aws))
+        await stack.enter_async_context(relaying(broker, database, registry, _now))
         workers = WorkerQueues(broker.queue(TO_NOMIS), broker.queue(FROM_NOMIS))
         remotes = await stack.enter_async_context(_remotes(settings, workers))
         room = _Room(settings, database, remotes)
@@ -95,6 +103,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 *repairs.routes(repairs.RepairDoors(room.repair)),
                 *switch_over.routes(switch_over.SwitchOverDoors(room.switch_over)),
                 *work.routes,
+                *outbox_routes(OutboxDoors(DeadRows(database))),
             ),
             problems={**reports.PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
@@ -110,14 +119,15 @@ class _Room:
 
     def __init__(self, settings: Settings, database: Database, remotes: Remotes) -> None:
         self._settings = settings
-        self._due = DueStore(database)
+        auditor = Auditor(SERVICE, _now)
+        self._due = DueStore(database, auditor)
         look = Look(remotes.nomis, remotes.mappings, remotes.locations)
         self.noting = Noting(self._note, settings.settling.linger_seconds)
         check = SettleCheck(self._due, look, remotes.workers, _now, settings.settling)
         self.checker = Repeated("settle check", check.work, settings.settling.look_seconds)
         self.runner = Repeated("runs", self._run, settings.sweep_seconds)
         self.runs = FullRuns(
-            RunStore(database),
+            RunStore(database, auditor),
             remotes.nomis,
             remotes.mappings,
             remotes.locations,
@@ -138,7 +148,7 @@ class _Room:
         await self._due.note(told, _now(), settle, longest)
 
     async def _settle(self, run: Run) -> None:
-        await self._due.note_run(run.run_id, _now(), demanded=False)
+        await self._due.note_run(run.run_id, _now())
         self.checker.wake()
 
     async def _run(self) -> bool:

@@ -148,7 +148,7 @@ async def _locations(parts: Parts) -> AsyncIterator[web.Application]:
 
 @asynccontextmanager
 async def _migration(parts: Parts) -> AsyncIterator[web.Application]:
-    dsn = await parts.databases.create("services/migration/schema")
+    dsn = await parts.databases.create("libs/messaging/schema", "services/migration/schema")
     settings = MigrationSettings(
         database_url=SecretStr(dsn), allow_wipe=True, nomis_bulk_reads=True, **parts.worker("migration")
     )
@@ -170,7 +170,7 @@ async def _from_nomis(parts: Parts) -> AsyncIterator[web.Application]:
 
 @asynccontextmanager
 async def _reconciliation(parts: Parts) -> AsyncIterator[web.Application]:
-    dsn = await parts.databases.create("services/reconciliation/schema")
+    dsn = await parts.databases.create("libs/messaging/schema", "services/reconciliation/schema")
     settings = ReconciliationSettings(
         database_url=SecretStr(dsn), nomis_bulk_reads=True, **parts.worker("reconciliation")
     )

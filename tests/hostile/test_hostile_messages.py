@@ -31,6 +31,7 @@ from services.reconciliation.reconcile.noting import Noting
 from services.reconciliation.store.due import DueStore
 from services.to_nomis.app import handlers as to_nomis_handlers
 from services.to_nomis.publish import Publisher
+from tests.auditing import AUDITOR
 from tests.conftest import Databases
 from tests.hostile.mutations import Good, hostile
 from tests.libs.domain.rows import CELL_ID, CELL_NOMIS
@@ -119,8 +120,8 @@ class Line:
 @pytest.fixture(scope="module")
 async def tables(databases: Databases) -> AsyncIterator[Mapping[str, Database]]:
     """The own databases of the two services that keep what messages tell."""
-    due = await databases.create("services/reconciliation/schema")
-    history = await databases.create("services/migration/schema")
+    due = await databases.create("libs/messaging/schema", "services/reconciliation/schema")
+    history = await databases.create("libs/messaging/schema", "services/migration/schema")
     async with (
         connect(DatabaseSettings(dsn=SecretStr(due))) as of_reconciliation,
         connect(DatabaseSettings(dsn=SecretStr(history))) as of_migration,
@@ -137,7 +138,7 @@ async def line(name: str, tables: Mapping[str, Database]) -> Line:
         case "from-nomis-locations":
             return Line(name, from_nomis_handlers(Synchroniser(house.settler)), (NOMIS_EVENT, SETTLE_REQUEST))
         case "reconciliation-locations":
-            store = DueStore(tables["reconciliation"])
+            store = DueStore(tables["reconciliation"], AUDITOR)
             seconds = timedelta(seconds=1)
             noting = Noting(lambda told: store.note(told, AT, seconds, seconds), linger_seconds=0)
             return Line(name, reconciliation_handlers(noting), (DPS_EVENT, NOMIS_EVENT))

@@ -1,4 +1,4 @@
-"""Puts the events of a change into its transaction."""
+"""Puts the events of a change, and who made it, into its transaction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from libs.domain.events import (
     location_event,
     signed_capacity_event,
 )
+from libs.messaging.audit import Act, Auditor
 from libs.messaging.outbox import Outbox, Outgoing
 from services.locations.records import LocationRow
 from services.locations.rules.clock import LONDON, in_london
@@ -22,15 +23,23 @@ from services.locations.rules.clock import LONDON, in_london
 TOPIC = "domain-events"
 Told = tuple[LocationEventType, LocationRow, Source]
 """What is told of a location, and which side changed it."""
+Done = tuple[LocationEventType, LocationRow]
+"""What was done to a location, and how it stands now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Writes events to the outbox, keyed by location. `as_epoch` sends `amended` for the two finer types."""
+    """Writes events to the outbox, keyed by location, and acts for the audit.
+
+    `as_epoch` sends `amended` for the two finer types. `audits_sync` has the sync doors audited as well: what they
+    write was done in NOMIS, by somebody whom NOMIS knows.
+    """
 
     outbox: Outbox
+    auditor: Auditor
     now: Callable[[], datetime]
     as_epoch: bool = False
+    audits_sync: bool = False
 
     def local_now(self) -> datetime:
         """Return London's wall clock, without zone, as the tables keep it."""
@@ -47,7 +56,28 @@ class Announcer:
         attributes = {"source": Source.DPS.value}
         await self.outbox.add_many(tx, [Outgoing(TOPIC, SIGNED_CAPACITY_AMENDED, body, prison_id, attributes)])
 
+    async def audit(self, tx: Connection, by: str, *done: Done) -> None:
+        """Note what a person did to locations; those whose totals moved along are not among them."""
+        await self.auditor.note(tx, *(_act(kind, row, by, Source.DPS) for kind, row in done))
+
+    async def audit_sync(self, tx: Connection, by: str, *done: Done) -> None:
+        """Note what came through a sync door, where that is wanted."""
+        if self.audits_sync:
+            await self.auditor.note(tx, *(_act(kind, row, by, Source.NOMIS) for kind, row in done))
+
+    async def audit_signed_capacity(self, tx: Connection, by: str, prison_id: str, capacity: int) -> None:
+        """Note that somebody set what is signed for a prison."""
+        told = {"prisonId": prison_id, "signedOperationCapacity": capacity}
+        await self.auditor.note(tx, Act("SIGNED_OP_CAP_AMENDED", by, prison_id, "PRISON_ID", told))
+
     def _outgoing(self, kind: LocationEventType, row: LocationRow, source: Source, happened: datetime) -> Outgoing:
         sent = EPOCH_TYPE.get(kind, kind) if self.as_epoch else kind
         body = orjson.dumps(location_event(sent, row.id, row.key, source, happened))
         return Outgoing(TOPIC, sent.value, body, str(row.id), {"source": source.value})
+
+
+def _act(kind: LocationEventType, row: LocationRow, by: str, source: Source) -> Act:
+    stands = row.own().model_dump(mode="json", by_alias=True, exclude_none=True)
+    # The finer types are ours: auditors know five.
+    what = EPOCH_TYPE.get(kind, kind).name
+    return Act(f"LOCATION_{what}", by, str(row.id), "LOCATION_ID", {**stands, "source": source.value})

@@ -10,6 +10,7 @@ from libs.db.pool import Connection
 from libs.domain.shared import Field
 from libs.domain.sync import Side
 from libs.domain.translation import UNSHARED_ATTRIBUTES
+from libs.messaging.audit import Act
 from services.locations.changes.desk import Actor, Changed, Desk, E
 from services.locations.changes.fields import parsed
 from services.locations.errors import ConflictNotFound, LocationArchived, LocationNotFound, NothingToChoose
@@ -46,8 +47,10 @@ class ConflictChanges:
     async def acknowledge(self, conflict_id: int, actor: Actor) -> RecordedConflict:
         """Note that somebody saw it; twice is once. Raises ConflictNotFound, NotInCaseload."""
         async with self._desk.writing() as tx:
-            await _found(tx, conflict_id, actor, lock=True)
+            conflict = await _found(tx, conflict_id, actor, lock=True)
             await conflicts.answer(tx, conflict_id, actor.username, self._desk.announcer.now())
+            if conflict.acknowledged_at is None:
+                await self._audit(tx, conflict, actor)
             return await _found(tx, conflict_id, actor)
 
     async def choose(self, conflict_id: int, side: Side, actor: Actor) -> Changed:
@@ -73,7 +76,17 @@ class ConflictChanges:
                 told += [(E.AMENDED, each) for each in hierarchy.renamed(row, after)]
             await self._desk.tell(tx, *told)
             await conflicts.answer(tx, conflict_id, actor.username, self._desk.announcer.now(), side.value)
+            await self._audit(tx, conflict, actor, side)
             return await self._desk.shown(tx, row.id)
+
+    async def _audit(
+        self, tx: Connection, conflict: RecordedConflict, actor: Actor, chosen: Side | None = None
+    ) -> None:
+        what = "LOCATION_CONFLICT_ACKNOWLEDGED" if chosen is None else "LOCATION_CONFLICT_DECIDED"
+        told = {"conflictId": conflict.id, "key": conflict.key, "field": conflict.field, "chosen": chosen}
+        await self._desk.announcer.auditor.note(
+            tx, Act(what, actor.username, str(conflict.location_id), "LOCATION_ID", told)
+        )
 
     async def _chosen(
         self, tx: Connection, hierarchy: Hierarchy, row: LocationRow, conflict: RecordedConflict, value: JsonValue

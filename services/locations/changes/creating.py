@@ -30,7 +30,7 @@ class CreateChanges:
             await rows.lock_tree(tx, wish.prison_id)
             above = await self._parents(tx, wish)
             row = new_location(wish, above, self._desk.maker(actor))
-            await self._insert(tx, [row])
+            await self._insert(tx, [row], actor)
             counts = row.max_capacity is not None or bool(row.usages)
             told = [(E.AMENDED, ancestor) for ancestor in above if counts]
             await self._desk.tell(tx, (E.CREATED, row), *told)
@@ -42,15 +42,16 @@ class CreateChanges:
         async with self._desk.writing() as tx:
             await rows.lock_tree(tx, wish.prison_id)
             made = new_wing(wish, self._desk.maker(actor))
-            await self._insert(tx, made)
+            await self._insert(tx, made, actor)
             await self._desk.tell(tx, *((E.CREATED, row) for row in made))
             return (await self._desk.shown(tx, made[0].id, children=True)).location
 
-    async def _insert(self, tx: Connection, made: list[LocationRow]) -> None:
+    async def _insert(self, tx: Connection, made: list[LocationRow], actor: Actor) -> None:
         await rows.insert(tx, *made)
         await rows.add_history(
             tx, [told for row in made for told in history.beginning(row, row, row.updated_by, row.when_created)]
         )
+        await self._desk.audit(tx, actor, *((E.CREATED, row) for row in made))
 
     async def _parents(self, tx: Connection, wish: NewLocation) -> list[LocationRow]:
         if wish.parent_id is None:

@@ -18,7 +18,7 @@ from services.locations.changes.announce import Announcer
 from services.locations.errors import LocationBusy, LocationNotFound, NotInCaseload, VersionStale
 from services.locations.ports import Occupancy
 from services.locations.records import Change, LocationRow
-from services.locations.rules import history
+from services.locations.rules import announcing, history
 from services.locations.rules.creating import Maker
 from services.locations.rules.hierarchy import Hierarchy
 from services.locations.store import rows
@@ -148,7 +148,12 @@ class Desk:
             await rows.save(tx, *done)
             told = [row for before, after in done for row in history.changes(before, after, actor.username, now)]
             await rows.add_history(tx, told)
+            await self.audit(tx, actor, *((announcing.event_type(*each) or E.AMENDED, each[1]) for each in done))
         return [after for _, after in done]
+
+    async def audit(self, tx: Connection, actor: Actor, *done: tuple[LocationEventType, LocationRow]) -> None:
+        """Note what somebody did to locations."""
+        await self.announcer.audit(tx, actor.username, *done)
 
     async def tell(self, tx: Connection, *events: tuple[LocationEventType, LocationRow]) -> None:
         """Announce in this order, as changes of DPS."""

@@ -36,6 +36,7 @@ class SignedCapacityChanges:
                 raise SignedCapacityAboveMaximum(prison_id, most)
             first = await stored.save(tx, prison_id, capacity, by, self._announcer.local_now().replace(microsecond=0))
             await self._announcer.tell_signed_capacity(tx, prison_id, capacity)
+            await self._announcer.audit_signed_capacity(tx, actor.username, prison_id, capacity)
             row = await stored.get(tx, prison_id)
         assert row is not None
         return signed(row), first

@@ -2,6 +2,7 @@
 
 from libs.db.pool import Database
 from libs.domain.switch_over import PrisonStage, StageMove, StepRefused, refusal
+from libs.messaging.audit import Act
 from services.locations.changes.announce import Announcer
 from services.locations.store import switch_over
 from services.locations.store.writing import writing
@@ -31,4 +32,7 @@ class SwitchOver:
             if refused := refusal(move, stands.stage, stands.since):
                 raise StepRefused(f"{prison_id}: {refused}")
             await switch_over.take(tx, prison_id, move, self._announcer.now())
+            told = {"prisonId": prison_id, **move.model_dump(mode="json", by_alias=True, exclude={"taken_by"})}
+            step = Act("LOCATION_SWITCH_OVER_STEP", move.taken_by, prison_id, "PRISON_ID", told)
+            await self._announcer.auditor.note(tx, step)
             return await switch_over.one(tx, prison_id)

@@ -92,6 +92,7 @@ class SyncChanges:
             if row is None or state is None:
                 mirror, made = await self.create(tx, location_id, write)
                 await self._announcer.tell(tx, [(LocationEventType.CREATED, made, Source.NOMIS)])
+                await self._announcer.audit_sync(tx, write.last_updated_by, (LocationEventType.CREATED, made))
                 return mirror, True
             after = await self._update(tx, row, state, write) if write.fields else row
             return await self._remember(tx, after, replace_version(state, after), write), False
@@ -112,6 +113,7 @@ class SyncChanges:
             await memory.bury(tx, row, state.nomis_location_id, by, self._announcer.now())
             await rows.delete(tx, location_id)
             await self._announcer.tell(tx, [(LocationEventType.DELETED, row, Source.NOMIS)])
+            await self._announcer.audit_sync(tx, by, (LocationEventType.DELETED, row))
 
     async def create(self, tx: Connection, location_id: UUID, write: SyncWrite) -> tuple[LocationMirror, LocationRow]:
         """Insert a location with its first history; its prison's tree is locked. Telling of it is the caller's.
@@ -151,6 +153,7 @@ class SyncChanges:
         await rows.save(tx, (row, after))
         await rows.add_history(tx, history.changes(row, after, write.last_updated_by, now))
         await self._announcer.tell(tx, [(kind, after, Source.NOMIS)])
+        await self._announcer.audit_sync(tx, write.last_updated_by, (kind, after))
         return after
 
     async def updated(

@@ -69,6 +69,7 @@ class LegacyChanges:
                 return wish.location_id, False
             made = await self._create(tx, wish)
             await self._announcer.tell(tx, [(LocationEventType.CREATED, made, Source.NOMIS)])
+            await self._announcer.audit_sync(tx, wish.by, (LocationEventType.CREATED, made))
             return made.id, True
 
     async def migrate(self, wish: Snapshot) -> UUID:
@@ -162,3 +163,4 @@ class LegacyChanges:
             tx,
             [(kind, after, Source.NOMIS if after.id == location_id else Source.DPS) for _, after, kind in done],
         )
+        await self._announcer.audit_sync(tx, wish.by, *((kind, after) for _, after, kind in done))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from libs.web.auth import Caller
 from libs.web.routing import Route
 from services.migration.api.problems import MIGRATE
 from services.migration.errors import MigrationActive, MigrationNotFound, MigrationOver
@@ -30,9 +31,9 @@ class FailureDoors:
         await self._runs.run(migration_id)
         return await self._failures.items(migration_id, query)
 
-    async def retry(self, migration_id: str, body: RetryWish) -> Retried:
+    async def retry(self, migration_id: str, body: RetryWish, caller: Caller) -> Retried:
         """Try failed locations again: some by id, all of one reason, or all; an ended run is opened again for them."""
-        return Retried(retried=await self._control.retry(migration_id, body))
+        return Retried(retried=await self._control.retry(migration_id, body, caller.username))
 
 
 def routes(doors: FailureDoors) -> Sequence[Route]:

@@ -73,17 +73,17 @@ class RunDoors:
         """Show one run."""
         return await self._runs.run(migration_id)
 
-    async def cancel(self, migration_id: str) -> None:
+    async def cancel(self, migration_id: str, caller: Caller) -> None:
         """Ask a run to stop; what is under way is finished, the rest is skipped."""
-        await self._control.cancel(migration_id)
+        await self._control.cancel(migration_id, caller.username)
 
-    async def pause(self, migration_id: str) -> None:
+    async def pause(self, migration_id: str, caller: Caller) -> None:
         """Let a run rest; what is under way is finished."""
-        await self._control.pause(migration_id)
+        await self._control.pause(migration_id, caller.username)
 
-    async def resume(self, migration_id: str) -> None:
+    async def resume(self, migration_id: str, caller: Caller) -> None:
         """Let a paused run go on."""
-        await self._control.resume(migration_id)
+        await self._control.resume(migration_id, caller.username)
 
     async def active(self) -> InProgress:
         """Show the newest migration as the dashboard reads it, with the counts of the queue."""
@@ -91,11 +91,11 @@ class RunDoors:
         latest = await self._runs.latest() or InProgress()
         return latest.model_copy(update={"to_be_processed_count": waiting, "being_processed_count": in_flight})
 
-    async def wipe(self) -> None:
+    async def wipe(self, caller: Caller) -> None:
         """Delete the history of ended runs."""
         if not self._allow_wipe:
             raise WipeNotAllowed
-        await self._runs.wipe()
+        await self._runs.wipe(caller.username)
 
     async def _listed(self, query: HistoryQuery, kinds: Sequence[str] | None) -> list[MigrationRun]:
         return await self._runs.runs(

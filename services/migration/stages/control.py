@@ -77,27 +77,27 @@ class Control:
         await self._wake([Call(type=LIST, migration_id=migration_id)])
         return MigrationContext(type=run.kind, migration_id=migration_id, estimated_count=run.estimated, body=wish)
 
-    async def cancel(self, migration_id: str) -> None:
+    async def cancel(self, migration_id: str, by: str) -> None:
         """Ask a run to stop; pages under way finish first. Raises MigrationNotFound."""
-        if await self._runs.request_cancel(migration_id):
+        if await self._runs.request_cancel(migration_id, by):
             log.info("locations-migration-cancel-requested", migrationId=migration_id)
             await self._stages.go_on(migration_id)
 
-    async def pause(self, migration_id: str) -> None:
+    async def pause(self, migration_id: str, by: str) -> None:
         """Let a run rest; pages under way finish first. Raises MigrationNotFound, MigrationOver."""
-        await self._runs.set_paused(migration_id, paused=True)
+        await self._runs.set_paused(migration_id, by, paused=True)
 
-    async def resume(self, migration_id: str) -> None:
+    async def resume(self, migration_id: str, by: str) -> None:
         """Let a run go on. Raises MigrationNotFound, MigrationOver."""
-        await self._runs.set_paused(migration_id, paused=False)
+        await self._runs.set_paused(migration_id, by, paused=False)
         await self._stages.sweep()
 
-    async def retry(self, migration_id: str, wish: RetryWish) -> int:
+    async def retry(self, migration_id: str, wish: RetryWish, by: str) -> int:
         """Try failed locations again within their run; return how many.
 
         Raises MigrationNotFound, MigrationOver for a cancelled run, MigrationActive when another one runs.
         """
-        reopened = await self._failures.reopen(migration_id, wish)
+        reopened = await self._failures.reopen(migration_id, wish, by)
         if reopened:
             await self._stages.sweep()
         return reopened

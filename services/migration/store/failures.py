@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import asyncpg
 
 from libs.db.pool import Connection, Database
+from libs.messaging.audit import Auditor
 from services.migration.errors import MigrationActive, MigrationNotFound, MigrationOver
 from services.migration.records import Failures, ItemQuery, ItemRow, RetryWish, Status
 from services.migration.rules.page import PARENT_MISSING
+from services.migration.store.runs import act
 
 # Those that failed for want of a chosen one follow it.
 _CHOSEN = """
@@ -25,8 +27,9 @@ _CHOSEN = """
 class FailureStore:
     """Reads and reopens. Each method is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, auditor: Auditor) -> None:
         self._db = database
+        self._auditor = auditor
 
     async def grouped(self, migration_id: str, sample: int) -> list[Failures]:
         """Return the reasons of all that was not migrated, most frequent first, with some ids of each."""
@@ -63,7 +66,7 @@ class FailureStore:
         )
         return [ItemRow(**dict(row)) for row in rows]
 
-    async def reopen(self, migration_id: str, wish: RetryWish) -> int:
+    async def reopen(self, migration_id: str, wish: RetryWish, by: str) -> int:
         """Make failed items pending again and the run a running one; return how many.
 
         Raises MigrationNotFound, MigrationOver for a cancelled run, MigrationActive when another one runs.
@@ -79,6 +82,8 @@ class FailureStore:
                         "UPDATE migration_history SET status = 'STARTED', when_ended = NULL WHERE migration_id = $1",
                         migration_id,
                     )
+                    told = {"retried": reopened, "reason": wish.reason}
+                    await self._auditor.note(tx, act("MIGRATION_RETRIED", by, migration_id, **told))
         except asyncpg.UniqueViolationError as taken:
             raise MigrationActive(await self._active()) from taken
         return reopened

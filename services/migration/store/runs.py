@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+import orjson
 
 from libs.db.pool import Database
+from libs.messaging.audit import Act, Auditor
 from services.migration.errors import IdTaken, MigrationActive, MigrationNotFound, MigrationOver
 from services.migration.records import InProgress, ItemState, MigrationRun, RunWish
 
@@ -28,30 +30,34 @@ _RUN = """
 
 
 class RunStore:
-    """Runs with their accounts. Each method is one transaction."""
+    """Runs with their accounts. Each method is one transaction, with the note of who did it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, auditor: Auditor) -> None:
         self._db = database
+        self._auditor = auditor
 
     async def start(self, started: datetime, migration_id: str, by: str, wish: RunWish) -> None:
         """Open a run. Raises MigrationActive, and IdTaken when an ended run has the id."""
+        told = {"migrationType": wish.kind.value, "filter": orjson.loads(wish.filter_json)}
         try:
-            await self._db.execute(
-                """
-                INSERT INTO migration_history
-                       (migration_id, when_started, started_by, migration_type, filter, prisons, estimated_record_count,
-                        of_migration_id)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                """,
-                migration_id,
-                started,
-                by,
-                wish.kind.value,
-                wish.filter_json,
-                list(wish.prisons),
-                wish.estimated,
-                wish.of_migration_id,
-            )
+            async with self._db.transaction() as tx:
+                await tx.execute(
+                    """
+                    INSERT INTO migration_history
+                           (migration_id, when_started, started_by, migration_type, filter, prisons,
+                            estimated_record_count, of_migration_id)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                    """,
+                    migration_id,
+                    started,
+                    by,
+                    wish.kind.value,
+                    wish.filter_json,
+                    list(wish.prisons),
+                    wish.estimated,
+                    wish.of_migration_id,
+                )
+                await self._auditor.note(tx, act("MIGRATION_STARTED", by, migration_id, **told))
         except asyncpg.UniqueViolationError as taken:
             if active := await self.active_id():
                 raise MigrationActive(active) from taken
@@ -106,34 +112,47 @@ class RunStore:
         )
         return InProgress(**dict(row)) if row else None
 
-    async def request_cancel(self, migration_id: str) -> bool:
+    async def request_cancel(self, migration_id: str, by: str) -> bool:
         """Ask a running one to stop; False when it is not running. Raises MigrationNotFound."""
-        done = await self._db.fetchval(
-            """
-            UPDATE migration_history SET status = 'CANCELLED_REQUESTED', paused = false
-             WHERE migration_id = $1 AND status = 'STARTED' RETURNING true
-            """,
-            migration_id,
-        )
+        async with self._db.transaction() as tx:
+            done = await tx.fetchval(
+                """
+                UPDATE migration_history SET status = 'CANCELLED_REQUESTED', paused = false
+                 WHERE migration_id = $1 AND status = 'STARTED' RETURNING true
+                """,
+                migration_id,
+            )
+            if done:
+                await self._auditor.note(tx, act("MIGRATION_CANCEL_REQUESTED", by, migration_id))
         if not done:
             await self.run(migration_id)
         return bool(done)
 
-    async def set_paused(self, migration_id: str, *, paused: bool) -> None:
+    async def set_paused(self, migration_id: str, by: str, *, paused: bool) -> None:
         """Let a run rest or go on. Raises MigrationNotFound, and MigrationOver when it has ended."""
-        done = await self._db.fetchval(
-            """
-            UPDATE migration_history SET paused = $2 WHERE migration_id = $1 AND status = 'STARTED' RETURNING true
-            """,
-            migration_id,
-            paused,
-        )
+        async with self._db.transaction() as tx:
+            done = await tx.fetchval(
+                """
+                UPDATE migration_history SET paused = $2 WHERE migration_id = $1 AND status = 'STARTED' RETURNING true
+                """,
+                migration_id,
+                paused,
+            )
+            if done:
+                await self._auditor.note(
+                    tx, act("MIGRATION_PAUSED" if paused else "MIGRATION_RESUMED", by, migration_id)
+                )
         if not done:
             raise MigrationOver(migration_id, (await self.run(migration_id)).status)
 
-    async def wipe(self) -> None:
+    async def wipe(self, by: str) -> None:
         """Delete the history of ended runs."""
-        await self._db.execute("DELETE FROM migration_history WHERE status IN ('COMPLETED', 'CANCELLED')")
+        async with self._db.transaction() as tx:
+            gone = await tx.fetch(
+                "DELETE FROM migration_history WHERE status IN ('COMPLETED', 'CANCELLED') RETURNING migration_id"
+            )
+            acts = [act("MIGRATION_HISTORY_DELETED", by, row["migration_id"]) for row in gone]
+            await self._auditor.note(tx, *acts)
 
     async def states(self, migration_id: str) -> dict[ItemState, int]:
         """Count the items of a run by state."""
@@ -141,3 +160,8 @@ class RunStore:
             "SELECT state, count(*) AS n FROM migration_item WHERE migration_id = $1 GROUP BY state", migration_id
         )
         return {ItemState(row["state"]): row["n"] for row in rows}
+
+
+def act(what: str, who: str, migration_id: str, **told: Any) -> Act:
+    """Say what somebody did to a run, as auditors read it."""
+    return Act(what, who, migration_id, "MIGRATION_ID", {"migrationId": migration_id, **told})

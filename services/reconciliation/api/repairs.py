@@ -59,23 +59,23 @@ class RepairDoors:
         """List what nothing can settle, with the reason; the next page is after `at` of the last."""
         return await self._repair.due.parked(query.after, query.size, query.prison_id)
 
-    async def by_dps_id(self, dps_location_id: UUID) -> Repaired:
+    async def by_dps_id(self, dps_location_id: UUID, caller: Caller) -> Repaired:
         """Have one location of DPS settled."""
-        await self._repair.one(DueLocation(Side.DPS, str(dps_location_id)))
+        await self._repair.one(DueLocation(Side.DPS, str(dps_location_id)), caller.username)
         return Repaired(locations=1)
 
-    async def by_nomis_id(self, nomis_location_id: NomisId) -> Repaired:
+    async def by_nomis_id(self, nomis_location_id: NomisId, caller: Caller) -> Repaired:
         """Have one row of NOMIS settled."""
-        await self._repair.one(DueLocation(Side.NOMIS, str(nomis_location_id)))
+        await self._repair.one(DueLocation(Side.NOMIS, str(nomis_location_id)), caller.username)
         return Repaired(locations=1)
 
     async def of_prison(self, prison_id: Prison, caller: Caller) -> Requested:
         """Compare a prison and have settled what differs."""
         return Requested(run_id=await self._repair.prison(prison_id, caller.username))
 
-    async def of_run(self, run_id: int) -> Repaired:
+    async def of_run(self, run_id: int, caller: Caller) -> Repaired:
         """Have all mismatches of a run settled."""
-        return Repaired(locations=await self._repair.run(run_id))
+        return Repaired(locations=await self._repair.run(run_id, caller.username))
 
 
 def routes(doors: RepairDoors) -> Sequence[Route]:

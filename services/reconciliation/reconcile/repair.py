@@ -19,20 +19,20 @@ class Repair:
     now: Callable[[], datetime]
     wake: Callable[[], None]
 
-    async def one(self, location: DueLocation) -> None:
+    async def one(self, location: DueLocation, by: str) -> None:
         """Have one location settled."""
-        await self.due.demand(location, self.now())
+        await self.due.demand(location, self.now(), by)
         self.wake()
 
     async def prison(self, prison_id: str, by: str) -> int:
         """Compare a prison and have settled what differs; return the run. Raises RunActive."""
         return await self.runs.request(prison_id, by, settles=True)
 
-    async def run(self, run_id: int) -> int:
+    async def run(self, run_id: int, by: str) -> int:
         """Have all mismatches of a run settled; return how many locations. Raises RunNotFound, RunNotOver."""
         run = await self.runs.store.run(run_id)
         if run.status is not Status.COMPLETED:
             raise RunNotOver(run_id, run.status)
-        locations = await self.due.note_run(run_id, self.now(), demanded=True)
+        locations = await self.due.note_run(run_id, self.now(), by)
         self.wake()
         return locations

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from libs.db.pool import Database
 from libs.domain.sync import Side
+from libs.messaging.audit import Act, Auditor
 from services.reconciliation.records import DueLocation, Noted, Parked, Waiting
 from services.reconciliation.rules.settling import Ask, Decided, Park, Settled
 
@@ -42,10 +43,11 @@ _NOTE_RUN = """
 
 
 class DueStore:
-    """The table `due`."""
+    """The table `due`; what a person demands is noted with who that was."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, auditor: Auditor) -> None:
         self._db = database
+        self._auditor = auditor
 
     async def note(self, told: Collection[DueLocation], now: datetime, settle: timedelta, longest: timedelta) -> None:
         """Note that these changed: each is due after `settle`, and `longest` after it was first told of."""
@@ -54,24 +56,37 @@ class DueStore:
         prisons = [location.prison_id for location in each]
         await self._db.execute(_NOTE, sides, ids, prisons, now + settle, now, longest)
 
-    async def demand(self, location: DueLocation, now: datetime) -> None:
+    async def demand(self, location: DueLocation, now: datetime, by: str) -> None:
         """Have a location looked at now, and its workers asked again, whatever was known of it."""
-        await self._db.execute(
-            """
-            INSERT INTO due (side, id, prison_id, due_at, since) VALUES ($1, $2, $3, $4, $4)
-            ON CONFLICT (side, id) DO UPDATE
-               SET due_at = $4, noted = due.noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
-            """,
-            location.side.value,
-            location.id,
-            location.prison_id,
-            now,
-        )
+        subject = "LOCATION_ID" if location.side is Side.DPS else "NOMIS_LOCATION_ID"
+        async with self._db.transaction() as tx:
+            await tx.execute(
+                """
+                INSERT INTO due (side, id, prison_id, due_at, since) VALUES ($1, $2, $3, $4, $4)
+                ON CONFLICT (side, id) DO UPDATE
+                   SET due_at = $4, noted = due.noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
+                """,
+                location.side.value,
+                location.id,
+                location.prison_id,
+                now,
+            )
+            await self._auditor.note(tx, Act("LOCATION_REPAIR_REQUESTED", by, location.id, subject, {}))
 
-    async def note_run(self, run_id: int, now: datetime, *, demanded: bool) -> int:
-        """Have all mismatches of a run looked at now; return how many locations those are."""
-        tag = await self._db.execute(_NOTE_RUN, run_id, now, demanded)
-        return int(tag.rsplit(" ", 1)[1])
+    async def note_run(self, run_id: int, now: datetime, demanded_by: str | None = None) -> int:
+        """Have all mismatches of a run looked at now; return how many locations those are.
+
+        What a person demands is looked at though it was parked.
+        """
+        async with self._db.transaction() as tx:
+            tag = await tx.execute(_NOTE_RUN, run_id, now, demanded_by is not None)
+            noted = int(tag.rsplit(" ", 1)[1])
+            if demanded_by is not None:
+                act = Act(
+                    "LOCATION_REPAIR_REQUESTED", demanded_by, str(run_id), "RECONCILIATION_RUN_ID", {"locations": noted}
+                )
+                await self._auditor.note(tx, act)
+        return noted
 
     async def resume(self, prison_id: str, reason: str, now: datetime) -> int:
         """Have looked at now what is parked in a prison for a reason that is none any more; return how many."""

@@ -9,6 +9,7 @@ import asyncpg
 
 from libs.db.pool import Database, Row
 from libs.domain.switch_over import CleanCheck
+from libs.messaging.audit import Act, Auditor
 from services.reconciliation.errors import LeaseLost, RunActive, RunNotFound
 from services.reconciliation.records import Counts, Finding, Mismatch, NotedSuspect, Run, Suspect, Verdict
 
@@ -24,27 +25,32 @@ _MISMATCH = ("run_id", "finding", "dps_id", "nomis_id", "prison_id", "key", "rea
 
 
 class RunStore:
-    """Each method is one transaction."""
+    """Each method is one transaction; asking for a run is noted with who asked."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, auditor: Auditor) -> None:
         self._db = database
+        self._auditor = auditor
 
     async def request(
         self, prison_id: str | None, by: str, now: datetime, *, settles: bool, scheduled_for: datetime | None = None
     ) -> int:
         """Ask for a run. Raises RunActive, also when this time of the schedule had its run."""
         try:
-            run_id: int = await self._db.fetchval(
-                """
-                INSERT INTO run (prison_id, requested_by, requested_at, settles, scheduled_for)
-                VALUES ($1, $2, $3, $4, $5) RETURNING run_id
-                """,
-                prison_id,
-                by,
-                now,
-                settles,
-                scheduled_for,
-            )
+            async with self._db.transaction() as tx:
+                run_id: int = await tx.fetchval(
+                    """
+                    INSERT INTO run (prison_id, requested_by, requested_at, settles, scheduled_for)
+                    VALUES ($1, $2, $3, $4, $5) RETURNING run_id
+                    """,
+                    prison_id,
+                    by,
+                    now,
+                    settles,
+                    scheduled_for,
+                )
+                told = {"runId": run_id, "prisonId": prison_id, "settles": settles}
+                asked = Act("LOCATION_RECONCILIATION_REQUESTED", by, str(run_id), "RECONCILIATION_RUN_ID", told)
+                await self._auditor.note(tx, asked)
         except asyncpg.UniqueViolationError as taken:
             raise RunActive from taken
         return run_id

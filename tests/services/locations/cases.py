@@ -169,7 +169,9 @@ class World:
 
     async def events(self) -> list[tuple[str, str, str]]:
         """Return what was announced since last asked, in order."""
-        found = await self.connection.fetch("DELETE FROM outbox RETURNING id, event_type, body, attributes")
+        found = await self.connection.fetch(
+            "DELETE FROM outbox WHERE topic = 'domain-events' RETURNING id, event_type, body, attributes"
+        )
         return [
             (
                 each["event_type"].removeprefix("location.inside.prison."),
@@ -178,6 +180,11 @@ class World:
             )
             for each in sorted(found, key=lambda each: each["id"])
         ]
+
+    async def audits(self) -> list[str]:
+        """Return which acts were noted since last asked, in order."""
+        found = await self.connection.fetch("DELETE FROM outbox WHERE topic = 'audit' RETURNING id, body")
+        return [orjson.loads(each["body"])["what"] for each in sorted(found, key=lambda each: each["id"])]
 
     async def history(self, location_id: UUID, *, shown: bool) -> list[tuple[str, str | None, str | None]]:
         """Return the history of a location, newest first."""

@@ -192,6 +192,10 @@ async def _paths(played: Played, wanted: list[str]) -> list[str]:
     return mismatches(wanted, [each["pathHierarchy"] for each in played.answers[0].body], "paths")
 
 
+async def _audits(played: Played, wanted: list[str]) -> list[str]:
+    return mismatches(wanted, await played.world.audits(), "audits")
+
+
 async def _told_elsewhere(_: Played, __: Any) -> list[str]:
     """Pass what is not for the wire, or was put into another member of the expectation."""
     return []
@@ -225,8 +229,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "sizes": _sizes,
         "paths": _paths,
         "item": _item_of(0),
-        # There is no audit queue: who changed what and when is history (docs/deviations.md).
-        "audits": _told_elsewhere,
+        "audits": _audits,
         "epoch": _told_elsewhere,
         "rebuild": _told_elsewhere,
         "check": _told_elsewhere,

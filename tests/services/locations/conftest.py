@@ -70,6 +70,8 @@ def locations_settings(locations_dsn: str, auth: Auth, search: Client, register:
         api_base_url_oauth=auth.url,
         oauth_issuer=auth.issuer,
         relay_enabled=False,
+        # The originals' cases expect it.
+        audit_sync=True,
     )
 
 

@@ -83,7 +83,9 @@ class Kti:
 
     async def events(self) -> list[tuple[str, str]]:
         """Return (type, key) of the events told so far, in order, and forget them."""
-        told = await self.connection.fetch("DELETE FROM outbox RETURNING id, event_type, body, attributes")
+        told = await self.connection.fetch(
+            "DELETE FROM outbox WHERE topic = 'domain-events' RETURNING id, event_type, body, attributes"
+        )
         rows = sorted(told, key=lambda each: each["id"])
         assert {orjson.loads(each["attributes"])["source"] for each in rows} <= {"DPS"}
         return [
@@ -93,6 +95,12 @@ class Kti:
             )
             for each in rows
         ]
+
+    async def acts(self) -> list[dict[str, Any]]:
+        """Return what was noted for the audit so far, in order, with its details read, and forget it."""
+        told = await self.connection.fetch("DELETE FROM outbox WHERE topic = 'audit' RETURNING id, body")
+        acts = [orjson.loads(each["body"]) for each in sorted(told, key=lambda each: each["id"])]
+        return [act | {"details": orjson.loads(act["details"])} for act in acts]
 
     async def put_in(self, cell: str, number: str) -> None:
         self.people.append(number)

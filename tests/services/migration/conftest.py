@@ -14,7 +14,7 @@ from tests.services.migration.town import town as open_town
 
 @pytest.fixture(scope="session")
 async def history(databases: Databases) -> AsyncIterator[Database]:
-    dsn = await databases.create("services/migration/schema")
+    dsn = await databases.create("libs/messaging/schema", "services/migration/schema")
     async with connect(DatabaseSettings(dsn=SecretStr(dsn))) as pool:
         yield pool
 

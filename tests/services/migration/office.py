@@ -23,6 +23,7 @@ from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
 from services.migration.store.rehearsals import RehearsalStore
 from services.migration.store.runs import RunStore
+from tests.auditing import AUDITOR
 from tests.fakes.fake_bulk import BulkLocations
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
@@ -65,7 +66,7 @@ class Office:
 
     def __init__(self, database: Database) -> None:
         self.nomis, self.mappings, self.locations = FakeNomis(), FakeMappings(), FakeLocations()
-        self.runs, self.pages = RunStore(database), PageStore(database)
+        self.runs, self.pages = RunStore(database, AUDITOR), PageStore(database)
         self.time = datetime(2026, 7, 1, 8, 5, 30, tzinfo=UTC)
         self.queue: list[Call] = []
         self.database = database
@@ -74,7 +75,7 @@ class Office:
         self.newest_first = True
         self.patience = timedelta(seconds=SMALL.lease_seconds)
         self.stages = self.wired(lambda port: Mortal(port, self.dies_in), lambda store: store)
-        self.failures = FailureStore(database)
+        self.failures = FailureStore(database, AUDITOR)
         self.control = Control(self.runs, self.failures, self.stages, self.nomis, wake=self.wake, now=lambda: self.time)
 
     def wired(self, port: Wrap, store: Wrap) -> Stages:

@@ -226,7 +226,7 @@ async def f49(office: Office) -> None:
 async def f50(office: Office) -> None:
     migration_id = await started(office, 10)
     await office.work_once()
-    await office.runs.request_cancel(migration_id)
+    await office.runs.request_cancel(migration_id, "BOSS")
     assert await office.pages.lease(migration_id, 1, office.time, office.patience) is None
     await office.work()
     assert await counts(office, migration_id) == (Status.CANCELLED, 0, 10, 0)
@@ -346,7 +346,7 @@ async def f55(office: Office) -> None:
     await office.work_once()
     await office.work_once()
     office.nomis.screen_edit(parent, location_type="WING")
-    await office.control.retry(migration_id, office.retry_all)
+    await office.control.retry(migration_id, office.retry_all, "BOSS")
     await office.finish(migration_id)
     assert await counts(office, migration_id) == (Status.COMPLETED, 2, 0, 0)
 
@@ -429,7 +429,7 @@ async def cancels(office: Office) -> None:
     lease = await office.pages.lease(migration_id, 1, office.time, office.patience)
     assert lease is not None
     with capture_logs() as logs:
-        await office.control.cancel(migration_id)
+        await office.control.cancel(migration_id, "BOSS")
         assert (await office.runs.run(migration_id)).status is Status.CANCELLED_REQUESTED
         office.queue.clear()
         office.time += 2 * office.patience + timedelta(seconds=1)

@@ -71,27 +71,27 @@ def test_a_prison_is_named_once_and_rightly(body: str, told: str) -> None:
 async def test_a_paused_run_rests_wherever_it_is_and_goes_on_from_there(office: Office) -> None:
     two_wings(office)
     started = await office.control.start(MigrationFilter(), "BOSS")
-    await office.control.pause(started.migration_id)
+    await office.control.pause(started.migration_id, "BOSS")
     for _ in range(3):
         await office.round()
     assert (await office.runs.run(started.migration_id)).records_listed == 0
-    await office.control.resume(started.migration_id)
+    await office.control.resume(started.migration_id, "BOSS")
     await office.deliver(office.queue.pop())
     await office.deliver(office.queue.pop())
-    await office.control.pause(started.migration_id)
-    await office.control.pause(started.migration_id)
+    await office.control.pause(started.migration_id, "BOSS")
+    await office.control.pause(started.migration_id, "BOSS")
     for _ in range(3):
         await office.round()
     run = await office.runs.run(started.migration_id)
     assert (run.status, run.paused, run.records_migrated, run.records_pending) == (Status.STARTED, True, 2, 12)
-    await office.control.resume(started.migration_id)
+    await office.control.resume(started.migration_id, "BOSS")
     await office.work()
     run = await office.runs.run(started.migration_id)
     assert (run.status, run.paused, run.records_migrated) == (Status.COMPLETED, False, 14)
     with pytest.raises(MigrationOver, match="COMPLETED"):
-        await office.control.pause(started.migration_id)
+        await office.control.pause(started.migration_id, "BOSS")
     with pytest.raises(MigrationNotFound, match="nope"):
-        await office.control.resume("nope")
+        await office.control.resume("nope", "BOSS")
 
 
 async def test_a_page_in_work_when_the_run_is_paused_is_finished_and_counted(office: Office) -> None:
@@ -101,12 +101,12 @@ async def test_a_page_in_work_when_the_run_is_paused_is_finished_and_counted(off
     page = office.queue.pop()
     lease = await office.pages.lease(started.migration_id, page.page, office.time, office.patience)
     assert lease is not None
-    await office.control.pause(started.migration_id)
+    await office.control.pause(started.migration_id, "BOSS")
     verdicts = await office.stages._migrate(started.migration_id, lease.prisons, lease.items)
     await office.pages.mark(started.migration_id, page.page, verdicts, office.time)
     run = await office.runs.run(started.migration_id)
     assert (run.status, run.records_migrated) == (Status.STARTED, 1)
-    await office.control.resume(started.migration_id)
+    await office.control.resume(started.migration_id, "BOSS")
     assert (await office.runs.run(started.migration_id)).status is Status.COMPLETED
 
 
@@ -114,8 +114,8 @@ async def test_a_paused_run_can_be_cancelled(office: Office) -> None:
     two_wings(office)
     started = await office.control.start(MigrationFilter(), "BOSS")
     await office.work_once()
-    await office.control.pause(started.migration_id)
-    await office.control.cancel(started.migration_id)
+    await office.control.pause(started.migration_id, "BOSS")
+    await office.control.cancel(started.migration_id, "BOSS")
     run = await office.runs.run(started.migration_id)
     assert (run.status, run.records_skipped, run.records_pending) == (Status.CANCELLED, 14, 0)
 

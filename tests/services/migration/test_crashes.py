@@ -181,17 +181,17 @@ async def test_operators_at_work_while_processes_die(office: Office, seed: int) 
         office.stages = office.wired(lambda port: port, lambda store: store)
         match chance.randrange(4):
             case 0 if not await over(office):
-                await office.control.pause(migration_id)
+                await office.control.pause(migration_id, "BOSS")
             case 1 if sent:
                 assert isinstance(await office.deliver(chance.choice(sent)), Outcome)
             case 2:
-                await office.control.retry(migration_id, RetryWish(all=True))
+                await office.control.retry(migration_id, RetryWish(all=True), "BOSS")
             case _ if not await over(office):
-                await office.control.resume(migration_id)
+                await office.control.resume(migration_id, "BOSS")
         await adds_up(office, migration_id)
         if await over(office):
             break
     if not await over(office):
-        await office.control.resume(migration_id)
+        await office.control.resume(migration_id, "BOSS")
         await office.finish(migration_id)
     await the_end(office, migration_id)

@@ -53,7 +53,7 @@ async def test_one_is_tried_again_and_takes_along_what_failed_for_want_of_it(off
     run = await ended(office)
     office.nomis.screen_edit(odd, location_type="WING")
     office.nomis.screen_edit(other, location_type="WING")
-    assert await office.control.retry(run.migration_id, RetryWish(nomis_location_ids=(odd,))) == 2
+    assert await office.control.retry(run.migration_id, RetryWish(nomis_location_ids=(odd,)), "BOSS") == 2
     await office.finish(run.migration_id)
     again = await office.runs.run(run.migration_id)
     assert (again.status, again.records_migrated, again.records_failed) == (Status.COMPLETED, 2, 1)
@@ -66,17 +66,17 @@ async def test_all_of_one_reason_and_all_are_tried_again(office: Office) -> None
     odd = [office.add(code, location_type=kind) for code, kind in (("O", "CASTLE"), ("P", "CASTLE"), ("Q", "MOAT"))]
     run = await ended(office)
     reason = "location type 'CASTLE' has no counterpart in DPS"
-    assert await office.control.retry(run.migration_id, RetryWish(reason=reason)) == 2
+    assert await office.control.retry(run.migration_id, RetryWish(reason=reason), "BOSS") == 2
     await office.finish(run.migration_id)
     for location in odd:
         office.nomis.screen_edit(location, location_type="WING")
-    assert await office.control.retry(run.migration_id, RetryWish(all=True)) == 3
+    assert await office.control.retry(run.migration_id, RetryWish(all=True), "BOSS") == 3
     await office.finish(run.migration_id)
     again = await office.runs.run(run.migration_id)
     assert (again.records_migrated, again.records_failed) == (3, 0)
     rows = await office.failures.items(run.migration_id, ItemQuery())
     assert [(row.attempts, row.reason) for row in rows] == [(3, None), (3, None), (2, None)]
-    assert await office.control.retry(run.migration_id, RetryWish(all=True)) == 0
+    assert await office.control.retry(run.migration_id, RetryWish(all=True), "BOSS") == 0
     assert (await office.runs.run(run.migration_id)).status is Status.COMPLETED
 
 
@@ -85,10 +85,10 @@ async def test_nothing_is_tried_again_in_a_cancelled_run_or_beside_another(offic
     run = await ended(office)
     second = await office.control.start(EVERYTHING, "BOSS")
     with pytest.raises(MigrationActive, match=second.migration_id):
-        await office.control.retry(run.migration_id, RetryWish(nomis_location_ids=(odd,)))
-    await office.control.cancel(second.migration_id)
+        await office.control.retry(run.migration_id, RetryWish(nomis_location_ids=(odd,)), "BOSS")
+    await office.control.cancel(second.migration_id, "BOSS")
     with pytest.raises(MigrationOver, match="CANCELLED"):
-        await office.control.retry(second.migration_id, RetryWish(all=True))
+        await office.control.retry(second.migration_id, RetryWish(all=True), "BOSS")
 
 
 @pytest.mark.parametrize("wish", ["{}", '{"all": true, "reason": "x"}', '{"nomisLocationIds": [1], "all": true}'])

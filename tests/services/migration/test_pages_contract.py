@@ -8,6 +8,7 @@ from libs.db.pool import Database
 from services.migration.records import Kind, RunWish
 from services.migration.store.pages import PageStore
 from services.migration.store.runs import RunStore
+from tests.auditing import AUDITOR
 from tests.contracts.migration_pages import NOW, RUN, MigrationPagesContract
 from tests.simulation.tables import MigrationTables
 
@@ -16,7 +17,7 @@ class _Tables:
     """Pages and the run's state, which the services keep in two stores."""
 
     def __init__(self, database: Database) -> None:
-        self._pages, self._runs = PageStore(database), RunStore(database)
+        self._pages, self._runs = PageStore(database), RunStore(database, AUDITOR)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pages, name, None) or getattr(self._runs, name)
@@ -26,7 +27,7 @@ class TestTheTables(MigrationPagesContract):
     @pytest.fixture
     async def pages(self, history: Database) -> _Tables:
         await history.execute("DELETE FROM migration_history")
-        await RunStore(history).start(NOW, RUN, "BOSS", RunWish(Kind.MIGRATION, "{}", (), 3))
+        await RunStore(history, AUDITOR).start(NOW, RUN, "BOSS", RunWish(Kind.MIGRATION, "{}", (), 3))
         return _Tables(history)
 
 

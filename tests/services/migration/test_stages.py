@@ -154,15 +154,15 @@ async def test_a_cancelled_run_stops_and_still_adds_up(office: Office) -> None:
     started = await office.control.start(MigrationFilter(), "BOSS")
     await office.deliver(office.queue.pop())
     await office.deliver(office.queue.pop())
-    await office.control.cancel(started.migration_id)
+    await office.control.cancel(started.migration_id, "BOSS")
     await office.work()
     run = await office.runs.run(started.migration_id)
     assert run.status is Status.CANCELLED
     assert (run.records_migrated, run.records_skipped, run.records_pending) == (2, 12, 0)
-    await office.control.cancel(started.migration_id)
+    await office.control.cancel(started.migration_id, "BOSS")
     assert (await office.runs.run(started.migration_id)).status is Status.CANCELLED
     with pytest.raises(MigrationNotFound, match="nope"):
-        await office.control.cancel("nope")
+        await office.control.cancel("nope", "BOSS")
 
 
 async def test_a_new_run_takes_up_where_a_cancelled_one_stopped(office: Office) -> None:
@@ -170,7 +170,7 @@ async def test_a_new_run_takes_up_where_a_cancelled_one_stopped(office: Office) 
     first = await office.control.start(MigrationFilter(), "BOSS")
     await office.deliver(office.queue.pop())
     await office.deliver(office.queue.pop())
-    await office.control.cancel(first.migration_id)
+    await office.control.cancel(first.migration_id, "BOSS")
     office.queue.clear()
     office.time += timedelta(seconds=1)
     second = await office.control.start(MigrationFilter(), "BOSS")

@@ -228,7 +228,7 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
             "nomis": await databases.create("services/nomis/schema"),
             "mapping": await databases.create("services/mapping/schema"),
             "locations": await databases.create("libs/messaging/schema", "services/locations/schema"),
-            "migration": await databases.create("services/migration/schema"),
+            "migration": await databases.create("libs/messaging/schema", "services/migration/schema"),
         }
         relay = RelaySettings(poll_seconds=0.05)
         _, nomis_url = await served(

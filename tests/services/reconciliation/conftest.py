@@ -16,6 +16,7 @@ from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.records import Mismatch, Run
 from services.reconciliation.settings import RunLimits
 from services.reconciliation.store.runs import RunStore
+from tests.auditing import AUDITOR
 from tests.conftest import Databases
 from tests.contracts.locations import migrated
 from tests.fakes.fake_bulk import BulkLocations, BulkMappings, BulkNomis
@@ -35,7 +36,7 @@ class Bench:
         self.nomis, self.mappings, self.locations = FakeNomis(), FakeMappings(), FakeLocations()
         self.time = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
         self.database = database
-        self.store = RunStore(database)
+        self.store = RunStore(database, AUDITOR)
         self.meanwhile: list[Callable[[], None]] = []
         self.settled: list[Run] = []
         self.runs = self.runs_with(SMALL)
@@ -101,7 +102,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 async def reconciliation_dsn(databases: Databases) -> str:
-    return await databases.create("services/reconciliation/schema")
+    return await databases.create("libs/messaging/schema", "services/reconciliation/schema")
 
 
 @pytest.fixture(scope="session")

@@ -150,7 +150,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 async def test_what_a_lost_event_left_behind_is_found_and_mended(desk: Desk, name: str) -> None:
     await SCENARIOS[name](desk)
     run, _ = await desk.bench.report()
-    await desk.due.note_run(run.run_id, desk.bench.time, demanded=False)
+    await desk.due.note_run(run.run_id, desk.bench.time)
     await desk.rest()
     after, found = await desk.bench.report()
     assert (found, after.in_flight, await desk.parked()) == ([], 0, [])
@@ -163,6 +163,6 @@ async def test_what_a_lost_event_left_behind_is_found_and_mended(desk: Desk, nam
 async def test_totals_of_wings_and_room_capacity_stay_as_nomis_has_them(desk: Desk) -> None:
     await wing_totals_and_room_capacity(desk)
     run, _ = await desk.bench.report()
-    await desk.due.note_run(run.run_id, desk.bench.time, demanded=False)
+    await desk.due.note_run(run.run_id, desk.bench.time)
     await desk.rest()
     assert {row.capacity for row in desk.bench.nomis.rows.values() if row.location_type != "CELL"} == {400, 40, 2}

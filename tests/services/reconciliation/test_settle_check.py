@@ -25,6 +25,7 @@ from services.reconciliation.records import DueLocation, Finding, Noted, Parked,
 from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Decided, Park, Rounds, Settled, next_step
 from services.reconciliation.settings import SettleLimits
 from services.reconciliation.store.due import DueStore
+from tests.auditing import AUDITOR
 from tests.fakes.fake_bulk import BulkLocations, BulkMappings, BulkNomis
 from tests.libs.domain.rows import dps_cell
 from tests.services.reconciliation.conftest import Bench
@@ -37,7 +38,7 @@ class Desk:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.due = DueStore(bench.database)
+        self.due = DueStore(bench.database, AUDITOR)
         self.settler = Settler(bench.locations, bench.nomis, bench.mappings)
         self.asked: list[SettleRequest] = []
         self.walks = True
@@ -305,7 +306,7 @@ async def test_a_run_hands_over_what_it_found_but_leaves_the_parked_alone(desk: 
     await desk.later()
     desk.bench.nomis.screen_edit(cell, comment="Never told of")
     run, _ = await desk.bench.report()
-    assert await desk.due.note_run(run.run_id, desk.bench.time, demanded=False) == 2
+    assert await desk.due.note_run(run.run_id, desk.bench.time) == 2
     assert await desk.due.waiting() == (1, 1)
     await desk.rest()
     assert [each.nomis_location_id for each in (await desk.bench.report())[1]] == [hopeless]
@@ -318,17 +319,17 @@ async def test_an_operator_has_a_location_a_run_or_a_prison_settled(desk: Desk) 
     await desk.tell_nomis(cell)
     await desk.rest()
     assert len(desk.asked) == 3
-    await desk.repair.one(DueLocation(Side.NOMIS, str(cell)))
+    await desk.repair.one(DueLocation(Side.NOMIS, str(cell)), "BOSS")
     await desk.later(0)
     assert len(desk.asked) == 4
     run, _ = await desk.bench.report()
-    assert await desk.repair.run(run.run_id) == 1
+    assert await desk.repair.run(run.run_id, "BOSS") == 1
     await desk.later(0)
     assert len(desk.asked) == 5
     desk.walks = True
     run_id = await desk.repair.prison("NWI", "BOSS")
     with pytest.raises(RunNotOver):
-        await desk.repair.run(run_id)
+        await desk.repair.run(run_id, "BOSS")
     await desk.bench.runs.work()
     assert [each.run_id for each in desk.bench.settled] == [run_id]
 

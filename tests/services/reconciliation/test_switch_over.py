@@ -8,6 +8,7 @@ from services.reconciliation.reconcile.switch_over import SwitchOver
 from services.reconciliation.records import DueLocation, Noted, Waiting
 from services.reconciliation.rules.settling import PARKED_ONE_WAY, Decided, Park
 from services.reconciliation.store.due import DueStore
+from tests.auditing import AUDITOR
 from tests.services.reconciliation.conftest import Bench
 
 
@@ -52,7 +53,8 @@ def neighbours(bench: Bench) -> Neighbours:
 
 @pytest.fixture
 def switch_over(bench: Bench, neighbours: Neighbours) -> SwitchOver:
-    return SwitchOver(neighbours, neighbours, bench.store, DueStore(bench.database), "LIP", lambda: bench.time)
+    due = DueStore(bench.database, AUDITOR)
+    return SwitchOver(neighbours, neighbours, bench.store, due, "LIP", lambda: bench.time)
 
 
 async def to(switch_over: SwitchOver, stage: Stage) -> PrisonStage:
@@ -88,7 +90,7 @@ async def test_what_was_inserted_while_one_way_is_looked_at_again_on_the_way_bac
         ("7", "LEI", PARKED_ONE_WAY),
     ):
         where = DueLocation(Side.NOMIS, row)
-        await switch_over.due.demand(where, bench.time)
+        await switch_over.due.demand(where, bench.time, "BOSS")
         parked = Decided(Waiting(where, 1, Noted()), Park(Noted(), reason), "key", prison)
         await switch_over.due.decide([parked], [], bench.time)
     await to(switch_over, Stage.SCREENS_OFF)
@@ -125,7 +127,7 @@ async def test_what_is_due_or_parked_is_not_settled(bench: Bench, switch_over: S
     await to(switch_over, Stage.SCREENS_OFF)
     await bench.report()
     await to(switch_over, Stage.RECONCILED)
-    await switch_over.due.demand(DueLocation(Side.NOMIS, "5", "NWI"), bench.time)
+    await switch_over.due.demand(DueLocation(Side.NOMIS, "5", "NWI"), bench.time, "BOSS")
     with pytest.raises(StepRefused, match="1 not settled yet"):
         await to(switch_over, Stage.ONE_WAY)
 

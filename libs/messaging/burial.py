@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from libs.messaging.queue import ATTRIBUTES_MAX, Delivery, Parcel
+from libs.messaging.queue import ATTRIBUTES_MAX, DELAY_SECONDS_MAX, Delivery, Parcel
 
 FAILURE_REASON = "failureReason"
 FAILURE_AT = "failureAt"
@@ -36,6 +36,11 @@ def exhumed(delivery: Delivery) -> Parcel:
     if REDRIVES in kept or len(kept) < ATTRIBUTES_MAX:
         kept[REDRIVES] = str(redrives_of(delivery) + 1)
     return Parcel(delivery.body, kept, delivery.group, deduplication=f"retry-{delivery.message_id}")
+
+
+def renewed(delivery: Delivery, delay_seconds: int) -> Parcel:
+    """Copy it as it came, when its receives are used up through no fault of its own; for standard queues only."""
+    return Parcel(delivery.body, delivery.attributes, delivery.group, min(delay_seconds, DELAY_SECONDS_MAX))
 
 
 def redrives_of(delivery: Delivery) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from libs.messaging.backoff import Backoff, bounded, is_last
-from libs.messaging.burial import buried
+from libs.messaging.burial import buried, renewed
 from libs.messaging.coalescing import Coalescer, Send
 from libs.messaging.endings import Ending
 from libs.messaging.groups import Groups
@@ -16,7 +16,7 @@ from libs.messaging.leases import Lease
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.metrics import ConsumerMetrics
 from libs.messaging.parking import parked
-from libs.messaging.queue import BrokerUnavailable, Delivery, Parcel, Queue, QueueGone
+from libs.messaging.queue import BrokerUnavailable, Delivery, Parcel, Queue, QueueGone, is_fifo
 from libs.messaging.records import End
 from libs.messaging.supervision import beside
 
@@ -84,6 +84,9 @@ class Closing:
             self._deletes.add(lease.receipt, lease.deadline)
             return "parked"
         last = is_last(delivery.receive_count, self.max_receives)
+        if last and ending.away and await self._renew(delivery, lease, ending):
+            self._deletes.add(lease.receipt, lease.deadline)
+            return "renewed"
         if (last or ending.outcome == "unprocessable") and await self._bury(delivery, ending.reason):
             self._deletes.add(lease.receipt, lease.deadline)
             why = "unprocessable" if ending.outcome == "unprocessable" else "last attempt"
@@ -116,6 +119,12 @@ class Closing:
     async def _bury(self, delivery: Delivery, reason: str) -> bool:
         """Copy it to the dead-letter queue; a crash before the delete leaves two copies there, never none."""
         return await self._copied(self._queue.send_dead, buried(delivery, reason, self._now()), delivery)
+
+    async def _renew(self, delivery: Delivery, lease: Lease, ending: Ending) -> bool:
+        """Copy it to the end of its own queue, so that an outage dead-letters nothing; a group would lose its order."""
+        if is_fifo(self._queue.name):
+            return False
+        return await self._copied(self._queue.send, renewed(delivery, self._wait(delivery, lease, ending)), delivery)
 
     async def _park(self, delivery: Delivery) -> bool:
         """Copy it to the queue of what is held; a crash before the delete leaves two copies, never none."""

@@ -11,6 +11,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from libs.messaging.backoff import Backoff
+from libs.messaging.breaker import Breaker
+from libs.messaging.breaker import State as Breaking
 from libs.messaging.closing import Closing
 from libs.messaging.endings import Ending, Handler, Key, Runner, Unknown
 from libs.messaging.envelope import Undecodable, opened
@@ -28,6 +30,7 @@ from libs.messaging.slots import Slots
 from libs.messaging.supervision import beside, frames, kept_running, pause
 from libs.messaging.switching import AllOn, Switches
 from libs.messaging.traces import span_for
+from libs.messaging.vitals import Vitals
 from libs.telemetry.tracing import TraceContext, begin
 
 # A backlog: receives came back as full as they could.
@@ -64,21 +67,40 @@ class Consumer:
         self._limits = limits
         self._observe = observe
         waited = metrics.lane_wait_seconds.labels(queue.name).observe
-        self._runner = Runner(handlers, unknown, key, switches or AllOn(), limits.handler_seconds_max, Lanes(), waited)
         self._slots = Slots(limits.messages_in_flight_max)
+        self._breaker = Breaker(limits.breaker)
+        self._vitals = Vitals(queue.name, limits.handler_seconds_max, limits.vitals)
+        self._runner = Runner(
+            handlers,
+            unknown,
+            key,
+            switches or AllOn(),
+            limits.handler_seconds_max,
+            Lanes(),
+            waited,
+            self._vitals.handlers,
+        )
         self._leases = Leases(limits.visibility_seconds)
         self._heartbeat = Heartbeat(queue, self._leases, limits.visibility_seconds, self._lost, metrics)
         backoff = Backoff(limits.backoff_seconds, limits.backoff_jitter, chance)
         self._groups = Groups()
         self._closing = Closing(queue, limits, backoff, self._heartbeat.quiet, now, self._groups, metrics, aside)
-        metrics.slots_limit.labels(queue.name).set(self._slots.count)
-        metrics.slots_in_use.labels(queue.name).set_function(lambda: self._slots.count - self._slots.free)
-        metrics.leases_held.labels(queue.name).set_function(lambda: len(self._leases))
+        self._pauses = metrics.pauses.labels(queue.name)
         self._running: dict[Lease, asyncio.Task[None]] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._full_receives = 0
         self._oldest: datetime | None = None
         self._knows_redrive = False
+        self._show(metrics)
+
+    def _show(self, metrics: ConsumerMetrics) -> None:
+        """Let the numbers be asked for that are worked out when they are scraped."""
+        name = self._queue.name
+        metrics.slots_limit.labels(name).set(self._slots.count)
+        metrics.slots_in_use.labels(name).set_function(lambda: self._slots.count - self._slots.free)
+        metrics.leases_held.labels(name).set_function(lambda: len(self._leases))
+        metrics.paused.labels(name).set_function(lambda: self._breaker.state is not Breaking.CLOSED)
+        metrics.stuck.labels(name).set_function(lambda: self._vitals.seen_stuck)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain; what could not end in time was given back when this returns."""
@@ -87,6 +109,7 @@ class Consumer:
             retry = self._limits.call_retry_seconds
             await stack.enter_async_context(beside("heartbeat", self._heartbeat.run, retry))
             await stack.enter_async_context(self._closing.open())
+            await stack.enter_async_context(beside("vitals", self._vitals.watch, retry))
             stack.push_async_callback(self._drain)
             self._start_poller(stop, main=True)
             await stop.wait()
@@ -96,6 +119,22 @@ class Consumer:
         oldest, self._oldest = self._oldest, None
         return oldest
 
+    def trouble(self) -> str | None:
+        """Say what keeps messages from being handled: a service that is away, a poller or handler that is stuck."""
+        if self._breaker.state is not Breaking.CLOSED:
+            return f"paused: {self._breaker.away} is away"
+        return self._vitals.stuck(_time())
+
+    def hangs(self) -> bool:
+        """Tell whether only a restart of the process helps."""
+        return self._vitals.hangs(_time())
+
+    def details(self) -> dict[str, str]:
+        """Tell what `/health` shows of a queue's consumer."""
+        last = self._vitals.last_poll
+        told = {"breaker": self._breaker.state.value}
+        return told if last is None else {**told, "pollerLastSuccessSecondsAgo": str(int(_time() - last))}
+
     def _start_poller(self, stop: asyncio.Event, *, main: bool) -> None:
         name = f"poller of {self._queue.name}"
         poll = kept_running(name, lambda: self._poll(stop, main=main), self._limits.call_retry_seconds)
@@ -104,14 +143,25 @@ class Consumer:
         task.add_done_callback(self._pollers.discard)
 
     async def _poll(self, stop: asyncio.Event, *, main: bool) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        try:
+            await self._poll_on(me, stop, main=main)
+        finally:
+            self._vitals.rested(me)
+
+    async def _poll_on(self, me: asyncio.Task[object], stop: asyncio.Event, *, main: bool) -> None:
         failures = 0
-        while wanted := await self._slots.take(BATCH_MAX, self._limits.gather_seconds if self._full_receives else 0):
+        while wanted := await self._wanted(me, stop, main=main):
             taken = 0
+            self._vitals.ask(me, _time())
             try:
                 taken = await self._receive(wanted)
                 failures = 0
+                self._vitals.heard(me, _time())
             except (BrokerUnavailable, QueueGone) as error:
                 failures += 1
+                self._vitals.last_error = str(error)
                 self._counts.poll_errors.inc()
                 log.warning("poll failed", queue=self._queue.name, reason=str(error), failures=failures)
             finally:
@@ -126,6 +176,20 @@ class Consumer:
                 return
             if not taken and self._limits.idle_pause_seconds:
                 await pause(stop, self._limits.idle_pause_seconds)
+
+    async def _wanted(self, me: asyncio.Task[object], stop: asyncio.Event, *, main: bool) -> int:
+        """Take slots for the next receive, one alone while the breaker tries; 0 when this poller's work is over."""
+        while self._breaker.state is not Breaking.CLOSED:
+            self._vitals.rested(me)
+            if not main or stop.is_set():
+                return 0
+            if seconds := self._breaker.wait(_time()):
+                await pause(stop, seconds)
+            elif not await self._slots.all_free():
+                return 0
+            elif self._breaker.state is Breaking.HALF_OPEN:
+                return await self._slots.take(1, 0)
+        return await self._slots.take(BATCH_MAX, self._limits.gather_seconds if self._full_receives else 0)
 
     def _help(self, stop: asyncio.Event) -> None:
         """Start another poller while receives come back full and there are slots to fill."""
@@ -190,6 +254,7 @@ class Consumer:
                         trace = span_for(message, self._now())
                         begin(trace, **ids_of(message))
                         ending = await self._runner.run(message)
+                        self._judge(ending)
                     except Undecodable as poison:
                         ending = Ending("unprocessable", str(poison))
                     end = await self._closing.end(delivery, turn.lease, ending)
@@ -211,6 +276,16 @@ class Consumer:
         )
         self._count(handled, message)
         self._observe(handled)
+
+    def _judge(self, ending: Ending) -> None:
+        """Let the breaker know how a handler got on."""
+        if ending.outcome == "done":
+            self._breaker.fine()
+        elif not ending.away:
+            self._breaker.unclear()
+        elif self._breaker.failed(ending.away, _time()):
+            self._pauses.inc()
+            log.warning("queue paused", queue=self._queue.name, away=ending.away, reason=ending.reason)
 
     def _count(self, handled: Handled, message: Message | None) -> None:
         kind = handled.type if handled.type in self._types else UNKNOWN_TYPE
@@ -250,3 +325,7 @@ class Consumer:
             # Let the callbacks of what ended run.
             await asyncio.sleep(0)
         return ended
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

@@ -11,6 +11,7 @@ from libs.messaging.lanes import Lanes
 from libs.messaging.message import Message
 from libs.messaging.outcome import NO_FACTS, Done, Ignored, Outcome, RetryLater, Unprocessable
 from libs.messaging.switching import Switches
+from libs.messaging.vitals import Begun
 
 Handler = Callable[[Message], Awaitable[Outcome]]
 Key = Callable[[Message], str | None]
@@ -26,6 +27,8 @@ class Ending:
     facts: Mapping[str, str] = field(default_factory=lambda: NO_FACTS)
     delay: timedelta | None = None
     error: Exception | None = None
+    # What did not answer, if that is why.
+    away: str = ""
 
     @property
     def delete(self) -> bool:
@@ -44,13 +47,14 @@ class Runner:
     seconds_max: float
     lanes: Lanes
     lane_waited: Callable[[float], None] = lambda _: None
+    begun: dict[asyncio.Task[object], Begun] = field(default_factory=dict)
 
     async def run(self, message: Message) -> Ending:
         """Never raises but for cancellation."""
         try:
             return await self._run(message)
         except RetryLater as later:
-            return Ending("retry", later.reason, delay=later.delay)
+            return Ending("retry", later.reason, delay=later.delay, away=later.away)
         except (Unprocessable, Undecodable) as poison:
             return Ending("unprocessable", str(poison))
         except TimeoutError as error:
@@ -72,10 +76,19 @@ class Runner:
         async with self.lanes.lane(self.key(message) if self.key else None) as lane:
             if lane.waited:
                 self.lane_waited(loop.time() - arrived)
-            async with asyncio.timeout(self.seconds_max):
-                outcome = await handler(message)
+            outcome = await self._handled(handler, message)
         match outcome:
             case Done(note, facts):
                 return Ending("done", note, facts)
             case Ignored(reason, facts):
                 return Ending("ignored", reason, facts)
+
+    async def _handled(self, handler: Handler, message: Message) -> Outcome:
+        task = asyncio.current_task()
+        assert task is not None
+        self.begun[task] = Begun(asyncio.get_running_loop().time(), message.type, message.id)
+        try:
+            async with asyncio.timeout(self.seconds_max):
+                return await handler(message)
+        finally:
+            del self.begun[task]

@@ -1,8 +1,34 @@
 """Every bound of a consumer, by name."""
 
+from typing import Any
+
 from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from libs.messaging.topology import QueuePlan
+
+
+class BreakerLimits(BaseModel, frozen=True):
+    """When polling pauses because what the handlers need is away, and for how long."""
+
+    # Of the last so many ends this share, and at least so many, for want of the same service.
+    window: PositiveInt = 20
+    share: float = Field(0.8, gt=0, le=1)
+    failures_min: PositiveInt = 5
+    # The first pause; each that follows without a success between is twice as long.
+    first_seconds: PositiveFloat = 5
+    longest_seconds: PositiveFloat = 60
+
+
+class VitalLimits(BaseModel, frozen=True):
+    """When a consumer counts as stuck."""
+
+    # Longer than a poll with all its deadlines.
+    poll_seconds_max: PositiveFloat = 90
+    # How long after its limit a handler may take to end.
+    handler_grace_seconds: PositiveFloat = 10
+    # And after how long only a restart helps: then liveness fails.
+    restart_after_seconds: PositiveFloat = 120
+    look_seconds: PositiveFloat = 5
 
 
 class ConsumerLimits(BaseModel, frozen=True):
@@ -24,9 +50,11 @@ class ConsumerLimits(BaseModel, frozen=True):
     poll_retry_longest_seconds: PositiveFloat = 10
     # What runs may end within this after a stop; below the grace that the process gets.
     drain_seconds: NonNegativeFloat = 15
+    breaker: BreakerLimits = BreakerLimits()
+    vitals: VitalLimits = VitalLimits()
 
     @classmethod
-    def of(cls, plan: QueuePlan, **chosen: float) -> "ConsumerLimits":
+    def of(cls, plan: QueuePlan, **chosen: Any) -> "ConsumerLimits":
         """Take from the topology what it says of the queue, and the rest as given."""
         told = {"visibility_seconds": plan.visibility_seconds, "backoff_seconds": plan.backoff_seconds}
         return cls.model_validate({**told, **chosen})

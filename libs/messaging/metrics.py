@@ -53,6 +53,9 @@ class ConsumerMetrics:
         self.dead_lettered = counter(
             registry, "messaging_dead_lettered", "Put into the dead-letter queue", (*QUEUE, "reason")
         )
+        self.paused = gauge(registry, "messaging_paused", "1 while polling pauses for want of another service", QUEUE)
+        self.pauses = counter(registry, "messaging_pauses", "Times that polling paused", QUEUE)
+        self.stuck = gauge(registry, "messaging_stuck", "1 while a poller or a handler does not get on", QUEUE)
         self.switches = gauge(
             registry, "messaging_feature_switch", "1 for the mode that a type is in everywhere", ("event_type", "mode")
         )

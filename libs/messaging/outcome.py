@@ -28,12 +28,16 @@ Outcome = Done | Ignored
 
 
 class RetryLater(Exception):
-    """Give the message back; it comes again after `delay`, or after the queue's own backoff."""
+    """Give the message back; it comes again after `delay`, or after the queue's own backoff.
 
-    def __init__(self, reason: str, delay: timedelta | None = None) -> None:
+    `away` names what did not answer, where that is why: no fault of the message, which is then never dead-lettered.
+    """
+
+    def __init__(self, reason: str, delay: timedelta | None = None, *, away: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.delay = delay
+        self.away = away
 
 
 class Unprocessable(Exception):

@@ -12,6 +12,7 @@ PUBLISH_BYTES_MAX = 262_144
 MESSAGE_BYTES_MAX = 1_048_576
 ATTRIBUTES_MAX = 10
 GROUP_CHARACTERS_MAX = 128
+DELAY_SECONDS_MAX = 900
 # As AWS has it, a FIFO queue or topic is one whose name ends so.
 FIFO = ".fifo"
 

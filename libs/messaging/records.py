@@ -9,7 +9,7 @@ import structlog
 from libs.messaging.message import Message
 from libs.messaging.supervision import frames
 
-End = Literal["done", "ignored", "parked", "retry", "failed", "dead", "lost", "released"]
+End = Literal["done", "ignored", "parked", "retry", "renewed", "failed", "dead", "lost", "released"]
 log = structlog.get_logger()
 
 

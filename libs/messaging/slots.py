@@ -39,6 +39,11 @@ class Slots:
                 return taken
         return 0
 
+    async def all_free(self) -> bool:
+        """Wait until nothing is in hand; false once closed."""
+        await self._until(self.count)
+        return not self._closed
+
     def give(self, count: int) -> None:
         """Give back."""
         self._free += count

@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 
+# Deeper than any code of ours.
+FRAMES_MAX = 100
 log = structlog.get_logger()
 
 
@@ -40,6 +43,20 @@ async def beside(name: str, loop: Callable[[], Awaitable[None]], pause_seconds: 
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def stack_of(task: asyncio.Task[object], limit: int = 8) -> list[str]:
+    """Say where a task stands, innermost last."""
+    # A coroutine's stack ends where it awaits; what it awaits is followed, too.
+    found: list[str] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None and len(found) < FRAMES_MAX:
+        frame = getattr(awaited, "cr_frame", None)
+        if frame is None:
+            break
+        found.append(f"{frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno} {frame.f_code.co_name}")
+        awaited = getattr(awaited, "cr_await", None)
+    return found[-limit:]
 
 
 def frames(error: BaseException, limit: int = 8) -> list[str]:

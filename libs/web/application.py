@@ -244,8 +244,11 @@ def _open_routes(service: str, health: Health, info: Mapping[str, object]) -> tu
         components["healthInfo"] = {"status": "UP", "details": {"version": version}}
         return Reply({"status": status, "components": components}, 503 if status == "DOWN" else 200)
 
-    async def alive() -> Mapping[str, object]:
+    async def ping() -> Mapping[str, object]:
         return up
+
+    async def alive() -> Reply[Mapping[str, object]]:
+        return Reply({"status": "DOWN"}, 503) if health.hangs() else Reply(up)
 
     async def ready() -> Reply[Mapping[str, object]]:
         return Reply({"status": "OUT_OF_SERVICE"}, 503) if health.draining else Reply(up)
@@ -257,7 +260,7 @@ def _open_routes(service: str, health: Health, info: Mapping[str, object]) -> tu
 
     named = {
         "/health": whole,
-        "/health/ping": alive,
+        "/health/ping": ping,
         "/health/liveness": alive,
         "/health/readiness": ready,
         "/info": build,

@@ -53,7 +53,10 @@ class Health:
         clock: Callable[[], float] = time.monotonic,
         *,
         lesser: Collection[str] = (),
+        hangs: Callable[[], bool] = lambda: False,
     ) -> None:
+        # Whether only a restart helps; then liveness fails.
+        self.hangs = hangs
         self._checks = checks
         self._lesser = frozenset(lesser)
         self._settings = settings

@@ -17,12 +17,17 @@ from libs.telemetry.tracing import current
 OK = frozenset({200, 201, 204})
 REPEATABLE = frozenset({"GET", "HEAD"})
 UNAUTHORIZED = 401
+# A gateway's answers, too many questions, and a token that is not taken (any more). 500 is not here: some services say
+# it of what was sent.
+AWAY = frozenset({UNAUTHORIZED, 403, 408, 429, 502, 503, 504})
 
 
 class OutgoingSettings(BaseModel, frozen=True):
     """Where an API is, who we are to it, and how long we wait; without `token_url` no token is sent."""
 
     base_url: str
+    # What we call it, for people.
+    name: str = ""
     timeout_seconds: PositiveFloat = 10
     connect_seconds: PositiveFloat = 2
     token_url: str | None = None
@@ -43,6 +48,13 @@ class RemoteFailure(Exception):
         super().__init__(f"{method} {path} {reason}")
         self.method = method
         self.path = path
+        # What we call that API (`OutgoingSettings.name`), once it is known.
+        self.remote = ""
+
+    @property
+    def away(self) -> bool:
+        """Whether it says nothing of what was asked: no answer, or one that any question would have got."""
+        return True
 
 
 class RemoteRefused(RemoteFailure):
@@ -52,6 +64,11 @@ class RemoteRefused(RemoteFailure):
         super().__init__(method, path, f"answered {status}")
         self.status = status
         self.body = body
+
+    @property
+    def away(self) -> bool:
+        """See `RemoteFailure`."""
+        return self.status in AWAY
 
 
 class RemoteUnavailable(RemoteFailure):
@@ -143,9 +160,13 @@ class ApiSession:
         body = None if json is None else _encoded(json)
         sent = {**({"Content-Type": "application/json"} if body is not None else {}), **(headers or {})}
         seconds = timeout or self._settings.timeout_seconds
-        answer = await self._authorised(method, path, params, body, sent, seconds)
-        if answer.status not in ok:
-            raise RemoteRefused(answer.status, _problem_body(answer.body), method, path)
+        try:
+            answer = await self._authorised(method, path, params, body, sent, seconds)
+            if answer.status not in ok:
+                raise RemoteRefused(answer.status, _problem_body(answer.body), method, path)
+        except RemoteFailure as failure:
+            failure.remote = self._settings.name
+            raise
         return answer
 
     async def _authorised(

@@ -1,6 +1,6 @@
 """Wires what every worker has around its queue: consumer, switches, dead letters, doors, counts."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,13 @@ class Consuming:
     routes: Sequence[Route]
     checks: Mapping[str, Check]
     info: Mapping[str, object]
+    hangs: Callable[[], bool]
+
+
+def _show_switches(metrics: ConsumerMetrics, board: SwitchBoard, event_types: Iterable[str]) -> None:
+    for event_type in event_types:
+        for mode in MODES:
+            metrics.switches.labels(event_type, mode).set_function(partial(_in_mode, board, event_type, mode))
 
 
 def _in_mode(board: SwitchBoard, event_type: str, mode: Mode) -> float:
@@ -62,9 +69,7 @@ async def consuming(
     queue, dead, aside = (broker.queue(each) for each in (name, dead_letter_of(name), parked_of(name)))
     board = SwitchBoard(queue, defaults, scope)
     redrives, metrics = Redrives(upkeep.admin), ConsumerMetrics(registry)
-    for event_type in handlers:
-        for mode in MODES:
-            metrics.switches.labels(event_type, mode).set_function(partial(_in_mode, board, event_type, mode))
+    _show_switches(metrics, board, handlers)
     line = line_of(queue, dead)
     consumer = Consumer(
         queue,
@@ -92,6 +97,9 @@ async def consuming(
                 *queue_routes(QueueDoors([line], redrives, upkeep.admin, allow_purge=allow_purge)),
                 *switch_routes(switches),
             ),
-            checks={f"{name}-health": queue_check(line, depths.details)},
+            checks={
+                f"{name}-health": queue_check(line, lambda: depths.details() | consumer.details(), consumer.trouble)
+            },
             info={"event-feature-switches": switches.modes},
+            hangs=consumer.hangs,
         )

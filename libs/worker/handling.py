@@ -2,6 +2,7 @@
 
 from functools import wraps
 
+from libs.db.faults import DATABASE_AWAY
 from libs.domain.reading import Unreadable
 from libs.domain.translation import Untranslatable
 from libs.messaging.endings import Handler
@@ -37,7 +38,10 @@ def guarded(handler: Handler) -> Handler:
         try:
             return await handler(CATALOGUE.lifted(message))
         except RemoteFailure as failure:
-            raise RetryLater(str(failure)) from failure
+            away = (failure.remote or "another service") if failure.away else ""
+            raise RetryLater(str(failure), away=away) from failure
+        except DATABASE_AWAY as failure:
+            raise RetryLater(f"database: {type(failure).__name__}", away="database") from failure
         except (Unreadable, Untranslatable) as wrong:
             raise Unprocessable(str(wrong)) from wrong
 

@@ -193,12 +193,16 @@ def _told_of_chosen(count: str, gone: Collection[str], body: ChosenBody) -> dict
     return {count: len(gone), "notFound": [each for each in body.message_ids if each not in gone]}
 
 
-def queue_check(line: Line, sampled: Callable[[], Mapping[str, Any]]) -> Check:
-    """Return the queue's component of `/health`, with what was last sampled."""
+def queue_check(
+    line: Line, known: Callable[[], Mapping[str, Any]], trouble: Callable[[], str | None] = lambda: None
+) -> Check:
+    """Return the queue's component of `/health`: what is `known` of it, and down while its consumer is in trouble."""
 
     async def check() -> HealthDetail:
         health = await admin.health(line.queue, line.dead)
-        return HealthDetail(up=health.up, details={**health.details, **sampled()})
+        wrong = trouble()
+        error = {"error": wrong} if wrong and health.up else {}
+        return HealthDetail(up=health.up and not wrong, details={**health.details, **known(), **error})
 
     return check
 

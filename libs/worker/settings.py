@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.messaging.aws import AwsSettings
-from libs.messaging.limits import ConsumerLimits
+from libs.messaging.limits import BreakerLimits, ConsumerLimits, VitalLimits
 from libs.messaging.switching import Mode
 from libs.messaging.topology import Topology
 from libs.settling.outcome import Us, WalkLimits
@@ -94,6 +94,8 @@ class WorkerSettings(BaseSettings):
     messages_in_flight_max: PositiveInt = 16
     handler_seconds_max: PositiveFloat = 100
     drain_seconds: NonNegativeFloat = 15
+    breaker: BreakerLimits = BreakerLimits()
+    vitals: VitalLimits = VitalLimits()
     # As the originals have it: a queue that cannot be read makes `/health` answer 503, not 200 and DEGRADED.
     hmpps_health_compat: bool = False
     # Against AWS a poll waits; the embedded broker's own wait is slow, so there it is asked again and again.
@@ -136,8 +138,14 @@ class WorkerSettings(BaseSettings):
 
     def remote(self, base_url: str) -> OutgoingSettings:
         """How to reach another API as ourselves."""
+        names = {
+            self.api_base_url_nomis: "nomis",
+            self.api_base_url_mapping: "mapping",
+            self.api_base_url_locations: "locations",
+        }
         return OutgoingSettings(
             base_url=base_url,
+            name=names.get(base_url, ""),
             timeout_seconds=self.remote_seconds,
             token_url=f"{self.api_base_url_oauth}/oauth/token",
             client_id=self.client_id,
@@ -154,6 +162,8 @@ class WorkerSettings(BaseSettings):
             wait_seconds=self.queue_wait_seconds,
             idle_pause_seconds=self.queue_idle_pause_seconds,
             drain_seconds=self.drain_seconds,
+            breaker=self.breaker,
+            vitals=self.vitals,
         )
 
 

@@ -51,7 +51,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             routes=(*routes(RepairDoors(walker.settler)), *work.routes),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health(work.checks, lesser=settings.lesser(work.checks)),
+            health=Health(work.checks, lesser=settings.lesser(work.checks), hangs=work.hangs),
             info=work.info,
             registry=registry,
             limits=settings.http_limits,

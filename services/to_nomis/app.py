@@ -56,7 +56,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
-            health=Health(work.checks, lesser=settings.lesser(work.checks)),
+            health=Health(work.checks, lesser=settings.lesser(work.checks), hangs=work.hangs),
             info=work.info,
             registry=registry,
             limits=settings.http_limits,

@@ -146,3 +146,19 @@ async def test_health_is_remembered_for_a_moment_however_many_ask(component: Com
 async def test_info_tells_the_build(watched: Client) -> None:
     info = await (await watched.get("/info")).json()
     assert info == {"build": {"name": "watched", "version": "1.2.3"}, "productId": "DPS039"}
+
+
+async def test_liveness_fails_once_only_a_restart_helps(auth: Auth) -> None:
+    hanging = [False]
+    app = application(
+        service="hanging",
+        routes=[],
+        problems={},
+        auth=AuthSettings(jwks_url=auth.jwks_url),
+        health=Health(hangs=lambda: hanging[0]),
+    )
+    async with TestClient(TestServer(app)) as client:
+        found = [(await client.get("/health/liveness")).status]
+        hanging[0] = True
+        found += [(await client.get(path)).status for path in ("/health/liveness", "/health/ping", "/health/readiness")]
+    assert found == [200, 503, 200, 200]

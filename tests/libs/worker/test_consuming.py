@@ -19,7 +19,7 @@ from libs.messaging.building import create
 from libs.messaging.envelope import opened
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.message import Message
-from libs.messaging.outcome import Done, Outcome
+from libs.messaging.outcome import Done, Outcome, RetryLater
 from libs.messaging.queue import Delivery, Parcel
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application
@@ -46,8 +46,11 @@ class Work:
 
     effects: Counter[str] = field(default_factory=Counter)
     some: asyncio.Event = field(default_factory=asyncio.Event)
+    away: bool = False
 
     async def handle(self, message: Message) -> Outcome:
+        if self.away:
+            raise RetryLater("GET /x failed", away="nomis")
         self.effects[json.loads(message.body)["n"]] += 1
         self.some.set()
         return Done()
@@ -157,6 +160,7 @@ async def test_health_tells_how_old_the_oldest_is_and_a_lost_queue_degrades_it(h
     details = told["components"]["work-health"]["details"]
     assert (details["redriveRunning"], details["oldestMessageAgeSeconds"]) == (False, "0")
     assert details["sampledAt"] == AT.isoformat()
+    assert (details["breaker"], int(details["pollerLastSuccessSecondsAgo"])) == ("CLOSED", 0)
     dead = await house.aws.control.get_queue_url(QueueName=house.aws.real_name("work-dlq"))
     await house.aws.control.delete_queue(QueueUrl=dead["QueueUrl"])
     async with asyncio.timeout(PATIENCE):
@@ -184,6 +188,19 @@ async def test_single_dead_letters_are_shown_with_their_reasons_sent_back_and_de
     assert (status, told) == (200, {"messagesDeletedCount": 1, "notFound": []})
     _, told = await house.call("GET", "/queue-admin/get-dlq-messages/work-dlq")
     assert [letter["redriveCount"] for letter in told["messages"]] == [3]
+
+
+async def test_a_worker_whose_service_is_away_degrades_its_health_and_says_why(house: House) -> None:
+    house.work.away = True
+    for n in range(5):
+        await house.send(str(n))
+    async with asyncio.timeout(PATIENCE):
+        status, told = await house.call("GET", "/health")
+        while told["status"] == "UP":
+            status, told = await house.call("GET", "/health")
+    component = told["components"]["work-health"]
+    assert (status, told["status"], component["status"]) == (200, "DEGRADED", "DOWN")
+    assert (component["details"]["error"], component["details"]["breaker"]) == ("paused: nomis is away", "OPEN")
 
 
 async def test_the_role_alone_purges_nothing(house: House) -> None:

@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help fuzz bench demo demo-once up containers purge check format test test-long chaos simulate lock venv
+.PHONY: help audit fuzz bench demo demo-once up containers purge check format test test-long chaos simulate lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -35,6 +35,9 @@ check: $(SYNCED) ## Lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(SYNCED) ## Ask for known holes in what the images carry (needs the network)
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement infra/services.lock
 
 format: $(SYNCED) ## Lay the code out
 	$(BIN)/ruff format .

@@ -34,7 +34,7 @@ from libs.worker.relaying import relaying
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.scopes import prison_of
-from services.reconciliation.api import repairs, reports, switch_over
+from services.reconciliation.api import looks, repairs, reports, switch_over
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.reconcile.noting import Noting
@@ -101,6 +101,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                     reports.ReportDoors(room.runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
                 ),
                 *repairs.routes(repairs.RepairDoors(room.repair)),
+                *looks.routes(looks.LookDoors(room.look)),
                 *switch_over.routes(switch_over.SwitchOverDoors(room.switch_over)),
                 *work.routes,
                 *outbox_routes(OutboxDoors(DeadRows(database))),
@@ -123,9 +124,9 @@ class _Room:
         self._settings = settings
         auditor = Auditor(SERVICE, _now)
         self._due = DueStore(database, auditor)
-        look = Look(remotes.nomis, remotes.mappings, remotes.locations)
+        self.look = Look(remotes.nomis, remotes.mappings, remotes.locations)
         self.noting = Noting(self._note, settings.settling.linger_seconds)
-        check = SettleCheck(self._due, look, remotes.workers, _now, settings.settling)
+        check = SettleCheck(self._due, self.look, remotes.workers, _now, settings.settling)
         self.checker = Repeated("settle check", check.work, settings.settling.look_seconds)
         self.runner = Repeated("runs", self._run, settings.sweep_seconds)
         self.runs = FullRuns(

@@ -24,6 +24,7 @@ from services.staff_ui.edge.sealing import Seal
 from services.staff_ui.edge.sessions import Sessions
 from services.staff_ui.edge.sign_in import SignIn
 from services.staff_ui.edge.visits import House
+from services.staff_ui.forms.reading import parts_of
 from services.staff_ui.operators.doors import operator_doors
 from services.staff_ui.pages.doors import staff_doors
 from services.staff_ui.settings import Settings
@@ -41,7 +42,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         verifier(settings.auth) as verified,
     ):
         assets = read_assets(settings.node_modules)
-        pages = Pages(environment(assets.url, FUNCTIONS, FILTERS))
+        pages = Pages(environment(assets.url, {**FUNCTIONS, "date_parts": parts_of}, FILTERS))
         seal = Seal(settings.session_secrets.get_secret_value().split(","))
         names = PrisonNames(apis["prison_register"], settings.prisons_cache_seconds, time.monotonic)
         sessions = Sessions(seal, settings.session_limits)

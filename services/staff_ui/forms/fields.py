@@ -1,0 +1,69 @@
+"""The fields of forms: what each is called and says, apart from what may be in it (that is its model's business)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from libs.domain.codes import Described
+
+Kind = Literal["text", "number", "textarea", "radios", "checkboxes", "date"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several."""
+
+    value: str
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One question; `called` begins the sentences about its answer, `missing` is the sentence when there is none."""
+
+    name: str
+    label: str
+    kind: Kind = "text"
+    called: str = ""
+    missing: str = ""
+    hint: str = ""
+    choices: Sequence[Choice] = ()
+    classes: str = ""
+    # Said when the answer has the wrong form.
+    form: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Begin a sentence about it."""
+        return self.called or self.label
+
+    @property
+    def anchor(self) -> str:
+        """Name the element that an error links to: the first of several."""
+        return f"{self.name}-day" if self.kind == "date" else self.name
+
+    def told(self, value: object) -> str:
+        """Write an answer as people read it."""
+        texts = {choice.value: choice.text for choice in self.choices}
+        values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+        # A set has no order; the choices have.
+        chosen = [text for each, text in texts.items() if each in {str(value) for value in values}]
+        if chosen:
+            return ", ".join(chosen)
+        return "" if value is None or self.choices else str(value)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong: the anchor of its field, empty for the whole form, and a sentence."""
+
+    field: str
+    text: str
+    name: str = ""
+
+
+def choices_of(codes: Sequence[Described]) -> tuple[Choice, ...]:
+    """Offer codes, by their place in lists, those without one by their text."""
+    ordered = sorted(codes, key=lambda code: (code.sequence, code.description))
+    return tuple(Choice(code.value, code.description) for code in ordered)

@@ -62,7 +62,8 @@ async def run(chosen: Sequence[str], options: Options, *, record: bool) -> dict[
     reports: dict[str, Any] = {}
     for name in chosen:
         state = machine.described()
-        result = await measured(suite(name), options, console)
+        benchmark = suite(name).among(options.among) if options.among else suite(name)
+        result = await measured(benchmark, options, console)
         state["loadAfter"] = machine.load_average()
         size = f" ROWS={options.rows}" if options.rows else ""
         command = f"make bench ONLY={name} SEED={options.seed} ROUNDS={options.rounds}{size}"
@@ -93,15 +94,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--record", action="store_true", help="keep the reports, and rewrite docs/performance.md")
     parser.add_argument("--profile", default="", metavar="SERVICES", help="run these under the profiler: a,b")
+    parser.add_argument("--among", default="", metavar="CONTESTANTS", help="run these alone, divided by semicolons")
     given = parser.parse_args()
     if unknown := set(given.names) - set(names()):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     if given.record and given.quick:
         parser.error("a quick run is not recorded")
+    if given.record and given.among:
+        parser.error("a run of some contestants is not recorded: its ratios are missing")
     if given.record and given.profile:
         parser.error("a profiled run is not recorded: the profiler takes its time too")
     profiled = tuple(name for name in given.profile.split(",") if name)
-    options = Options(given.seed, given.rounds, given.quick, given.rows, profiled)
+    among = tuple(name for name in given.among.split(";") if name)
+    options = Options(given.seed, given.rounds, given.quick, given.rows, profiled, among)
     logging.configure("bench", "WARNING", pretty=True)
     reports = asyncio.run(run(given.names or names(), options, record=given.record))
     print(summed_up(reports))  # noqa: T201 - the last line is for programs

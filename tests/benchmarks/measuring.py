@@ -6,7 +6,7 @@ whose outcome is not what it must be, raises: the benchmark then fails; nobody i
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -31,6 +31,8 @@ class Options:
     rows: int | None = None
     # Services to run under Python's profiler.
     profiled: tuple[str, ...] = ()
+    # Contestants to run, for a look at one of them; none means all, and only then is it a benchmark.
+    among: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,14 @@ class Benchmark:
     # How it is done, for the reader of the report: broker, sizes, what is compared.
     setting: str = ""
     prepare: Callable[[Path, Options], Awaitable[None]] | None = None
+
+    def among(self, names: Sequence[str]) -> "Benchmark":
+        """Return it with these contestants alone, and what can still be said of them."""
+        left = {name: run for name, run in self.contestants.items() if name in names}
+        ratios = tuple(ratio for ratio in self.ratios if ratio.of[0] in left and ratio.over[0] in left)
+        told = {*left, *(ratio.name for ratio in ratios)}
+        goals = tuple(goal for goal in self.goals if (goal.contestant or goal.figure) in told)
+        return replace(self, contestants=left, ratios=ratios, goals=goals)
 
 
 @dataclass(frozen=True)

@@ -106,3 +106,23 @@ def test_every_goal_and_ratio_names_a_contestant(name: str) -> None:
     assert {contestant for contestant, _ in sides} <= set(benchmark.contestants)
     ratios = {ratio.name for ratio in benchmark.ratios}
     assert all(goal.contestant in benchmark.contestants or goal.figure in ratios for goal in benchmark.goals)
+
+
+def test_a_look_at_some_contestants_says_what_can_be_said_of_them() -> None:
+    benchmark = Benchmark(
+        title="t",
+        contestants={"ours": gives(1), "theirs": gives(2), "others": gives(3)},
+        ratios=(
+            Ratio("ours ÷ theirs", ("ours", "things/s"), ("theirs", "things/s")),
+            Ratio("ours ÷ others", ("ours", "things/s"), ("others", "things/s")),
+        ),
+        goals=(
+            Goal("", "ours ÷ theirs", "at least", 2),
+            Goal("", "ours ÷ others", "at least", 2),
+            Goal("others", "things/s", "at least", 1),
+        ),
+    )
+    looked = benchmark.among(["ours", "theirs"])
+    assert [*looked.contestants] == ["ours", "theirs"]
+    assert [ratio.name for ratio in looked.ratios] == ["ours ÷ theirs"]
+    assert [goal.figure for goal in looked.goals] == ["ours ÷ theirs"]

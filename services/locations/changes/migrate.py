@@ -48,7 +48,7 @@ class MigrateChanges:
         self._db = database
 
     async def create(self, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
-        """Create what is new. One that the database refuses is found by trying one by one."""
+        """Create what is new. One that the database refuses is found by halving the page."""
         async with writing(self._db) as tx:
             await _hold_trees(tx, wishes)
             return await self._tried(tx, wishes)
@@ -69,8 +69,11 @@ class MigrateChanges:
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as refused:
             if len(wishes) == 1:
                 return [_outcome(wishes[0], MigrateResult.FAILED, _why(refused))]
-        alone = {asked.wish.id: await self._tried(tx, [asked.wish]) for asked in _parents_first(wishes)}
-        return [outcome for wish in wishes for outcome in alone[wish.id]]
+        ordered = [asked.wish for asked in _parents_first(wishes)]
+        middle = len(ordered) // 2
+        parts = [*await self._tried(tx, ordered[:middle]), *await self._tried(tx, ordered[middle:])]
+        found = {wish.id: outcome for wish, outcome in zip(ordered, parts, strict=True)}
+        return [found[wish.id] for wish in wishes]
 
     async def _page(self, tx: Connection, wishes: Sequence[MigrateLocation]) -> list[MigrateOutcome]:
         ordered = _parents_first(wishes)

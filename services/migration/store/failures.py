@@ -109,8 +109,10 @@ async def _reopened(tx: Connection, migration_id: str, wish: RetryWish) -> int:
         f"""
         {_CHOSEN}
         UPDATE migration_item i
-           SET state = 'pending', page = NULL,
-               wave = i.wave + 1 + (SELECT coalesce(max(wave), 0) FROM migration_page WHERE migration_id = $1)
+           SET state = 'pending',
+               wave = i.wave + 1 - (SELECT min(wave) FROM migration_item JOIN chosen USING (nomis_id)
+                                     WHERE migration_id = $1)
+                    + (SELECT coalesce(max(wave), 0) FROM migration_page WHERE migration_id = $1)
           FROM chosen c WHERE i.migration_id = $1 AND i.nomis_id = c.nomis_id
         RETURNING i.nomis_id
         """,  # noqa: S608 - a constant above

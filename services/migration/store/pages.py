@@ -31,7 +31,25 @@ _WAVES = """
           JOIN migration_item i ON i.migration_id = $1 AND i.nomis_id = d.nomis_id AND i.state = 'pending'
           JOIN migration_history h ON h.migration_id = $1)
     UPDATE migration_item i SET wave = p.wave
-      FROM placed p WHERE i.migration_id = $1 AND i.nomis_id = p.nomis_id AND p.wave > 0
+      FROM placed p WHERE i.migration_id = $1 AND i.nomis_id = p.nomis_id AND i.wave <> p.wave
+"""
+# All waves beyond those that have pages, or one more of what is pending whatever its wave.
+_CUT = """
+    INSERT INTO migration_page (migration_id, page, wave, leased_until, nomis_ids)
+    SELECT $1, last.page + row_number() OVER (ORDER BY p.wave, p.part), p.wave, coalesce($3::timestamptz, '-infinity'),
+           p.ids
+      FROM (SELECT coalesce(max(page), -1) AS page, coalesce(max(wave), -1) AS wave
+              FROM migration_page WHERE migration_id = $1) last,
+           LATERAL (SELECT n.wave, (n.number - 1) / $2 AS part, array_agg(n.nomis_id ORDER BY n.nomis_id) AS ids
+                      FROM (SELECT nomis_id, w.wave, row_number() OVER (PARTITION BY w.wave ORDER BY nomis_id) AS number
+                              FROM migration_item i,
+                                   LATERAL (SELECT CASE WHEN $4 THEN last.wave + 1 ELSE i.wave END) w (wave)
+                             WHERE i.migration_id = $1 AND i.state = 'pending' AND w.wave > last.wave) n
+                     GROUP BY n.wave, part) p
+"""
+_OPEN = """
+    SELECT EXISTS (SELECT FROM migration_page p JOIN migration_history h USING (migration_id)
+                    WHERE p.migration_id = $1 AND NOT p.done AND p.wave <= h.wave)
 """
 
 
@@ -88,11 +106,12 @@ class PageStore:
         await tx.execute(
             """
             WITH fresh AS (
-                INSERT INTO migration_item (migration_id, nomis_id, parent_nomis_id, prison_id, state, reason)
-                SELECT $1, i.id, i.parent, i.prison, CASE WHEN left_out THEN 'skipped' ELSE 'pending' END,
+                INSERT INTO migration_item (migration_id, nomis_id, parent_nomis_id, prison_id, wave, state, reason)
+                SELECT $1, i.id, i.parent, i.prison, i.wave, CASE WHEN left_out THEN 'skipped' ELSE 'pending' END,
                        CASE WHEN left_out THEN $6 END
                   FROM (SELECT *, $5::text[] <> '{}' AND prison <> ALL($5) IS TRUE AS left_out
-                          FROM unnest($2::bigint[], $3::bigint[], $4::text[]) AS u (id, parent, prison)) i
+                          FROM unnest($2::bigint[], $3::bigint[], $4::text[], $7::integer[])
+                               AS u (id, parent, prison, wave)) i
                 ON CONFLICT DO NOTHING RETURNING nomis_id)
             UPDATE migration_history SET listed_fresh = listed_fresh + (SELECT count(*) FROM fresh)
              WHERE migration_id = $1
@@ -103,7 +122,21 @@ class PageStore:
             [row.prison_id for row in rows],
             prisons,
             OTHER_PRISON,
+            await self._waves(tx, migration_id, rows),
         )
+
+    async def _waves(self, tx: Connection, migration_id: str, rows: Sequence[ListedLocation]) -> list[int]:
+        """Place each below its parent where that is listed already, as nearly all are; the end of the listing mends."""
+        above = {row.parent_id for row in rows if row.parent_id is not None}
+        found = await tx.fetch(
+            "SELECT nomis_id, wave FROM migration_item WHERE migration_id = $1 AND nomis_id = ANY($2::bigint[])",
+            migration_id,
+            list(above),
+        )
+        waves: dict[NomisLocationId | None, int] = {row["nomis_id"]: row["wave"] for row in found}
+        for row in rows:
+            waves[row.id] = min(waves.get(row.parent_id, -1) + 1, DEPTH_MAX)
+        return [waves[row.id] for row in rows]
 
     async def unlisted(self, migration_id: str, ids: Sequence[NomisLocationId]) -> set[NomisLocationId]:
         """Return which of these ids are not listed yet."""
@@ -175,8 +208,9 @@ class PageStore:
         """Return some of the pages that nobody works on, the oldest first."""
         rows = await self._db.fetch(
             """
-            SELECT page FROM migration_page WHERE migration_id = $1 AND NOT done AND leased_until < $2
-             ORDER BY page LIMIT $3
+            SELECT p.page FROM migration_page p JOIN migration_history h USING (migration_id)
+             WHERE p.migration_id = $1 AND NOT p.done AND p.leased_until < $2 AND p.wave <= h.wave
+             ORDER BY p.page LIMIT $3
             """,
             migration_id,
             now,
@@ -190,9 +224,9 @@ class PageStore:
             """
             UPDATE migration_page p SET leased_until = $4, attempts = p.attempts + 1
               FROM migration_history h
-             WHERE p.migration_id = $1 AND p.page = $2 AND NOT p.done AND p.leased_until < $3
+             WHERE p.migration_id = $1 AND p.page = $2 AND NOT p.done AND p.leased_until < $3 AND p.wave <= h.wave
                AND h.migration_id = $1 AND h.status = 'STARTED' AND NOT h.paused
-            RETURNING p.attempts, h.migration_type, h.prisons
+            RETURNING p.attempts, p.nomis_ids, h.migration_type, h.prisons
             """,
             migration_id,
             page,
@@ -204,10 +238,10 @@ class PageStore:
         rows = await self._db.fetch(
             """
             SELECT nomis_id, parent_nomis_id FROM migration_item
-             WHERE migration_id = $1 AND page = $2 AND state = 'pending' ORDER BY nomis_id
+             WHERE migration_id = $1 AND nomis_id = ANY($2::bigint[]) AND state = 'pending' ORDER BY nomis_id
             """,
             migration_id,
-            page,
+            taken["nomis_ids"],
         )
         items = [Item(row["nomis_id"], row["parent_nomis_id"]) for row in rows]
         return Lease(items, taken["attempts"], Kind(taken["migration_type"]), frozenset(taken["prisons"]))
@@ -267,10 +301,11 @@ class PageStore:
     async def advance(self, migration_id: str, page_size: int, now: datetime, settle: timedelta) -> Advance:
         """Open the next wave when this one is done, end the run when nothing is pending; return what came of it.
 
-        `settle` is how long a verification waits before its second look.
-
-        The run's row is locked, so of two that mark the last two pages one sees both done.
+        `settle` is how long a verification waits before its second look. Of two that mark the last two pages the later
+        one sees both done. Raises MigrationNotFound.
         """
+        if await self._goes_on(migration_id):
+            return Advance([])
         async with self._db.transaction() as tx:
             run = await tx.fetchrow(
                 """
@@ -286,46 +321,66 @@ class PageStore:
                 ended = await self._cancel(tx, migration_id, now)
                 return Advance([], Status.CANCELLED if ended else None)
             resting = run["paused"] or not run["listing_complete"]
-            if status is not Status.STARTED or resting or await self._open(tx, migration_id):
+            if status is not Status.STARTED or resting or await tx.fetchval(_OPEN, migration_id):
                 return Advance([])
             second_look = now + settle if run["migration_type"] == Kind.VERIFICATION else None
-            if pages := await self._cut(tx, migration_id, page_size, second_look):
+            if pages := await self._next_wave(tx, migration_id, page_size, second_look):
                 return Advance(pages)
             if run["migration_type"] == Kind.REHEARSAL:
                 await fail_second_at_one_place(tx, migration_id)
             await self._end(tx, migration_id, Status.COMPLETED, now)
             return Advance([], Status.COMPLETED)
 
-    async def _open(self, tx: Connection, migration_id: str) -> bool:
+    async def _goes_on(self, migration_id: str) -> bool:
+        """Whether the wave is under way, as after nearly every page: seen without holding the run's row."""
         return bool(
-            await tx.fetchval(
-                "SELECT EXISTS (SELECT FROM migration_page WHERE migration_id = $1 AND NOT done)", migration_id
+            await self._db.fetchval(
+                f"SELECT status = 'STARTED' AND ({_OPEN}) FROM migration_history WHERE migration_id = $1",  # noqa: S608 - constants
+                migration_id,
             )
         )
 
-    async def _cut(self, tx: Connection, migration_id: str, page_size: int, second_look: datetime | None) -> list[int]:
-        """Cut the next wave into pages. None when nothing is left, or when a wave of repeats moved nothing."""
-        wave = await tx.fetchval(
-            "SELECT min(wave) FROM migration_item WHERE migration_id = $1 AND state = 'pending' AND page IS NULL",
+    async def _next_wave(
+        self, tx: Connection, migration_id: str, page_size: int, second_look: datetime | None
+    ) -> list[int]:
+        """Open the next wave. None when nothing is left, or when a wave of repeats moved nothing."""
+        if not await tx.fetchval(
+            "SELECT EXISTS (SELECT FROM migration_page WHERE migration_id = $1 AND NOT done)", migration_id
+        ):
+            cut = await tx.execute(_CUT, migration_id, page_size, None, False)
+            if cut == "INSERT 0 0" and not await self._cut_repeats(tx, migration_id, page_size, second_look):
+                return []
+        await tx.execute(
+            """
+            UPDATE migration_history
+               SET wave = (SELECT min(wave) FROM migration_page WHERE migration_id = $1 AND NOT done)
+             WHERE migration_id = $1
+            """,
             migration_id,
         )
-        if wave is None:
-            return await self._cut_repeats(tx, migration_id, page_size, second_look)
-        return await self._pages(tx, migration_id, page_size, wave, "page IS NULL AND wave = $3")
+        rows = await tx.fetch(
+            """
+            SELECT p.page FROM migration_page p JOIN migration_history h USING (migration_id)
+             WHERE p.migration_id = $1 AND NOT p.done AND p.wave = h.wave ORDER BY p.page
+            """,
+            migration_id,
+        )
+        return [row["page"] for row in rows]
 
     async def _cut_repeats(
         self, tx: Connection, migration_id: str, page_size: int, second_look: datetime | None
-    ) -> list[int]:
+    ) -> bool:
         """Try again those whose parent was missing, as long as each round moves something; then they have failed.
 
         A verification looks a second time before it says that a location differs, at `second_look`.
         """
         moved = await tx.fetchval(
             """
-            SELECT count(*) FILTER (WHERE i.state <> 'pending') FROM migration_item i
-             WHERE i.migration_id = $1 AND i.page IN (
-                   SELECT page FROM migration_page WHERE migration_id = $1
-                      AND wave = (SELECT max(wave) FROM migration_page WHERE migration_id = $1))
+            SELECT EXISTS (
+                SELECT FROM migration_page p, unnest(p.nomis_ids) AS u (id)
+                  JOIN migration_item i ON i.migration_id = $1 AND i.nomis_id = u.id AND i.state <> 'pending'
+                 WHERE p.migration_id = $1
+                   AND p.wave = (SELECT max(wave) FROM migration_page WHERE migration_id = $1))
             """,
             migration_id,
         )
@@ -337,54 +392,14 @@ class PageStore:
             migration_id,
         )
         if pending is None or not pending["n"]:
-            return []
+            return False
         if not moved and (second_look is None or pending["attempts"] > 1):
             await tx.execute(
                 "UPDATE migration_item SET state = 'failed' WHERE migration_id = $1 AND state = 'pending'", migration_id
             )
-            return []
-        wave = await tx.fetchval("SELECT max(wave) + 1 FROM migration_page WHERE migration_id = $1", migration_id)
-        return await self._pages(tx, migration_id, page_size, wave, "$3::integer IS NOT NULL", not_before=second_look)
-
-    async def _pages(
-        self,
-        tx: Connection,
-        migration_id: str,
-        page_size: int,
-        wave: int,
-        which: str,
-        *,
-        not_before: datetime | None = None,
-    ) -> list[int]:
-        first = await tx.fetchval(
-            "SELECT coalesce(max(page) + 1, 0) FROM migration_page WHERE migration_id = $1", migration_id
-        )
-        await tx.execute(
-            f"""
-            UPDATE migration_item i SET page = $4 + n.page
-              FROM (SELECT nomis_id, (row_number() OVER (ORDER BY nomis_id) - 1) / $2 AS page
-                      FROM migration_item WHERE migration_id = $1 AND state = 'pending' AND {which}) n
-             WHERE i.migration_id = $1 AND i.nomis_id = n.nomis_id
-            """,  # noqa: S608 - `which` is one of two constants above
-            migration_id,
-            page_size,
-            wave,
-            first,
-        )
-        rows = await tx.fetch(
-            """
-            INSERT INTO migration_page (migration_id, page, wave, leased_until)
-            SELECT DISTINCT $1::text, page, $2::integer, coalesce($4::timestamptz, '-infinity') FROM migration_item
-             WHERE migration_id = $1 AND state = 'pending' AND page >= $3
-            RETURNING page
-            """,
-            migration_id,
-            wave,
-            first,
-            not_before,
-        )
-        await tx.execute("UPDATE migration_history SET wave = $2 WHERE migration_id = $1", migration_id, wave)
-        return sorted(row["page"] for row in rows)
+            return False
+        await tx.execute(_CUT, migration_id, page_size, second_look, True)
+        return True
 
     async def _cancel(self, tx: Connection, migration_id: str, now: datetime) -> bool:
         working = await tx.fetchval(

@@ -273,8 +273,9 @@ class Consumer:
             seconds=asyncio.get_running_loop().time() - started,
             error=ending.error if ending else None,
             trace_id=trace.trace_id if trace else "",
+            journey_seconds=self._journey(message, end),
         )
-        self._count(handled, message)
+        self._count(handled)
         self._observe(handled)
 
     def _judge(self, ending: Ending) -> None:
@@ -287,11 +288,17 @@ class Consumer:
             self._pauses.inc()
             log.warning("queue paused", queue=self._queue.name, away=ending.away, reason=ending.reason)
 
-    def _count(self, handled: Handled, message: Message | None) -> None:
+    def _journey(self, message: Message | None, end: End) -> float | None:
+        if message is None or end != "done":
+            return None
+        # Clocks of two machines may differ.
+        return max(0.0, (self._now() - message.told_at).total_seconds())
+
+    def _count(self, handled: Handled) -> None:
         kind = handled.type if handled.type in self._types else UNKNOWN_TYPE
         self._counts.end(kind, handled.outcome, handled.seconds, handled.attempt)
-        if message is not None and handled.outcome == "done":
-            self._counts.journey((self._now() - message.told_at).total_seconds())
+        if handled.journey_seconds is not None:
+            self._counts.journey(handled.journey_seconds)
 
     async def _give_back(self, delivery: Delivery, lease: Lease) -> None:
         """For what an open poll brought after the stop."""

@@ -30,6 +30,11 @@ class Depths:
         self._sampled_at: datetime | None = None
         metrics.redrive_running.labels(queue.name).set_function(lambda: redrives.is_running(dead.name))
 
+    @property
+    def oldest_seconds(self) -> float | None:
+        """Tell how old the oldest message was at the last sample; None while nothing is known."""
+        return self._oldest_seconds
+
     def details(self) -> dict[str, str | bool]:
         """Tell what `/health` shows of the last sample; the age is an estimate and missing while nothing is known."""
         told: dict[str, str | bool] = {"redriveRunning": self._redrives.is_running(self._dead.name)}

@@ -91,7 +91,7 @@ class QueueCounts:
 
     def journey(self, seconds: float) -> None:
         """Count how long it took from the commit."""
-        self._journeys.observe(max(0.0, seconds))
+        self._journeys.observe(seconds)
 
     def poll(self, count: int, at: float) -> None:
         """Count what a poll brought."""

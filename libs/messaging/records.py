@@ -27,6 +27,8 @@ class Handled:
     seconds: float
     error: Exception | None = None
     trace_id: str = ""
+    # From the commit it tells of to its end; only of what was done.
+    journey_seconds: float | None = None
 
 
 Observe = Callable[[Handled], None]

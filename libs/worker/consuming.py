@@ -16,9 +16,11 @@ from libs.messaging.endings import Handler
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.metrics import ConsumerMetrics, DepthMetrics
 from libs.messaging.parking import Replayer
+from libs.messaging.records import Handled, logged
 from libs.messaging.redrives import Redrives
 from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.switching import MODES, NO_DEFAULTS, Mode, Scope, SwitchBoard
+from libs.messaging.traffic import Traffic
 from libs.web.health import Check
 from libs.web.problems import Problem
 from libs.web.routing import Route
@@ -27,6 +29,7 @@ from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.switch_doors import SWITCH_PROBLEMS, SwitchDoors, switch_routes
 from libs.worker.upkeep import Upkeep
+from libs.worker.watch_doors import WatchDoors, watch_routes
 
 PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType({**QUEUE_PROBLEMS, **SWITCH_PROBLEMS})
 
@@ -71,6 +74,12 @@ async def consuming(
     redrives, metrics = Redrives(upkeep.admin), ConsumerMetrics(registry)
     _show_switches(metrics, board, handlers)
     line = line_of(queue, dead)
+    traffic = Traffic(now)
+
+    def observe(handled: Handled) -> None:
+        logged(handled)
+        traffic.note(handled)
+
     consumer = Consumer(
         queue,
         handlers,
@@ -78,6 +87,7 @@ async def consuming(
         now=now,
         unknown="dlq",
         switches=board,
+        observe=observe,
         metrics=metrics,
         aside=aside,
     )
@@ -92,11 +102,10 @@ async def consuming(
         await stack.enter_async_context(beside("depths", Repeated("depths", depths.sample, upkeep.depth_seconds).run))
         await stack.enter_async_context(beside("consumer", consumer.run))
         switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay)
+        watch = WatchDoors(line, aside, depths, traffic, redrives)
+        doors = QueueDoors([line], redrives, upkeep.admin, allow_purge=allow_purge)
         yield Consuming(
-            routes=(
-                *queue_routes(QueueDoors([line], redrives, upkeep.admin, allow_purge=allow_purge)),
-                *switch_routes(switches),
-            ),
+            routes=(*queue_routes(doors), *watch_routes(watch), *switch_routes(switches)),
             checks={
                 f"{name}-health": queue_check(line, lambda: depths.details() | consumer.details(), consumer.trouble)
             },

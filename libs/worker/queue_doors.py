@@ -1,5 +1,6 @@
 """Queue admin over HTTP in the shapes operators' tools know (`reference/messaging.md` §3): retry, purge, peek."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from libs.messaging import admin
-from libs.messaging.admin import AdminLimits
+from libs.messaging.admin import AdminLimits, DeadLetter
 from libs.messaging.queue import BrokerUnavailable, PurgeInProgress, Queue, QueueGone
 from libs.messaging.redrives import Redrive, RedriveRunning, Redrives
 from libs.messaging.sqs import DEAD_LETTER
@@ -103,7 +104,7 @@ class QueueDoors:
     async def retry(self, dlq_name: str, query: RetryQuery) -> dict[str, Any]:
         """Send dead letters back to their queue; what was retried too often stays, unless `exhausted` asks for it."""
         line = self._line(dlq_name)
-        return _told(await self._redrives.start(line.dead, line.queue, query.rate, exhausted=query.exhausted))
+        return redrive_told(await self._redrives.start(line.dead, line.queue, query.rate, exhausted=query.exhausted))
 
     async def retry_all(self, query: RateQuery) -> list[dict[str, Any]]:
         """Send all dead letters back; a queue that is being retried already is left to it."""
@@ -112,14 +113,12 @@ class QueueDoors:
             running = self._redrives.latest(line.dead.name)
             busy = running is not None and running.status == "RUNNING"
             redrive = running if busy else await self._redrives.start(line.dead, line.queue, query.rate)
-            assert redrive is not None
-            told.append(_told(redrive))
+            told.append(redrive_told(redrive))
         return told
 
     async def redrive(self, dlq_name: str) -> dict[str, Any]:
         """Show the running or the last redrive."""
-        redrive = self._redrives.latest(self._line(dlq_name).dead.name)
-        return _told(redrive) if redrive else {"messagesFoundCount": 0, "status": "NONE"}
+        return redrive_told(self._redrives.latest(self._line(dlq_name).dead.name))
 
     async def cancel(self, dlq_name: str) -> dict[str, bool]:
         """Stop a redrive; what was moved stays moved."""
@@ -155,6 +154,7 @@ class QueueDoors:
         return {
             "messagesFoundCount": peeked.found,
             "messagesReturnedCount": len(peeked.messages),
+            "reasons": _by_reason(peeked.messages),
             "messages": [
                 {
                     "body": letter.body,
@@ -179,7 +179,10 @@ class QueueDoors:
         raise QueueUnknown(dlq_name)
 
 
-def _told(redrive: Redrive) -> dict[str, Any]:
+def redrive_told(redrive: Redrive | None) -> dict[str, Any]:
+    """Tell how far a redrive is, or that there was none."""
+    if redrive is None:
+        return {"messagesFoundCount": 0, "status": "NONE"}
     return {
         "messagesFoundCount": redrive.found,
         "messagesMovedCount": redrive.moved,
@@ -191,6 +194,12 @@ def _told(redrive: Redrive) -> dict[str, Any]:
 
 def _told_of_chosen(count: str, gone: Collection[str], body: ChosenBody) -> dict[str, Any]:
     return {count: len(gone), "notFound": [each for each in body.message_ids if each not in gone]}
+
+
+def _by_reason(letters: Sequence[DeadLetter]) -> list[dict[str, Any]]:
+    """Count what was looked at by its reason, most frequent first."""
+    counted = Counter(letter.failure_reason for letter in letters)
+    return [{"failureReason": reason, "count": count} for reason, count in counted.most_common()]
 
 
 def queue_check(

@@ -226,6 +226,27 @@ def test_polls_that_do_not_wait_are_refused_where_each_is_paid_for() -> None:
     assert WorkerSettings.model_validate({**embedded, "queue_idle_pause_seconds": 0.05}).queue_wait_seconds == 0
 
 
+async def test_people_see_what_waits_what_died_and_how_fast_it_goes(house: House) -> None:
+    await house.send("one")
+    await house.work.until("one")
+    await house.call("PUT", "/queue-admin/switches/made", {"mode": "hold"})
+    await house.send("two")
+    await house.parked(1)
+    letter = Parcel("{}", {"failureReason": "no such parent"})
+    await house.aws.queue("work-dlq").send([letter, letter, Parcel("{}")])
+    status, (told,) = await house.call("GET", "/queue-admin/queues")
+    counts = ("queue", "waiting", "dead", "parked", "oldestSeconds")
+    assert (status, [told[each] for each in counts]) == (200, ["work", 0, 3, 1, 0.0])
+    assert told["redrive"]["status"] == "NONE"
+    traffic = told["traffic"]
+    assert (len(traffic["minutes"]), traffic["minutes"][-1]["ends"]) == (60, {"done": 1, "parked": 1})
+    assert traffic["perSecond"] == 1.0
+    assert traffic["lagSeconds"]["median"] >= 0
+    _, peeked = await house.call("GET", "/queue-admin/get-dlq-messages/work-dlq")
+    reasons = [("no such parent", 2), ("not recorded", 1)]
+    assert [(each["failureReason"].partition(":")[0], each["count"]) for each in peeked["reasons"]] == reasons
+
+
 async def test_who_is_refused_for_now_is_told_when_to_come_again(house: House) -> None:
     await house.aws.queue("work-dlq").send([Parcel("one"), Parcel("two")])
     bearer = {"Authorization": f"Bearer {house.token({ADMIN})}"}
@@ -240,6 +261,7 @@ async def test_who_is_refused_for_now_is_told_when_to_come_again(house: House) -
     ("method", "path", "body"),
     [
         ("GET", "/queue-admin/switches", None),
+        ("GET", "/queue-admin/queues", None),
         ("PUT", "/queue-admin/switches/made", {"mode": "drop"}),
         ("PUT", "/queue-admin/replay-parked", None),
         ("PUT", "/queue-admin/retry-messages/work-dlq", {"messageIds": ["x"]}),

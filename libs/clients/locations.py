@@ -120,9 +120,10 @@ class LocationsClient:
         body = {"ids": ids, "withBase": with_base}
         return _MIRRORS.decode((await self._api.request("POST", "/sync/locations/find", json=body)).body)
 
-    async def stages(self) -> list[PrisonStage]:
-        """Return the prisons that ever took a step of a switch-over."""
-        answer = await self._api.request("GET", "/sync/prisons")
+    async def stages(self, *, holding: bool = False) -> list[PrisonStage]:
+        """Return the prisons that ever took a step of a switch-over; with `holding` all that hold locations, too."""
+        params = {"holding": "true"} if holding else None
+        answer = await self._api.request("GET", "/sync/prisons", params=params)
         return [PrisonStage.model_validate(each) for each in answer.json()]
 
     async def stage(self, prison_id: str) -> PrisonStage:

@@ -31,8 +31,8 @@ class Screens(Protocol):
 class Prisons(Protocol):
     """Where each prison stands, as the locations API keeps and enforces it."""
 
-    async def stages(self) -> list[PrisonStage]:
-        """Return the prisons that ever took a step."""
+    async def stages(self, *, holding: bool = False) -> list[PrisonStage]:
+        """Return the prisons that ever took a step; with `holding` all that hold locations, too."""
 
     async def stage(self, prison_id: str) -> PrisonStage:
         """Return where a prison stands, with its steps."""

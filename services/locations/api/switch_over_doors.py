@@ -10,6 +10,7 @@ from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
 from libs.domain.switch_over import PrisonStage, StageMove, StepRefused
+from libs.domain.wire import Wire
 from libs.web.routing import Needs, Route
 from services.locations.changes.switch_over import SwitchOver
 from services.locations.errors import LocationBusy
@@ -19,15 +20,21 @@ SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")
 Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
 
 
+class PrisonsQuery(Wire):
+    """Which prisons: those that ever took a step; with `holding` also those that hold locations and took none."""
+
+    holding: bool = False
+
+
 class SwitchOverDoors:
     """The handlers."""
 
     def __init__(self, switch_over: SwitchOver) -> None:
         self._switch_over = switch_over
 
-    async def every(self) -> list[PrisonStage]:
-        """List the prisons that ever took a step."""
-        return await self._switch_over.every()
+    async def every(self, query: PrisonsQuery) -> list[PrisonStage]:
+        """List where prisons stand; one that never took a step is both ways."""
+        return await self._switch_over.every(holding=query.holding)
 
     async def one(self, prison_id: Prison) -> PrisonStage:
         """Show where a prison stands, and every step it took."""

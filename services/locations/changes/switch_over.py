@@ -15,10 +15,13 @@ class SwitchOver:
         self._db = database
         self._announcer = announcer
 
-    async def every(self) -> list[PrisonStage]:
-        """Return the prisons that ever took a step."""
-        async with self._db.transaction(readonly=True) as tx:
-            return await switch_over.every(tx)
+    async def every(self, *, holding: bool) -> list[PrisonStage]:
+        """Return the prisons that ever took a step; with `holding` also those that hold locations and took none."""
+        async with self._db.transaction(isolation="repeatable_read", readonly=True) as tx:
+            stands = {each.prison_id: each for each in await switch_over.every(tx)}
+            held = await switch_over.holding(tx) if holding else []
+        every = {prison: PrisonStage(prison_id=prison) for prison in held} | stands
+        return [every[prison] for prison in sorted(every)]
 
     async def one(self, prison_id: str) -> PrisonStage:
         """Return where a prison stands, with its steps."""

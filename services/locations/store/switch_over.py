@@ -40,6 +40,21 @@ async def every(tx: Connection) -> list[PrisonStage]:
     return [_stage(row) for row in await tx.fetch(f"{_PRISON} ORDER BY prison_id")]
 
 
+async def holding(tx: Connection) -> list[str]:
+    """Return the prisons that hold locations; one look into the index for each, not one for each location."""
+    rows = await tx.fetch(
+        """
+        WITH RECURSIVE held AS (
+            SELECT min(prison_id) AS prison_id FROM location
+            UNION ALL
+            SELECT (SELECT min(l.prison_id) FROM location l WHERE l.prison_id > held.prison_id)
+              FROM held WHERE held.prison_id IS NOT NULL)
+        SELECT prison_id FROM held WHERE prison_id IS NOT NULL
+        """
+    )
+    return [row["prison_id"] for row in rows]
+
+
 async def take(tx: Connection, prison_id: str, move: StageMove, now: datetime) -> None:
     """Take a step and note it."""
     await tx.execute(

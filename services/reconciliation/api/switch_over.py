@@ -33,9 +33,13 @@ class NextStep(Wire):
 
 
 class PrisonStanding(PrisonStage):
-    """Where a prison stands, whether its NOMIS screens are off, the last check, and what can follow."""
+    """Where a prison stands, whether its NOMIS screens are off, the last check, and what can follow.
 
-    screens_off: bool
+    In the list of all, `screensOff` and `cleanCheck` are left out of prisons whose next step rests on neither, and the
+    steps taken are left out of all.
+    """
+
+    screens_off: bool | None = None
     clean_check: CleanCheck | None = None
     next_steps: list[NextStep]
 
@@ -46,9 +50,9 @@ class SwitchOverDoors:
     def __init__(self, switch_over: SwitchOver) -> None:
         self._switch_over = switch_over
 
-    async def every(self) -> list[PrisonStage]:
-        """List the prisons that ever took a step."""
-        return await self._switch_over.every()
+    async def every(self) -> list[PrisonStanding]:
+        """List every prison that holds locations: where it stands, what can follow, and what blocks it."""
+        return [_shown(each) for each in await self._switch_over.every()]
 
     async def one(self, prison_id: Prison) -> PrisonStanding:
         """Show where a prison stands and what can follow."""

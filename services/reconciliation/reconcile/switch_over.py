@@ -5,6 +5,7 @@ Screens go off before the step that says so and come on after the step that says
 is so; a step that was cut short is finished by asking for it again.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +16,17 @@ from services.reconciliation.rules.settling import PARKED_ONE_WAY
 from services.reconciliation.store.due import DueStore
 from services.reconciliation.store.runs import RunStore
 
+PRISONS_AT_ONCE = 8
+"""How many prisons are looked at side by side when all are asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a prison stands, what the next steps rest on, and why each would be refused now (None: it would not)."""
 
     stage: PrisonStage
-    screens_off: bool
+    # None: nobody asked, as nothing rests on it.
+    screens_off: bool | None
     check: CleanCheck | None
     next_steps: dict[Stage, str | None]
 
@@ -37,15 +42,29 @@ class SwitchOver:
     service: str
     now: Callable[[], datetime]
 
-    async def every(self) -> list[PrisonStage]:
-        """Return the prisons that ever took a step."""
-        return await self.prisons.stages()
+    async def every(self) -> list[Standing]:
+        """Return where every prison stands that holds locations or ever took a step."""
+        stands = await self.prisons.stages(holding=True)
+        room = asyncio.Semaphore(PRISONS_AT_ONCE)
+
+        async def standing(stage: PrisonStage) -> Standing:
+            # Most prisons: nothing went off yet, and the first step rests on nothing.
+            if stage.stage is Stage.BOTH_WAYS:
+                return self._standing(stage, None, None)
+            async with room:
+                return await self._looked_at(stage)
+
+        return list(await asyncio.gather(*(standing(each) for each in stands)))
 
     async def one(self, prison_id: str) -> Standing:
         """Return where a prison stands."""
-        stands = await self.prisons.stage(prison_id)
-        screens_off = await self.screens.switch(self.service, prison_id)
-        check = await self._check(prison_id)
+        return await self._looked_at(await self.prisons.stage(prison_id))
+
+    async def _looked_at(self, stands: PrisonStage) -> Standing:
+        screens_off = await self.screens.switch(self.service, stands.prison_id)
+        return self._standing(stands, screens_off, await self._check(stands.prison_id))
+
+    def _standing(self, stands: PrisonStage, screens_off: bool | None, check: CleanCheck | None) -> Standing:
         steps = {
             to: self._refused(stands, screens_off, self._move(stands, to, "-", "", check))
             for to in sorted(STEPS[stands.stage])
@@ -87,7 +106,7 @@ class SwitchOver:
         )
 
     @staticmethod
-    def _refused(stands: PrisonStage, screens_off: bool, move: StageMove) -> str | None:
+    def _refused(stands: PrisonStage, screens_off: bool | None, move: StageMove) -> str | None:
         if refused := refusal(move, stands.stage, stands.since):
             return refused
         if move.to_stage in {Stage.RECONCILED, Stage.ONE_WAY} and not screens_off:

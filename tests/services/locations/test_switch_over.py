@@ -119,6 +119,19 @@ async def test_a_prison_is_switched_over_and_back_and_every_step_is_kept(kti: Kt
         assert (await answer.json())["stage"] == "BOTH_WAYS"
 
 
+async def test_a_prison_that_holds_locations_and_never_took_a_step_is_listed_when_asked_for(kti: Kti) -> None:
+    await step(kti, Stage.BOTH_WAYS, Stage.SCREENS_OFF)
+    room = {"prisonId": "AAI", "lastUpdatedBy": "X", "fields": migrated(ROWS["C-VIS"])["fields"]}
+    async with kti.client.put(f"/sync/locations/{UUID(int=773)}", json=room) as answer:
+        assert answer.status == 201
+    for path, expected in (
+        ("/sync/prisons", {"KTI": "SCREENS_OFF"}),
+        ("/sync/prisons?holding=true", {"AAI": "BOTH_WAYS", "KTI": "SCREENS_OFF"}),
+    ):
+        async with kti.client.get(path) as answer:
+            assert {each["prisonId"]: each["stage"] for each in await answer.json()} == expected
+
+
 async def test_one_way_the_sync_doors_take_no_change_from_nomis(kti: Kti) -> None:
     cell, visits, new = ID["C-4-010"], UUID(int=771), UUID(int=772)
     room = migrated(ROWS["C-VIS"])["fields"]

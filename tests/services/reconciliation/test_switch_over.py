@@ -21,8 +21,8 @@ class Neighbours:
         self.off: set[str] = set()
         self.broken = False
 
-    async def stages(self) -> list[PrisonStage]:
-        return [self.stands]
+    async def stages(self, *, holding: bool = False) -> list[PrisonStage]:
+        return [PrisonStage(prison_id="LEI"), self.stands] if holding else [self.stands]
 
     async def stage(self, prison_id: str) -> PrisonStage:
         assert prison_id == "NWI"
@@ -170,3 +170,15 @@ async def test_a_step_that_does_not_follow_touches_nothing(switch_over: SwitchOv
     with pytest.raises(StepRefused, match="BOTH_WAYS does not lead to ONE_WAY"):
         await to(switch_over, Stage.ONE_WAY)
     assert neighbours.off == set()
+
+
+async def test_all_prisons_are_shown_with_what_can_follow_and_what_blocks_it(
+    bench: Bench, switch_over: SwitchOver
+) -> None:
+    await bench.wing()
+    await to(switch_over, Stage.SCREENS_OFF)
+    first, second = await switch_over.every()
+    assert (first.stage.prison_id, first.next_steps, first.screens_off) == ("LEI", {Stage.SCREENS_OFF: None}, None)
+    rests = "cleanCheck: the step rests on a clean check"
+    assert (second.stage.prison_id, second.screens_off) == ("NWI", True)
+    assert second.next_steps == {Stage.BOTH_WAYS: None, Stage.RECONCILED: rests}

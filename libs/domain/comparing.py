@@ -7,7 +7,8 @@ from pydantic import JsonValue
 
 from libs.domain.bulk import MirrorRow
 from libs.domain.shapes import RowShape
-from libs.domain.shared import COMPARED, SYNCED, kind_in_dps, project_dps, project_nomis
+from libs.domain.shared import COMPARED, SYNCED, Share, kind_in_dps, project_dps, project_nomis
+from libs.domain.shared import share as share_of
 
 KEY = "key"
 PRISON = "prisonId"
@@ -57,6 +58,31 @@ def differences(mirror: MirrorRow, row: NamedRow, parent: str | None) -> tuple[D
     if key_moved(mirror, row):
         found.append(Difference(KEY, own.key, row.description))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One field as the two sides hold it, and whether that is a difference; a field may be NOMIS's own."""
+
+    field: str
+    dps: JsonValue
+    nomis: JsonValue
+    share: Share
+    differs: bool
+
+
+def side_by_side(mirror: MirrorRow, row: NamedRow, parent: str | None) -> tuple[Beside, ...]:
+    """Return every field that the two can hold, with what `differences` says of each. Raises Untranslatable."""
+    own = mirror.location
+    kind = kind_in_dps(own)
+    differing = {each.field for each in differences(mirror, row, parent)}
+    mine, theirs = project_dps(own), project_nomis(row, parent)
+    told = [(field.value, value, theirs[field], share_of(field, kind)) for field, value in mine.items()]
+    told += [
+        (KEY, own.key, row.description, Share.COMPARED),
+        (PRISON, own.prison_id, row.prison_id, Share.COMPARED),
+    ]
+    return tuple(Beside(field, dps, nomis, share, field in differing) for field, dps, nomis, share in told)
 
 
 def key_moved(mirror: MirrorRow, row: NamedRow) -> bool:

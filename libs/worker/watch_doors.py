@@ -25,8 +25,8 @@ class WatchDoors:
     async def queues(self) -> list[dict[str, Any]]:
         """Show the queue of this worker: counts as the broker tells them now, and the last hour of this replica.
 
-        `oldestSeconds` is an estimate, missing while nothing is known; `traffic.lagSeconds` is from a change's commit to
-        the end of its handling, over the last minutes.
+        `oldestSeconds` is an estimate, missing while nothing is known; `traffic.lagSeconds` is from a change's commit
+        to the end of its handling, over the last minutes.
         """
         queue, dead = self._line.queue, self._line.dead
         depth, letters, aside = await asyncio.gather(queue.depth(), dead.depth(), self._aside.depth())

@@ -34,7 +34,8 @@ from libs.worker.relaying import relaying
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.scopes import prison_of
-from services.reconciliation.api import looks, repairs, reports, switch_over
+from services.reconciliation.api import comparison, looks, repairs, reports, switch_over
+from services.reconciliation.reconcile.comparison import Comparisons
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.reconcile.noting import Noting
@@ -102,6 +103,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 ),
                 *repairs.routes(repairs.RepairDoors(room.repair)),
                 *looks.routes(looks.LookDoors(room.look)),
+                *comparison.routes(comparison.ComparisonDoors(room.comparisons)),
                 *switch_over.routes(switch_over.SwitchOverDoors(room.switch_over)),
                 *work.routes,
                 *outbox_routes(OutboxDoors(DeadRows(database))),
@@ -143,6 +145,7 @@ class _Room:
         self.switch_over = SwitchOver(
             remotes.locations, remotes.nomis, self.runs.store, self._due, settings.agency_switch_service, _now
         )
+        self.comparisons = Comparisons(self.look, self._due)
         self.repair = Repair(self._due, self.runs, _now, self.checker.wake)
 
     async def _note(self, told: Collection[DueLocation]) -> None:

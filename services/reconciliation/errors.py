@@ -1,5 +1,7 @@
 """What can be wrong with a wish of an operator, in the trade's words."""
 
+from libs.domain.sync import Side
+
 
 class RunNotFound(Exception):
     """No run has this id."""
@@ -24,3 +26,10 @@ class RunNotOver(Exception):
 
 class LeaseLost(Exception):
     """Another replica took the run over, because we were too slow."""
+
+
+class LocationUnknown(Exception):
+    """Neither side has it, and nothing links to it."""
+
+    def __init__(self, side: Side, location_id: str) -> None:
+        super().__init__(f"no location {location_id} of {side} on either side")

@@ -17,7 +17,7 @@ from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import Problem
 from libs.web.routing import Needs, Reply, Route
-from services.reconciliation.errors import RunActive, RunNotFound, RunNotOver
+from services.reconciliation.errors import LocationUnknown, RunActive, RunNotFound, RunNotOver
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.records import Finding, Mismatch, Run
 
@@ -31,6 +31,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PROBLEMS = MappingProxyType(
     {
         RunNotFound: Problem(404, "Not found"),
+        LocationUnknown: Problem(404, "Location not found"),
         RunActive: Problem(409, "A run is under way"),
         RunNotOver: Problem(409, "The run is not over"),
         StepRefused: Problem(409, "Step refused"),

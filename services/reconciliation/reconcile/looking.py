@@ -36,6 +36,10 @@ class Look:
 
     async def at(self, suspects: Sequence[Suspect]) -> list[Verdict]:
         """Return a verdict for each location that the suspects name; two that name one location get one."""
+        return [judged(each) for each in await self.sides(suspects)]
+
+    async def sides(self, suspects: Sequence[Suspect]) -> list[Sides]:
+        """Return each location that the suspects name, as both sides and the mapping have it."""
         assert len(suspects) <= BATCH_MAX
         links = await self._links(suspects)
         pairs: Sequence[Pair] = _pairs(suspects, links)
@@ -46,7 +50,7 @@ class Look:
         buried = {each.id: each.key for each in found.buried}
         parents = await self._parents(rows.values(), links)
         seen = [_sides(dps_id, nomis_id, links, owns, rows, buried, parents) for dps_id, nomis_id in pairs]
-        return [judged(each) for each in await self._with_stages(seen)]
+        return await self._with_stages(seen)
 
     async def _links(self, suspects: Sequence[Suspect]) -> Links:
         of_dps = await self.mappings.pairs_of_dps([each.dps_id for each in suspects if each.dps_id is not None])

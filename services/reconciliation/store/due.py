@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from libs.db.pool import Database
 from libs.domain.sync import Side
 from libs.messaging.audit import Act, Auditor
-from services.reconciliation.records import DueLocation, Noted, Parked, Waiting
+from services.reconciliation.records import DueLocation, Noted, Parked, Sides, Waiting
 from services.reconciliation.rules.settling import Ask, Decided, Park, Settled
 
 LOCKS = 7_265_002
@@ -39,6 +39,11 @@ _NOTE_RUN = """
        SET due_at = $2, noted = due.noted + 1, asked = 0,
            parked_at = CASE WHEN $3 THEN NULL ELSE due.parked_at END,
            rounds = CASE WHEN $3 THEN 0 ELSE due.rounds END
+"""
+
+_PARKED = """
+    SELECT side || '-' || id AS at, side, id AS location_id, prison_id, key, reason, parked_at, rounds
+      FROM due WHERE parked_at IS NOT NULL
 """
 
 
@@ -168,16 +173,21 @@ class DueStore:
     async def parked(self, after: str, most: int, prison_id: str | None = None) -> list[Parked]:
         """Return what is parked, in the order of `side-id`, after one."""
         rows = await self._db.fetch(
-            """
-            SELECT side || '-' || id AS at, side, id AS location_id, prison_id, key, reason, parked_at, rounds
-              FROM due WHERE parked_at IS NOT NULL AND side || '-' || id > $1 AND ($3::text IS NULL OR prison_id = $3)
-             ORDER BY 1 LIMIT $2
-            """,
+            f"{_PARKED} AND side || '-' || id > $1 AND ($3::text IS NULL OR prison_id = $3) ORDER BY 1 LIMIT $2",
             after,
             most,
             prison_id,
         )
         return [Parked.model_validate(dict(row)) for row in rows]
+
+    async def parked_of(self, sides: Sides) -> Parked | None:
+        """Return why a location is parked, under whichever of its ids; None when it is not."""
+        row = await self._db.fetchrow(
+            f"{_PARKED} AND (side = 'DPS' AND id = $1 OR side = 'NOMIS' AND id = $2) ORDER BY parked_at DESC LIMIT 1",
+            sides.dps_id,
+            None if sides.nomis_id is None else str(sides.nomis_id),
+        )
+        return Parked.model_validate(dict(row)) if row else None
 
 
 _KEEP = """

@@ -20,6 +20,7 @@ from services.reconciliation.records import DueLocation, Parked
 RECONCILE = Needs.role("ROLE_RECONCILE_LOCATIONS")
 PAGE_MAX = 1000
 Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
+MismatchId = Annotated[int, Field(ge=1, lt=2**63)]
 NomisId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
@@ -36,6 +37,15 @@ class Settling(Wire):
 
     due: int
     parked: int
+
+
+class RepairWish(Wire):
+    """Which mismatches of the run, by number; all when it is left out. Those of another run are passed over."""
+
+    mismatch_ids: Annotated[list[MismatchId], Field(min_length=1, max_length=PAGE_MAX)] | None = None
+
+
+ALL_OF_IT = RepairWish()
 
 
 class Repaired(Wire):
@@ -73,9 +83,9 @@ class RepairDoors:
         """Compare a prison and have settled what differs."""
         return Requested(run_id=await self._repair.prison(prison_id, caller.username))
 
-    async def of_run(self, run_id: int, caller: Caller) -> Repaired:
-        """Have all mismatches of a run settled."""
-        return Repaired(locations=await self._repair.run(run_id, caller.username))
+    async def of_run(self, run_id: int, caller: Caller, body: RepairWish = ALL_OF_IT) -> Repaired:
+        """Have mismatches of a run settled: all, or some by number."""
+        return Repaired(locations=await self._repair.run(run_id, caller.username, body.mismatch_ids))
 
 
 def routes(doors: RepairDoors) -> Sequence[Route]:

@@ -1,6 +1,6 @@
 """Repair by an operator: has locations looked at and settled now, whatever was known of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,11 +28,11 @@ class Repair:
         """Compare a prison and have settled what differs; return the run. Raises RunActive."""
         return await self.runs.request(prison_id, by, settles=True)
 
-    async def run(self, run_id: int, by: str) -> int:
-        """Have all mismatches of a run settled; return how many locations. Raises RunNotFound, RunNotOver."""
+    async def run(self, run_id: int, by: str, mismatches: Sequence[int] | None = None) -> int:
+        """Have mismatches of a run settled, all or these; return how many locations. Raises RunNotFound, RunNotOver."""
         run = await self.runs.store.run(run_id)
         if run.status is not Status.COMPLETED:
             raise RunNotOver(run_id, run.status)
-        locations = await self.due.note_run(run_id, self.now(), by)
+        locations = await self.due.note_run(run_id, self.now(), by, mismatches)
         self.wake()
         return locations

@@ -34,7 +34,7 @@ _NOTE_RUN = """
     INSERT INTO due (side, id, prison_id, due_at, since)
     SELECT CASE WHEN dps_id IS NULL THEN 'NOMIS' ELSE 'DPS' END, coalesce(dps_id::text, nomis_id::text),
            min(prison_id), $2, $2
-      FROM mismatch WHERE run_id = $1 GROUP BY 1, 2
+      FROM mismatch WHERE run_id = $1 AND ($4::bigint[] IS NULL OR mismatch_id = ANY($4)) GROUP BY 1, 2
     ON CONFLICT (side, id) DO UPDATE
        SET due_at = $2, noted = due.noted + 1, asked = 0,
            parked_at = CASE WHEN $3 THEN NULL ELSE due.parked_at END,
@@ -78,13 +78,15 @@ class DueStore:
             )
             await self._auditor.note(tx, Act("LOCATION_REPAIR_REQUESTED", by, location.id, subject, {}))
 
-    async def note_run(self, run_id: int, now: datetime, demanded_by: str | None = None) -> int:
-        """Have all mismatches of a run looked at now; return how many locations those are.
+    async def note_run(
+        self, run_id: int, now: datetime, demanded_by: str | None = None, mismatches: Sequence[int] | None = None
+    ) -> int:
+        """Have mismatches of a run looked at now, all or these; return how many locations those are.
 
         What a person demands is looked at though it was parked.
         """
         async with self._db.transaction() as tx:
-            tag = await tx.execute(_NOTE_RUN, run_id, now, demanded_by is not None)
+            tag = await tx.execute(_NOTE_RUN, run_id, now, demanded_by is not None, mismatches)
             noted = int(tag.rsplit(" ", 1)[1])
             if demanded_by is not None:
                 act = Act(

@@ -100,6 +100,23 @@ async def test_mismatches_come_as_csv_that_no_spreadsheet_runs(
     assert rows[1]["dpsLocationId"] == str(dps_id_for(cell))
 
 
+async def test_all_mismatches_of_a_run_are_repaired_or_those_that_are_named(
+    bench: Bench, served: Client, operator: dict[str, str]
+) -> None:
+    for number in range(3):
+        await bench.add(f"{number}", linked=False)
+    run, found = await bench.report()
+    path = f"{BASE}/{run.run_id}/repair"
+    wishes = ({"mismatchIds": [found[1].mismatch_id, 10**6]}, None, {"mismatchIds": []})
+    answers = []
+    for wish in wishes:
+        async with served.put(path, json=wish, headers=operator) as answer:
+            answers.append((answer.status, (await answer.json()).get("locations")))
+    assert answers == [(202, 1), (202, 3), (400, None)]
+    due = await bench.database.fetch("SELECT id, noted FROM due ORDER BY id")
+    assert [row["noted"] for row in due] == [1, 2, 1]
+
+
 async def test_a_run_that_is_not_there_is_not_found(bench: Bench, served: Client, operator: dict[str, str]) -> None:
     assert bench.settled == []
     for path in ("", "/mismatches", "/mismatches.csv"):

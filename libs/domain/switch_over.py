@@ -23,6 +23,11 @@ class Stage(StrEnum):
     RECONCILED = "RECONCILED"
     ONE_WAY = "ONE_WAY"
 
+    def leads_on(self, to: "Stage") -> bool:
+        """Whether a step to there is one forward, further off NOMIS."""
+        order = [*Stage]
+        return order.index(to) > order.index(self)
+
 
 STEPS: Mapping[Stage, frozenset[Stage]] = MappingProxyType(
     {

@@ -27,5 +27,5 @@ app.add_typer(estate.topology, name="topology")
 
 
 def main() -> None:
-    """Run the command of the command line."""
-    app()
+    """Run the command of the command line; completion is installed under the name that people type."""
+    app(prog_name="lip")

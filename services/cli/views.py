@@ -1,7 +1,9 @@
 """How answers are shown: tables for people, JSON for scripts; the same facts in both."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -9,11 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from libs.domain.wire import LONDON
+
 Columns = Mapping[str, str]
 """Heading by member of the answer; a member may be a path with dots."""
 
 console = Console(highlight=False)
 NUMBER = (int, float)
+# With a fraction or a zone: a run's id looks like a moment and has neither.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6}(Z|[+-]\d\d:\d\d)?|Z|[+-]\d\d:\d\d)")
 
 
 def as_json(answer: Any) -> None:
@@ -27,21 +33,21 @@ def rows(title: str, answers: Sequence[Mapping[str, Any]], columns: Columns) -> 
     if not answers:
         console.print(f"{title}: none")
         return
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for path, heading in columns.items():
-        table.add_column(heading, justify="right" if isinstance(_at(answers[0], path), NUMBER) else "left")
+        table.add_column(heading, justify="right" if any(_is_number(_at(each, path)) for each in answers) else "left")
     for answer in answers:
-        table.add_row(*(Text(word(_at(answer, path))) for path in columns))
-    console.print(table)
+        table.add_row(*(Text(_cell(answer, path)) for path in columns))
+    _titled(title, table)
 
 
 def facts(title: str, answer: Mapping[str, Any], columns: Columns) -> None:
     """Show one answer, a line for each fact it has."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(show_header=False)
     for path, heading in columns.items():
-        if (value := _at(answer, path)) is not None:
-            table.add_row(heading, Text(word(value)))
-    console.print(table)
+        if text := _cell(answer, path):
+            table.add_row(heading, Text(text))
+    _titled(title, table)
 
 
 def say(sentence: str) -> None:
@@ -57,9 +63,33 @@ def word(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, str | float):
+    if isinstance(value, str):
+        return _moment(value) if MOMENT.fullmatch(value) else value
+    if isinstance(value, float):
         return str(value)
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value).decode() if value else ""
+
+
+def _titled(title: str, table: Table) -> None:
+    """Put the title above: as the table's own it would be cut to the table's width."""
+    console.print(Text(title, style="bold"))
+    console.print(table)
+
+
+def _cell(answer: Mapping[str, Any], path: str) -> str:
+    value = _at(answer, path)
+    # A number that names something is no amount.
+    return str(value) if path.lower().endswith("id") and isinstance(value, int) else word(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, NUMBER) and not isinstance(value, bool)
+
+
+def _moment(text: str) -> str:
+    """Write a moment to the second, on London's clock where it says its own."""
+    moment = datetime.fromisoformat(text)
+    return f"{moment.astimezone(LONDON) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _at(answer: Mapping[str, Any], path: str) -> Any:

@@ -81,18 +81,13 @@ async def test_both_sides_are_compared_and_a_run_without_a_finding_is_fine(migra
 
 async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_removed(house: House) -> None:
     clean = await lip(house, "queues", "show", "--json")
-    assert (clean.code, {each["status"] for each in clean.json()}) == (FINE, {"UP"})
+    assert (clean.code, QUEUE in {each["queue"] for each in clean.json()}) == (FINE, True)
     body = '{"eventType": "x", "additionalInformation": {"id": "no uuid"}}'
     dead = house.desk.broker.queue(f"{QUEUE}-dlq")
     assert await dead.send([Parcel(body, {"failureReason": "[red]because[/]"})]) == [None]
 
-    async def counted() -> Said | None:
-        said = await lip(house, "queues", "show")
-        return said if said.code == NOT_AS_WISHED else None
-
-    # A health answer is as old as its service lets it grow.
-    shown = await seen(counted, "the dead letter in the counts")
-    assert "1 dead letters" in shown.err
+    shown = await lip(house, "queues", "show")
+    assert (shown.code, "1 dead letters" in shown.err) == (NOT_AS_WISHED, True)
     peeked = await lip(house, "queues", "peek", QUEUE)
     assert (peeked.code, "[red]because[/]" in peeked.out, "no uuid" in peeked.out) == (FINE, True, False)
     [letter] = (await lip(house, "queues", "peek", QUEUE, "--json")).json()["messages"]
@@ -108,7 +103,7 @@ async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_re
     assert (ended.code, ended.json()["messagesLeftCount"]) == (NOT_AS_WISHED, 1)
     deleted = await lip(house, "queues", "delete", QUEUE, letter["messageId"], "--yes")
     assert (deleted.code, "not found" in deleted.err) == (NOT_AS_WISHED, True)
-    purged = await lip(house, "queues", "purge", f"{QUEUE}-dlq", "--yes")
+    purged = await lip(house, "queues", "purge", QUEUE, "--yes")
     assert (purged.code, "messages of" in purged.out) == (FINE, True)
 
 
@@ -171,6 +166,26 @@ async def test_conflicts_are_listed_and_one_that_is_not_there_is_refused(house: 
     assert (missing.code, "404" in missing.err) == (REFUSED, True)
 
 
+async def test_prisons_are_listed_with_their_next_step_and_what_blocks_it(migrated: House) -> None:
+    said = await lip(migrated, "prisons", "show", "--json")
+    assert (said.code, PRISON in {each["prisonId"] for each in said.json()}) == (FINE, True)
+    shown = await lip(migrated, "prisons", "show")
+    assert "SCREENS_OFF" in shown.out
+    refused = await lip(migrated, "prisons", "switch", PRISON, "ONE_WAY", "--reason", "too early")
+    assert (refused.code, "does not lead to ONE_WAY" in refused.err) == (REFUSED, True)
+
+
+async def test_an_estate_that_is_there_already_is_not_loaded_twice(house: House) -> None:
+    said = await lip(house, "estate", "generate", "--seed", "11", "--prison", PRISON)
+    assert (said.code, "loaded already" in said.err, "Traceback" in said.err) == (USAGE, True, False)
+
+
+async def test_commands_are_completed_under_the_name_that_people_type(house: House) -> None:
+    asked = {"_LIP_COMPLETE": "complete_bash", "COMP_WORDS": "lip queues peek to", "COMP_CWORD": "3"}
+    said = await lip(house, **asked)
+    assert said.out.split() == [QUEUE]
+
+
 async def test_queues_and_topics_are_as_described(house: House) -> None:
     said = await lip(house, "topology", "verify", "--json")
     assert (said.code, said.json()) == (FINE, [])
@@ -182,6 +197,8 @@ async def test_queues_and_topics_are_as_described(house: House) -> None:
         (("migrate", "history"), {"LIP_ENDPOINTS": "no-such-file.json"}, USAGE, "migration"),
         (("queues", "peek", "no-such-queue"), {}, USAGE, "no-such-queue"),
         (("reconcile", "repair"), {}, USAGE, "--dps"),
+        (("reconcile", "repair", "--prison", "LEI", "--mismatch", "1"), {}, USAGE, "--run"),
+        (("prisons", "switch", "LEI", "NOWHERE"), {}, USAGE, "NOWHERE"),
         (("migrate", "history"), {"CLIENT_ID": "prometheus"}, REFUSED, "403"),
         (("migrate", "history"), {"LIP_TIMEOUT_SECONDS": "soon"}, USAGE, "LIP_TIMEOUT_SECONDS"),
     ],

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from libs.domain.sync import Side
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
@@ -67,9 +68,7 @@ def acknowledge(number: Number, *, json: Json = False) -> None:
 
 
 @app.command()
-def choose(
-    number: Number, side: Annotated[str, typer.Argument(help="DPS or NOMIS: whose value.")], *, json: Json = False
-) -> None:
+def choose(number: Number, side: Annotated[Side, typer.Argument(help="Whose value.")], *, json: Json = False) -> None:
     """Give the location the value that a side had: an ordinary edit, which sync takes to the other side.
 
     Example: lip conflicts choose 12 NOMIS

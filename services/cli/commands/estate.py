@@ -1,10 +1,13 @@
 """`lip estate` and `lip topology`: what surrounds the services on one machine or in the cloud."""
 
+import os
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 from pydantic import SecretStr
 
@@ -14,11 +17,22 @@ from libs.messaging.topology import Topology
 from services.cli import views
 from services.cli.calls import Calls, Place
 from services.cli.commands.running import Json, carry_out
-from services.cli.errors import NotAsWished, NotConfigured
+from services.cli.errors import Exit, NotAsWished, NotConfigured
 from services.cli.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Fill the NOMIS stand-in.")
 topology = typer.Typer(no_args_is_help=True, help="Look at queues and topics as they really are.")
+
+LOG_MEMBERS = frozenset({"event", "level", "at", "service"})
+
+
+class Preset(StrEnum):
+    """The sizes that the generator knows."""
+
+    TINY = "tiny"
+    LEAN = "lean"
+    NATIONAL = "national"
+    STRESS = "stress"
 
 
 @app.command()
@@ -26,18 +40,26 @@ def generate(
     *,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 7,
     prison: Annotated[list[str] | None, typer.Option(help="Only this prison; again for more.")] = None,
-    preset: Annotated[str, typer.Option(help="tiny, lean, national or stress.")] = "tiny",
+    preset: Annotated[Preset, typer.Option(help="How large prisons are.")] = Preset.TINY,
+    json: Json = False,
 ) -> None:
     """Load a generated estate into the NOMIS stand-in of the endpoints file.
 
     Example: lip estate generate --prison LEI --prison MDI --preset tiny
     """
     dsn = _dsn()
-    words = ["--seed", str(seed), "--preset", preset, "--dsn", dsn]
+    words = ["--seed", str(seed), "--preset", preset]
     words += ["--prisons", ",".join(prison)] if prison else []
-    # The stand-in is a service of its own, which we may start but not import.
-    ended = subprocess.run([sys.executable, "-m", "services.nomis.estate", *words], check=False)  # noqa: S603 - our own words
-    raise typer.Exit(ended.returncode)
+    # The stand-in is a service of its own, which we may start but not import. Its DSN holds a password, which a command
+    # line would show to everyone on the machine.
+    told = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), "DATABASE_URL": dsn}
+    command = [sys.executable, "-m", "services.nomis.estate", *words]
+    ended = subprocess.run(command, check=False, env=told, stdout=subprocess.PIPE)  # noqa: S603 - our own words
+    loaded = next((orjson.loads(line) for line in ended.stdout.splitlines() if b'"estate-loaded"' in line), None)
+    if ended.returncode or loaded is None:
+        raise typer.Exit(Exit.USAGE)
+    counts = {name: value for name, value in loaded.items() if name not in LOG_MEMBERS}
+    views.as_json(counts) if json else views.facts("Loaded", counts, {name: name for name in counts})
 
 
 def _dsn() -> str:

@@ -94,30 +94,30 @@ def watch(run: Run = None, *, json: Json = False) -> None:
 
 
 @app.command()
-def cancel(run: Run = None) -> None:
+def cancel(run: Run = None, *, json: Json = False) -> None:
     """Stop a run; what is under way is finished, the rest is skipped.
 
     Example: lip migrate cancel
     """
-    _steer(run, "cancel")
+    _steer(run, "cancel", as_json=json)
 
 
 @app.command()
-def pause(run: Run = None) -> None:
+def pause(run: Run = None, *, json: Json = False) -> None:
     """Let a run rest.
 
     Example: lip migrate pause
     """
-    _steer(run, "pause")
+    _steer(run, "pause", as_json=json)
 
 
 @app.command()
-def resume(run: Run = None) -> None:
+def resume(run: Run = None, *, json: Json = False) -> None:
     """Let a paused run go on.
 
     Example: lip migrate resume
     """
-    _steer(run, "resume")
+    _steer(run, "resume", as_json=json)
 
 
 @app.command()
@@ -216,11 +216,12 @@ def history(
     carry_out(work)
 
 
-def _steer(run: str | None, wish: str) -> None:
+def _steer(run: str | None, wish: str, *, as_json: bool) -> None:
     async def work(calls: Calls) -> None:
         run_id = await _run_id(calls, run)
         await calls.ask("migration", "POST", f"{BASE}/{run_id}/{wish}")
-        views.say(f"{run_id}: {wish} asked for")
+        seen = await calls.ask("migration", "GET", f"{BASE}/history/{run_id}")
+        views.as_json(seen) if as_json else views.say(f"{run_id}: {wish} asked for, it is {seen['status']}")
 
     carry_out(work)
 

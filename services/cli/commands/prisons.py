@@ -1,10 +1,11 @@
 """`lip prisons`: where each prison stands on its way off NOMIS, and its next step."""
 
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from libs.domain.switch_over import Stage
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
@@ -13,7 +14,18 @@ app = typer.Typer(no_args_is_help=True, help="See where prisons stand on their w
 
 BASE = "/switch-over"
 STAGE_COLUMNS = MappingProxyType({"prisonId": "prison", "stage": "stage", "since": "since", "authority": "mastered by"})
-ONE_COLUMNS = MappingProxyType({**STAGE_COLUMNS, "screensOff": "screens off", "cleanCheck": "last check"})
+EVERY_COLUMNS = MappingProxyType({**STAGE_COLUMNS, "toStage": "next step", "refused": "what blocks it"})
+ONE_COLUMNS = MappingProxyType(
+    {
+        **STAGE_COLUMNS,
+        "screensOff": "screens off",
+        "cleanCheck.runId": "last check",
+        "cleanCheck.startedAt": "check began",
+        "cleanCheck.compared": "compared",
+        "cleanCheck.mismatches": "mismatches",
+        "cleanCheck.unsettled": "not settled yet",
+    }
+)
 NEXT_COLUMNS = MappingProxyType({"toStage": "next step", "refused": "what blocks it"})
 STEP_COLUMNS = MappingProxyType(
     {"takenAt": "when", "takenBy": "who", "fromStage": "from", "toStage": "to", "reason": "why"}
@@ -24,11 +36,11 @@ Prison = Annotated[str, typer.Argument(help="A prison, such as LEI.")]
 
 @app.command()
 def show(
-    prison: Annotated[str | None, typer.Argument(help="One prison; all that ever took a step when left out.")] = None,
+    prison: Annotated[str | None, typer.Argument(help="One prison; all that hold locations when left out.")] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Show where prisons stand; of one also what blocks its next step, and the steps it took.
+    """Show where prisons stand, their next step, and what blocks it; of one also the steps it took.
 
     Examples: lip prisons show; lip prisons show LEI
     """
@@ -38,7 +50,7 @@ def show(
         if json:
             views.as_json(found)
         elif prison is None:
-            views.rows("Prisons", found, STAGE_COLUMNS)
+            views.rows("Prisons", [_with_next(each) for each in found], EVERY_COLUMNS)
         else:
             views.facts(prison, found, ONE_COLUMNS)
             views.rows("Next", found["nextSteps"], NEXT_COLUMNS)
@@ -47,10 +59,16 @@ def show(
     carry_out(work)
 
 
+def _with_next(prison: dict[str, Any]) -> dict[str, Any]:
+    """Put the way forward beside where it stands."""
+    forward = [step for step in prison["nextSteps"] if step["forward"]]
+    return {**prison, **(forward[0] if forward else {})}
+
+
 @app.command()
 def switch(
     prison: Prison,
-    stage: Annotated[str, typer.Argument(help="BOTH_WAYS, SCREENS_OFF, RECONCILED or ONE_WAY.")],
+    stage: Annotated[Stage, typer.Argument(help="The stage to take it to.")],
     *,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the step.")] = "",
     json: Json = False,

@@ -1,11 +1,14 @@
 """`lip queues`: what waits, what is dead and why, and sending it back."""
 
+import asyncio
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
+from libs.web.outgoing import RemoteUnavailable
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
@@ -13,24 +16,38 @@ from services.cli.errors import NotAsWished
 
 app = typer.Typer(no_args_is_help=True, help="See what waits, what is dead and why, and send it back.")
 
-QUEUES: Mapping[str, str] = MappingProxyType(
+
+class QueueName(StrEnum):
+    """The queues that there are."""
+
+    TO_NOMIS = "to-nomis-locations"
+    FROM_NOMIS = "from-nomis-locations"
+    MIGRATION = "migration-locations"
+    RECONCILIATION = "reconciliation-locations"
+
+
+READERS: Mapping[QueueName, str] = MappingProxyType(
     {
-        "to-nomis-locations": "to_nomis",
-        "from-nomis-locations": "from_nomis",
-        "migration-locations": "migration",
-        "reconciliation-locations": "reconciliation",
+        QueueName.TO_NOMIS: "to_nomis",
+        QueueName.FROM_NOMIS: "from_nomis",
+        QueueName.MIGRATION: "migration",
+        QueueName.RECONCILIATION: "reconciliation",
     },
 )
 DEAD = "-dlq"
+WATCH = "/queue-admin/queues"
 DEPTH_COLUMNS = MappingProxyType(
     {
         "queue": "queue",
-        "messagesOnQueue": "waiting",
-        "messagesInFlight": "in flight",
-        "messagesOnDlq": "dead",
-        "oldestMessageAgeSeconds": "oldest, s",
-        "pollerLastSuccessSecondsAgo": "polled, s ago",
-        "status": "status",
+        "waiting": "waiting",
+        "oldestSeconds": "oldest, s",
+        "inFlight": "in flight",
+        "delayed": "delayed",
+        "parked": "set aside",
+        "dead": "dead",
+        "traffic.perSecond": "a second",
+        "traffic.lagSeconds.median": "lag, s",
+        "traffic.lagSeconds.worst": "worst lag, s",
         "error": "why",
     }
 )
@@ -61,20 +78,26 @@ REDRIVE_COLUMNS = MappingProxyType(
 Type = Annotated[str, typer.Argument(help="A type of message, as `lip queues switches` names it.")]
 Prison = Annotated[str | None, typer.Option(help="Only for this prison.")]
 Letters = Annotated[list[str], typer.Argument(help="Messages, as `lip queues peek` names them.")]
-Queue = Annotated[str, typer.Argument(help="A queue, as `lip queues show` names it.")]
+Queue = Annotated[QueueName, typer.Argument(help="Which queue.")]
 
 
 @app.command()
 def show(*, json: Json = False) -> None:
-    """Show every queue: waiting, in flight, dead; ends with 1 when something is dead.
+    """Show every queue: what waits and how long, what is dead, how fast it goes; ends with 1 when something is dead.
+
+    Rate and lag are of the last five minutes, as the replica that answered saw them.
 
     Example: lip queues show --json
     """
 
     async def work(calls: Calls) -> None:
-        found = [await _depth(calls, queue) for queue in QUEUES]
+        found = [
+            queue for told in await asyncio.gather(*(_watched(calls, each) for each in QueueName)) for queue in told
+        ]
         views.as_json(found) if json else views.rows("Queues", found, DEPTH_COLUMNS)
-        if dead := sum(int(each.get("messagesOnDlq") or 0) for each in found):
+        if blind := [each["queue"] for each in found if "error" in each]:
+            raise RemoteUnavailable("GET", WATCH, f"answered nothing about {', '.join(blind)}")
+        if dead := sum(each["dead"] for each in found):
             raise NotAsWished(f"{dead:,} dead letters: lip queues peek QUEUE tells why")
 
     carry_out(work)
@@ -95,7 +118,7 @@ def peek(
 
     async def work(calls: Calls) -> None:
         path = f"/queue-admin/get-dlq-messages/{queue}{DEAD}"
-        found = await calls.ask(_service(queue), "GET", path, params={"maxMessages": most})
+        found = await calls.ask(READERS[queue], "GET", path, params={"maxMessages": most})
         columns = LETTER_COLUMNS | ({"body": "body"} if bodies else {})
         views.as_json(found) if json else views.rows(
             f"{found['messagesFoundCount']:,} dead letters of {queue}", found["messages"], columns
@@ -121,7 +144,7 @@ def redrive(
 
     async def work(calls: Calls) -> None:
         path = f"/queue-admin/retry-dlq/{queue}{DEAD}"
-        told = await calls.ask(_service(queue), "PUT", path, params={"rate": rate, "exhausted": exhausted or None})
+        told = await calls.ask(READERS[queue], "PUT", path, params={"rate": rate, "exhausted": exhausted or None})
         if json:
             views.as_json(told)
             return
@@ -140,7 +163,7 @@ def status(queue: Queue, *, json: Json = False) -> None:
     """
 
     async def work(calls: Calls) -> None:
-        told = await calls.ask(_service(queue), "GET", f"/queue-admin/redrives/{queue}{DEAD}")
+        told = await calls.ask(READERS[queue], "GET", f"/queue-admin/redrives/{queue}{DEAD}")
         views.as_json(told) if json else views.facts(f"Dead letters of {queue}", told, REDRIVE_COLUMNS)
         if left := told.get("messagesLeftCount"):
             raise NotAsWished(f"{left:,} left, as they were sent back too often: lip queues peek {queue}")
@@ -184,7 +207,7 @@ def stop(queue: Queue, *, json: Json = False) -> None:
     """
 
     async def work(calls: Calls) -> None:
-        told = await calls.ask(_service(queue), "DELETE", f"/queue-admin/redrives/{queue}{DEAD}")
+        told = await calls.ask(READERS[queue], "DELETE", f"/queue-admin/redrives/{queue}{DEAD}")
         views.as_json(told) if json else views.say("stopped" if told["cancelled"] else "nothing was being sent back")
 
     carry_out(work)
@@ -192,22 +215,23 @@ def stop(queue: Queue, *, json: Json = False) -> None:
 
 @app.command()
 def purge(
-    queue: Annotated[str, typer.Argument(help="A queue or a dead-letter queue; everything on it is deleted.")],
+    queue: Queue,
     *,
+    waiting: Annotated[bool, typer.Option("--waiting", help="What waits to be handled, not what is dead.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete everything on a queue, where its worker allows that (ALLOW_PURGE).
+    """Delete all dead letters of a queue, or with --waiting all that waits on it, where its worker allows that.
 
-    Example: lip queues purge to-nomis-locations-dlq --yes
+    Example: lip queues purge to-nomis-locations --yes
     """
+    name = queue.value if waiting else f"{queue}{DEAD}"
     if not yes:
-        typer.confirm(f"Delete everything on {queue}?", abort=True)
+        typer.confirm(f"Delete everything on {name}?", abort=True)
 
     async def work(calls: Calls) -> None:
-        service = _service(queue.removesuffix(DEAD))
-        told = await calls.ask(service, "PUT", f"/queue-admin/purge-queue/{queue}")
-        views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} messages of {queue} deleted")
+        told = await calls.ask(READERS[queue], "PUT", f"/queue-admin/purge-queue/{name}")
+        views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} messages of {name} deleted")
 
     carry_out(work)
 
@@ -220,7 +244,7 @@ def switches(queue: Queue, *, json: Json = False) -> None:
     """
 
     async def work(calls: Calls) -> None:
-        told = await calls.ask(_service(queue), "GET", "/queue-admin/switches")
+        told = await calls.ask(READERS[queue], "GET", "/queue-admin/switches")
         _show_switches(queue, told, as_json=json)
 
     carry_out(work)
@@ -261,7 +285,7 @@ def replay(queue: Queue, *, json: Json = False) -> None:
     """
 
     async def work(calls: Calls) -> None:
-        told = await calls.ask(_service(queue), "PUT", "/queue-admin/replay-parked")
+        told = await calls.ask(READERS[queue], "PUT", "/queue-admin/replay-parked")
         views.as_json(told) if json else views.say(
             f"{told['replayedCount']:,} sent back, {told['stillHeldCount']:,} still held"
         )
@@ -269,10 +293,10 @@ def replay(queue: Queue, *, json: Json = False) -> None:
     carry_out(work)
 
 
-def _chosen(queue: str, messages: list[str], door: str, count: str, done: str, *, as_json: bool) -> None:
+def _chosen(queue: QueueName, messages: list[str], door: str, count: str, done: str, *, as_json: bool) -> None:
     async def work(calls: Calls) -> None:
         path = f"/queue-admin/{door}/{queue}{DEAD}"
-        told = await calls.ask(_service(queue), "PUT", path, json={"messageIds": messages})
+        told = await calls.ask(READERS[queue], "PUT", path, json={"messageIds": messages})
         views.as_json(told) if as_json else views.say(f"{told[count]:,} dead letters of {queue} {done}")
         if told["notFound"]:
             raise NotAsWished(f"not found: {', '.join(told['notFound'])}")
@@ -280,16 +304,16 @@ def _chosen(queue: str, messages: list[str], door: str, count: str, done: str, *
     carry_out(work)
 
 
-def _switch(queue: str, event_type: str, mode: str, prison: str | None, *, as_json: bool) -> None:
+def _switch(queue: QueueName, event_type: str, mode: str, prison: str | None, *, as_json: bool) -> None:
     async def work(calls: Calls) -> None:
         wish = {"mode": mode} | ({"prisonId": prison} if prison else {})
-        told = await calls.ask(_service(queue), "PUT", f"/queue-admin/switches/{event_type}", json=wish)
+        told = await calls.ask(READERS[queue], "PUT", f"/queue-admin/switches/{event_type}", json=wish)
         _show_switches(queue, told, as_json=as_json)
 
     carry_out(work)
 
 
-def _show_switches(queue: str, told: dict[str, Any], *, as_json: bool) -> None:
+def _show_switches(queue: QueueName, told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         views.as_json(told)
         return
@@ -298,14 +322,10 @@ def _show_switches(queue: str, told: dict[str, Any], *, as_json: bool) -> None:
     views.rows(title, [*everywhere, *told["prisons"]], {"eventType": "type", "prisonId": "prison", "mode": "mode"})
 
 
-def _service(queue: str) -> str:
-    if queue not in QUEUES:
-        raise typer.BadParameter(f"no queue {queue}; there are {', '.join(QUEUES)}")
-    return QUEUES[queue]
-
-
-async def _depth(calls: Calls, queue: str) -> dict[str, Any]:
-    """Take the queue's component out of its worker's health; an unhealthy worker answers 503 and tells all the same."""
-    health = await calls.ask(QUEUES[queue], "GET", "/health", ok=(200, 503))
-    component = health["components"][f"{queue}-health"]
-    return {"queue": queue, "status": component["status"], **component.get("details", {})}
+async def _watched(calls: Calls, queue: QueueName) -> list[dict[str, Any]]:
+    """Look at one worker's queue; one that cannot tell keeps nobody from seeing the others."""
+    try:
+        told: list[dict[str, Any]] = await calls.ask(READERS[queue], "GET", WATCH)
+    except RemoteUnavailable as failure:
+        return [{"queue": queue.value, "error": str(failure)}]
+    return told

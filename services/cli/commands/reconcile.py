@@ -130,20 +130,25 @@ def repair(
     nomis: Annotated[int | None, typer.Option(help="One location, by its NOMIS id.")] = None,
     prison: Annotated[str | None, typer.Option(help="All that differs in a prison.")] = None,
     run_id: Annotated[int | None, typer.Option("--run", help="All mismatches of a run.")] = None,
+    mismatch: Annotated[
+        list[int] | None, typer.Option(help="With --run, only this mismatch; again for more.", min=1)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Have one location, a prison, or all mismatches of a run settled.
 
-    Examples: lip reconcile repair --nomis 12345; lip reconcile repair --run 12
+    Examples: lip reconcile repair --nomis 12345; lip reconcile repair --run 12 --mismatch 34
     """
     ways = {f"dps/{dps}": dps, f"nomis/{nomis}": nomis, f"prison/{prison}": prison, "": run_id}
     chosen = [path for path, given in ways.items() if given is not None]
     if len(chosen) != 1:
         raise typer.BadParameter("give one of --dps, --nomis, --prison and --run")
+    if mismatch and run_id is None:
+        raise typer.BadParameter("--mismatch goes with --run")
 
     async def work(calls: Calls) -> None:
         path = f"{REPAIR}/{chosen[0]}" if chosen[0] else f"{BASE}/{run_id}/repair"
-        told = await calls.ask("reconciliation", "PUT", path)
+        told = await calls.ask("reconciliation", "PUT", path, json={"mismatchIds": mismatch} if mismatch else None)
         if json:
             views.as_json(told)
         elif "runId" in told:

@@ -39,6 +39,10 @@ async def run(chosen: argparse.Namespace) -> None:
     connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
     try:
         loaded = await load(connection, estate)
+    except asyncpg.UniqueViolationError:
+        raise SystemExit(
+            "these locations are loaded already: start with an empty NOMIS, or name other prisons"
+        ) from None
     finally:
         await connection.close()
     structlog.get_logger().info("estate-loaded", seed=chosen.seed, preset=chosen.preset, **asdict(loaded))

@@ -26,9 +26,10 @@ class Wish(Wire):
 
 
 class NextStep(Wire):
-    """A step that can follow; `refused` is why it would not be taken now."""
+    """A step that can follow, on or back; `refused` is why it would not be taken now."""
 
     to_stage: Stage
+    forward: bool
     refused: str | None = None
 
 
@@ -68,7 +69,10 @@ def _shown(standing: Standing) -> PrisonStanding:
         **dict(standing.stage),
         screens_off=standing.screens_off,
         clean_check=standing.check,
-        next_steps=[NextStep(to_stage=to, refused=refused) for to, refused in standing.next_steps.items()],
+        next_steps=[
+            NextStep(to_stage=to, forward=standing.stage.stage.leads_on(to), refused=refused)
+            for to, refused in standing.next_steps.items()
+        ],
     )
 
 

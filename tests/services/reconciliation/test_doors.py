@@ -107,7 +107,11 @@ async def test_all_mismatches_of_a_run_are_repaired_or_those_that_are_named(
         await bench.add(f"{number}", linked=False)
     run, found = await bench.report()
     path = f"{BASE}/{run.run_id}/repair"
-    wishes = ({"mismatchIds": [found[1].mismatch_id, 10**6]}, None, {"mismatchIds": []})
+    wishes: tuple[dict[str, list[int]] | None, ...] = (
+        {"mismatchIds": [found[1].mismatch_id, 10**6]},
+        None,
+        {"mismatchIds": []},
+    )
     answers = []
     for wish in wishes:
         async with served.put(path, json=wish, headers=operator) as answer:

@@ -11,6 +11,7 @@ from services.reconciliation.reconcile.comparison import Comparisons
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.records import DueLocation, Finding
 from services.reconciliation.store.due import DueStore
+from tests.auditing import AUDITOR
 from tests.fakes.fake_bulk import BulkLocations, BulkMappings, BulkNomis
 from tests.services.reconciliation.conftest import Bench
 
@@ -18,7 +19,7 @@ from tests.services.reconciliation.conftest import Bench
 @pytest.fixture
 def comparisons(bench: Bench) -> Comparisons:
     look = Look(BulkNomis(bench.nomis), BulkMappings(bench.mappings), BulkLocations(bench.locations))
-    return Comparisons(look, DueStore(bench.database))
+    return Comparisons(look, DueStore(bench.database, AUDITOR))
 
 
 def in_dps(nomis_id: int) -> DueLocation:

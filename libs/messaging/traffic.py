@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from libs.messaging.records import End, Handled
+from libs.messaging.records import End, Handled, Observe
 
 MINUTES = 60
 MINUTE = timedelta(minutes=1)
@@ -52,6 +52,15 @@ class Traffic:
         self._minutes[-1].ends[handled.outcome] += 1
         if handled.journey_seconds is not None:
             self._journeys.append((now, handled.journey_seconds))
+
+    def observing(self, observe: Observe) -> Observe:
+        """Return what counts each message beside another observer."""
+
+        def both(handled: Handled) -> None:
+            observe(handled)
+            self.note(handled)
+
+        return both
 
     def told(self) -> dict[str, Any]:
         """Tell the rate now, how long changes take to arrive, and the endings of every minute of the last hour."""

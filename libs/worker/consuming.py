@@ -16,7 +16,7 @@ from libs.messaging.endings import Handler
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.metrics import ConsumerMetrics, DepthMetrics
 from libs.messaging.parking import Replayer
-from libs.messaging.records import Handled, logged
+from libs.messaging.records import logged
 from libs.messaging.redrives import Redrives
 from libs.messaging.sqs import dead_letter_of, parked_of
 from libs.messaging.switching import MODES, NO_DEFAULTS, Mode, Scope, SwitchBoard
@@ -75,11 +75,6 @@ async def consuming(
     _show_switches(metrics, board, handlers)
     line = line_of(queue, dead)
     traffic = Traffic(now)
-
-    def observe(handled: Handled) -> None:
-        logged(handled)
-        traffic.note(handled)
-
     consumer = Consumer(
         queue,
         handlers,
@@ -87,7 +82,7 @@ async def consuming(
         now=now,
         unknown="dlq",
         switches=board,
-        observe=observe,
+        observe=traffic.observing(logged),
         metrics=metrics,
         aside=aside,
     )

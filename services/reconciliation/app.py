@@ -26,6 +26,7 @@ from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
 from libs.web.outgoing import ApiSession, api_session
+from libs.web.routing import Route
 from libs.worker.consuming import PROBLEMS as QUEUE_PROBLEMS
 from libs.worker.consuming import consuming
 from libs.worker.handling import guarded
@@ -98,13 +99,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         yield application(
             service="reconciliation",
             routes=(
-                *reports.routes(
-                    reports.ReportDoors(room.runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
-                ),
-                *repairs.routes(repairs.RepairDoors(room.repair)),
-                *looks.routes(looks.LookDoors(room.look)),
-                *comparison.routes(comparison.ComparisonDoors(room.comparisons)),
-                *switch_over.routes(switch_over.SwitchOverDoors(room.switch_over)),
+                *room.routes(),
                 *work.routes,
                 *outbox_routes(OutboxDoors(DeadRows(database))),
             ),
@@ -147,6 +142,18 @@ class _Room:
         )
         self.comparisons = Comparisons(self.look, self._due)
         self.repair = Repair(self._due, self.runs, _now, self.checker.wake)
+
+    def routes(self) -> Sequence[Route]:
+        """List the doors of the room."""
+        settings = self._settings
+        told = reports.ReportDoors(self.runs, settles=settings.runs_settle, shown_max=settings.runs_shown_max)
+        return (
+            *reports.routes(told),
+            *repairs.routes(repairs.RepairDoors(self.repair)),
+            *looks.routes(looks.LookDoors(self.look)),
+            *comparison.routes(comparison.ComparisonDoors(self.comparisons)),
+            *switch_over.routes(switch_over.SwitchOverDoors(self.switch_over)),
+        )
 
     async def _note(self, told: Collection[DueLocation]) -> None:
         limits = self._settings.settling

@@ -10,8 +10,10 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from libs.messaging.api_metrics import ApiMetrics
 from libs.messaging.lean import LeanSqs
 from libs.messaging.queue import FIFO
 from libs.messaging.sns import SnsTopic
@@ -73,8 +75,12 @@ class Aws:
 
 
 @asynccontextmanager
-async def connect(settings: AwsSettings) -> AsyncIterator[Aws]:
-    """Open two SQS clients, one that polls and one for all else, and one for SNS. Nothing is asked yet."""
+async def connect(settings: AwsSettings, registry: CollectorRegistry | None = None) -> AsyncIterator[Aws]:
+    """Open two SQS clients, one that polls and one for all else, and one for SNS. Nothing is asked yet.
+
+    With a registry every call is counted there.
+    """
+    metrics = ApiMetrics(registry) if registry else None
     control = _config(
         settings, settings.control_read_seconds, settings.control_connections_max, settings.control_retries
     )
@@ -87,15 +93,21 @@ async def connect(settings: AwsSettings) -> AsyncIterator[Aws]:
             await stack.enter_async_context(session.create_client("sqs", config=control, **told)),
         )
         if settings.lean_calls:
-            lean = await _lean(stack, settings, session, clients.control.meta.endpoint_url)
+            lean = await _lean(stack, settings, session, clients.control.meta.endpoint_url, metrics)
             clients = replace(clients, lean_polling=lean[0], lean_control=lean[1])
-        yield Aws(
-            settings, clients, await stack.enter_async_context(session.create_client("sns", config=control, **told))
-        )
+        sns = await stack.enter_async_context(session.create_client("sns", config=control, **told))
+        if metrics:
+            for client in (clients.polling, clients.control, sns):
+                metrics.watch(client)
+        yield Aws(settings, clients, sns)
 
 
 async def _lean(
-    stack: AsyncExitStack, settings: AwsSettings, session: AioSession, endpoint_url: str
+    stack: AsyncExitStack,
+    settings: AwsSettings,
+    session: AioSession,
+    endpoint_url: str,
+    metrics: ApiMetrics | None,
 ) -> tuple[LeanSqs, LeanSqs]:
     if settings.access_key and settings.secret_key:
         given = ReadOnlyCredentials(
@@ -115,7 +127,7 @@ async def _lean(
         timeout = aiohttp.ClientTimeout(total=read_seconds, connect=settings.connect_seconds)
         connector = aiohttp.TCPConnector(limit=connections)
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, connector=connector))
-        return LeanSqs(http, endpoint_url, settings.region, credentials)
+        return LeanSqs(http, endpoint_url, settings.region, credentials, metrics)
 
     return (
         await open_(settings.poll_read_seconds, settings.poll_connections_max),

@@ -87,7 +87,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 await begin_epoch_if_restored(connection)
         neighbours = await _neighbours(settings, stack)
         if settings.relay_enabled:
-            broker = await stack.enter_async_context(aws.connect(settings.aws))
+            broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
             await stack.enter_async_context(relaying(broker, database, registry, _now, {TOPIC: broker.topic(TOPIC)}))
         yield application(
             service="locations",

@@ -73,7 +73,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             await schema.apply(connection, files("services.migration") / "schema")
         auditor = Auditor(SERVICE, _now)
         runs, failures = RunStore(database, auditor), FailureStore(database, auditor)
-        broker = await stack.enter_async_context(aws.connect(settings.aws))
+        broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
         await stack.enter_async_context(relaying(broker, database, registry, _now))
         queue = broker.queue(QUEUE)
         remotes = await _remotes(stack, settings)

@@ -61,7 +61,7 @@ def _application(settings: Settings, database: Database, registry: CollectorRegi
 
 @asynccontextmanager
 async def _relaying(settings: Settings, database: Database, registry: CollectorRegistry) -> AsyncIterator[None]:
-    async with aws.connect(settings.aws) as broker:
+    async with aws.connect(settings.aws, registry) as broker:
         topic = broker.topic(settings.relay.topic)
         relay = Relay(Xtag(database), topic, settings.relay, _now, PublishMetrics(registry))
         async with relay.running():

@@ -75,7 +75,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         async with database.connection() as connection:
             await schema.apply(connection, files("libs.messaging") / "schema")
             await schema.apply(connection, files("services.reconciliation") / "schema")
-        broker = await stack.enter_async_context(aws.connect(settings.aws))
+        broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
         await stack.enter_async_context(relaying(broker, database, registry, _now))
         workers = WorkerQueues(broker.queue(TO_NOMIS), broker.queue(FROM_NOMIS))
         remotes = await stack.enter_async_context(_remotes(settings, workers))

@@ -31,7 +31,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     registry = process_registry()
     async with AsyncExitStack() as stack:
         walker = await stack.enter_async_context(open_walker(settings))
-        broker = await stack.enter_async_context(aws.connect(settings.aws))
+        broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
         work = await stack.enter_async_context(
             consuming(
                 broker,

@@ -68,12 +68,11 @@ ADDRESS = MappingProxyType(
 )
 
 
-# ministack's long poll sleeps 100 ms at a time, so it is asked again and again. fauxqs answers at once; its polls are
-# short enough that a worker can stop within its grace.
+# ministack's long poll sleeps 100 ms at a time, so it is asked again and again. fauxqs answers at once, as AWS does.
 POLLING: Mapping[BrokerKind, Mapping[str, str]] = MappingProxyType(
     {
         "ministack": MappingProxyType({"QUEUE_WAIT_SECONDS": "0", "QUEUE_IDLE_PAUSE_SECONDS": "0.05"}),
-        "fauxqs": MappingProxyType({"QUEUE_WAIT_SECONDS": "5", "QUEUE_IDLE_PAUSE_SECONDS": "0"}),
+        "fauxqs": MappingProxyType({"QUEUE_WAIT_SECONDS": "20", "QUEUE_IDLE_PAUSE_SECONDS": "0"}),
     },
 )
 

@@ -31,6 +31,7 @@ from libs.messaging.supervision import beside, frames, kept_running, pause
 from libs.messaging.switching import AllOn, Switches
 from libs.messaging.traces import span_for
 from libs.messaging.vitals import Vitals
+from libs.messaging.waking import is_wake_up, wake_up
 from libs.telemetry.tracing import TraceContext, begin
 
 # A backlog: receives came back as full as they could.
@@ -302,6 +303,9 @@ class Consumer:
 
     async def _give_back(self, delivery: Delivery, lease: Lease) -> None:
         """For what an open poll brought after the stop."""
+        if is_wake_up(delivery):
+            await self._closing.end(delivery, lease, Ending("ignored"))
+            return
         log.debug("received after the stop", queue=self._queue.name, id=delivery.message_id)
         await self._closing.release(delivery, lease)
 
@@ -309,13 +313,31 @@ class Consumer:
         """Let running handlers and open polls end; what is left is cancelled, which gives the messages back."""
         self._slots.close()
         drain, wait = self._limits.drain_seconds, self._limits.wait_seconds
+        waking = asyncio.create_task(self._wake_pollers())
         ended = await self._within(drain)
         cancelled = self._cancel(self._running.values())
         # A poll that is cancelled strands what it brings until its visibility ends.
         await self._within(max(0, wait - drain) + POLL_GRACE_SECONDS)
         stranded = self._cancel(self._pollers)
         await self._within(POLL_GRACE_SECONDS)
+        waking.cancel()
+        await asyncio.wait([waking])
         log.info("drained", queue=self._queue.name, ended=ended, cancelled=cancelled, polls_cancelled=stranded)
+
+    async def _wake_pollers(self) -> None:
+        """End long polls that are open; what else they bring is given back."""
+        count = len(self._pollers)
+        for _ in range(self._limits.wake_rounds_max if self._limits.wait_seconds else 0):
+            if self._pollers:
+                await asyncio.wait(self._pollers, timeout=self._limits.wake_seconds)
+            if not self._pollers:
+                return
+            try:
+                await self._queue.send([wake_up(self._queue.name) for _ in range(min(count, BATCH_MAX))])
+            except (BrokerUnavailable, QueueGone) as error:
+                log.warning("wake-up failed", queue=self._queue.name, reason=str(error))
+                return
+            count *= 2
 
     def _cancel(self, tasks: Collection[asyncio.Task[None]]) -> int:
         for task in reversed(list(tasks)):

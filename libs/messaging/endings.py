@@ -12,6 +12,7 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import NO_FACTS, Done, Ignored, Outcome, RetryLater, Unprocessable
 from libs.messaging.switching import Switches
 from libs.messaging.vitals import Begun
+from libs.messaging.waking import WAKE
 
 Handler = Callable[[Message], Awaitable[Outcome]]
 Key = Callable[[Message], str | None]
@@ -65,6 +66,8 @@ class Runner:
     async def _run(self, message: Message) -> Ending:
         handler = self.handlers.get(message.type)
         if handler is None:
+            if message.type == WAKE:
+                return Ending("ignored", "wake-up for a replica that stops")
             if self.unknown == "ignore":
                 return Ending("ignored", "no handler for this type")
             raise Unprocessable("no handler for this type")

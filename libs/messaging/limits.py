@@ -50,6 +50,9 @@ class ConsumerLimits(BaseModel, frozen=True):
     poll_retry_longest_seconds: PositiveFloat = 10
     # What runs may end within this after a stop; below the grace that the process gets.
     drain_seconds: NonNegativeFloat = 15
+    # A poll still open so long after a stop is ended by a wake-up, after which twice as many are sent, so many times.
+    wake_seconds: PositiveFloat = 0.25
+    wake_rounds_max: NonNegativeInt = 5
     breaker: BreakerLimits = BreakerLimits()
     vitals: VitalLimits = VitalLimits()
 

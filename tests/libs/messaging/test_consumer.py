@@ -18,6 +18,7 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, RetryLater, Unprocessable
 from libs.messaging.queue import Delivery, Depth, Parcel, Refusal
 from libs.messaging.records import Handled
+from libs.messaging.waking import is_wake_up
 from tests.contracts.queue import TOPOLOGY
 from tests.libs.messaging.virtual_time import run
 
@@ -382,11 +383,95 @@ def test_what_an_open_poll_brings_after_the_stop_is_given_back_unhandled() -> No
         running = stage.start(done)
         await asyncio.sleep(1)
         stage.stop.set()
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.1)
         await stage.send(1)
         await running
         assert stage.handled == []
         assert await stage.queue.depth() == Depth(visible=1, in_flight=0, delayed=0)
+
+    run(story())
+
+
+def test_an_idle_consumer_stops_long_before_its_poll_would_end_and_strands_nothing() -> None:
+    async def story() -> None:
+        stage, loop = Stage(), asyncio.get_running_loop()
+        running = stage.start(done)
+        await asyncio.sleep(1)
+        stopped = loop.time()
+        await stage.end(running)
+        assert loop.time() - stopped < 1
+        assert await stage.queue.depth() == EMPTY
+        await stage.send(1)
+        [left] = await stage.queue.receive(10, wait_seconds=0, visibility_seconds=30)
+        assert left.receive_count == 1
+
+    run(story())
+
+
+def test_a_wake_up_that_was_not_needed_is_deleted_by_whoever_comes_next() -> None:
+    async def story() -> None:
+        stage = Stage()
+        running = stage.start(done)
+        await asyncio.sleep(1)
+        stage.stop.set()
+        # It ends the poll just when the wake-up is on its way.
+        asyncio.get_running_loop().call_later(
+            stage.limits.wake_seconds, lambda: stage.queue.put(Parcel("1", {"eventType": "made"}))
+        )
+        await running
+        assert stage.handled == []
+        assert await stage.queue.depth() == Depth(visible=2, in_flight=0, delayed=0)
+        stage.stop = asyncio.Event()
+        running = stage.start(done, unknown="dlq")
+        await stage.until(2)
+        await stage.end(running)
+        assert sorted(stage.outcomes) == ["done", "ignored"]
+        assert (await stage.queue.depth(), await stage.dead.depth()) == (EMPTY, EMPTY)
+
+    run(story())
+
+
+def test_a_wake_up_that_another_replica_took_is_deleted_there_and_repeated() -> None:
+    async def story() -> None:
+        stage, loop = Stage(), asyncio.get_running_loop()
+        leaving, staying = asyncio.Event(), asyncio.Event()
+        replicas = [
+            asyncio.create_task(
+                Consumer(
+                    stage.queue, {"made": done}, stage.limits, now=lambda: AT, observe=stage.observe, unknown="dlq"
+                ).run(stop)
+            )
+            # Of those that wait the broker in memory serves the first, so that the wake-ups meet the one that stays.
+            for stop in (staying, leaving)
+        ]
+        await asyncio.sleep(1)
+        stopped = loop.time()
+        leaving.set()
+        await replicas[1]
+        assert loop.time() - stopped < 5
+        await stage.send(1)
+        await stage.until(1)
+        staying.set()
+        await replicas[0]
+        assert "done" in stage.outcomes
+        assert set(stage.outcomes) <= {"done", "ignored"}
+        assert (await stage.queue.depth(), await stage.dead.depth()) == (EMPTY, EMPTY)
+
+    run(story())
+
+
+def test_without_a_broker_to_wake_it_an_open_poll_is_waited_for() -> None:
+    class Mute(NoFaults):
+        def unreachable(self, call: str) -> bool:
+            return call == "send"
+
+    async def story() -> None:
+        stage, loop = Stage(Mute()), asyncio.get_running_loop()
+        running = stage.start(done)
+        await asyncio.sleep(1)
+        await stage.end(running)
+        # It began at 1,000.
+        assert loop.time() == pytest.approx(1020, abs=0.1)
 
     run(story())
 
@@ -475,7 +560,7 @@ async def dead_bodies(queue: MemoryQueue) -> set[int]:
     """A message whose every attempt failed may be dead, but it is there."""
     found: set[int] = set()
     while got := await queue.receive(10, wait_seconds=0, visibility_seconds=1000):
-        found |= {json.loads(each.body) for each in got}
+        found |= {json.loads(each.body) for each in got if not is_wake_up(each)}
     return found
 
 

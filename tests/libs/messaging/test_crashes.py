@@ -188,6 +188,22 @@ async def test_stopped_in_a_handler_the_message_is_at_once_anothers(aws: Aws) ->
     assert (await work(queue, done, 1)).outcomes == {"done": 1}
 
 
+async def test_told_to_stop_in_a_long_poll_it_stops_and_what_comes_next_was_never_received(fauxqs_aws: Aws) -> None:
+    queue, watcher, stop = fauxqs_aws.queue("work"), Watcher(), asyncio.Event()
+    limits = LIMITS.model_copy(update={"visibility_seconds": 600, "wait_seconds": 20})
+    running = asyncio.create_task(consumer(queue, done, watcher, limits).run(stop))
+    await fill(queue, 1)
+    await watcher.until(1)
+    stop.set()
+    # Half of what the poll would last; this broker answers a cancelled poll all the same, to nobody.
+    async with asyncio.timeout(10):
+        await running
+    assert await queue.depth() == EMPTY
+    await fill(queue, 1)
+    [next_] = await received(queue, 1)
+    assert next_.receive_count == 1
+
+
 async def test_a_handler_longer_than_the_visibility_keeps_its_message(aws: Aws) -> None:
     queue, runs = aws.queue("work"), Counter[str]()
     began, enough = asyncio.Event(), asyncio.Event()

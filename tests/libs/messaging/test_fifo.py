@@ -22,6 +22,7 @@ from libs.messaging.outcome import Done, Outcome, RetryLater, Unprocessable
 from libs.messaging.queue import Depth, Parcel, Queue
 from libs.messaging.records import Handled
 from libs.messaging.redrives import Redrives
+from libs.messaging.waking import is_wake_up
 from tests.contracts.queue import TOPOLOGY
 from tests.libs.messaging.virtual_time import run
 
@@ -198,7 +199,7 @@ async def bodies(broker: MemoryBroker, name: str) -> set[tuple[str, int]]:
     broker.faults = SeededFaults(Random(0), 0)
     found: set[tuple[str, int]] = set()
     while got := await broker.queue(name).receive(10, wait_seconds=0, visibility_seconds=1000):
-        found |= {(each["group"], each["n"]) for each in (json.loads(one.body) for one in got)}
+        found |= {(each["group"], each["n"]) for each in (json.loads(one.body) for one in got if not is_wake_up(one))}
         await broker.queue(name).delete([each.receipt for each in got])
     return found
 

@@ -39,7 +39,7 @@ class ClosingChanges:
             hierarchy.put(done)
             told = [(E.AMENDED, row) for row in hierarchy.ancestors_of(done)]
             await self._desk.tell(tx, *told, *((E.DEACTIVATED, row) for row in done))
-            return await self._desk.list_shown(tx, done)
+            return self._desk.list_held(hierarchy, done)
 
     async def change_details(self, location_id: UUID, closure: Closure, actor: Actor) -> Changed:
         """Tell otherwise why and until when a location is out of use; one that is in use stays as it is.

@@ -23,7 +23,7 @@ from services.locations.rules.creating import Maker
 from services.locations.rules.hierarchy import Hierarchy
 from services.locations.store import rows
 from services.locations.store import shown as look
-from services.locations.store.family import held, relatives
+from services.locations.store.family import cells_below, held
 from services.locations.store.writing import writing
 from services.locations.views.derived import Forest
 from services.locations.views.location import location, nested
@@ -173,9 +173,7 @@ class Desk:
         raise LocationBusy
 
     async def _people(self, ids: Collection[UUID]) -> People:
-        hierarchy = Hierarchy(await relatives(self._db, ids))
-        tops = [row for location_id in ids if (row := hierarchy.get(location_id)) is not None]
-        asked = {(cell.prison_id, cell.path_hierarchy) for row in tops for cell in hierarchy.cells(row)}
+        asked = await cells_below(self._db, ids)
         found: dict[Place, int] = {}
         for prison in sorted({prison for prison, _ in asked}):
             paths = sorted(path for each, path in asked if each == prison)
@@ -201,3 +199,11 @@ class Desk:
         """Return changed locations as they are now, in this order."""
         by_id = {row["id"]: row for row in await look.by_ids(tx, [row.id for row in changed])} if changed else {}
         return [location(by_id[row.id], by_id[row.id]) for row in changed]
+
+    def list_held(self, hierarchy: Hierarchy, changed: Sequence[LocationRow]) -> list[dict[str, Any]]:
+        """Return changed locations as they are now, in this order, without asking for what is held already.
+
+        All that stands above and below them must be in the hierarchy.
+        """
+        forest = Forest(row.fields() for row in hierarchy.rows)
+        return [location(forest.rows[row.id], forest.derived[row.id]) for row in changed]

@@ -1,22 +1,16 @@
 """Which event tells of a change: one for a location and a change, of the most specific type (design §3)."""
 
 from libs.domain.events import LocationEventType
-from services.locations.records import COLUMNS, LocationRow
+from services.locations.records import LocationRow, differing
 
 _CAPACITY = frozenset({"max_capacity", "working_capacity"})
 _CERTIFICATION = frozenset({"certified", "capacity_of_certified_cell"})
 _BOOKKEEPING = frozenset({"version", "when_updated", "updated_by"})
 
 
-def differing(before: LocationRow, after: LocationRow) -> frozenset[str]:
-    """Return the columns that differ, bookkeeping apart."""
-    names = (name for name in COLUMNS if name not in _BOOKKEEPING)
-    return frozenset(name for name in names if getattr(before, name) != getattr(after, name))
-
-
 def event_type(before: LocationRow, after: LocationRow) -> LocationEventType | None:
     """Return the type of the event; None when nothing changed."""
-    names = differing(before, after)
+    names = differing(before, after) - _BOOKKEEPING
     if not names:
         return None
     if before.active != after.active:

@@ -14,6 +14,7 @@ class Hierarchy:
 
     def __init__(self, rows: Iterable[LocationRow]) -> None:
         self._by_id: dict[UUID, LocationRow] = {}
+        self._children: dict[UUID, list[UUID]] = {}
         self.put(rows)
 
     @property
@@ -23,11 +24,19 @@ class Hierarchy:
 
     def put(self, rows: Iterable[LocationRow]) -> None:
         """Add rows, or take them in place of those with the same id."""
-        self._by_id |= {row.id: row for row in rows}
-        self._children: dict[UUID, list[LocationRow]] = {}
+        placed = True
+        for row in rows:
+            known = self._by_id.get(row.id)
+            placed = placed and known is not None and _place(known) == _place(row)
+            self._by_id[row.id] = row
+        if not placed:
+            self._place_all()
+
+    def _place_all(self) -> None:
+        self._children = {}
         for row in sorted(self._by_id.values(), key=lambda each: each.path_hierarchy):
             if row.parent_id is not None:
-                self._children.setdefault(row.parent_id, []).append(row)
+                self._children.setdefault(row.parent_id, []).append(row.id)
 
     def get(self, location_id: UUID) -> LocationRow | None:
         """Return a row as it stands."""
@@ -47,8 +56,8 @@ class Hierarchy:
         waiting = [*reversed(self._children.get(row.id, ()))]
         while waiting:
             at = waiting.pop()
-            found.append(at)
-            waiting += reversed(self._children.get(at.id, ()))
+            found.append(self._by_id[at])
+            waiting += reversed(self._children.get(at, ()))
         return found
 
     def standing(self, row: LocationRow) -> Standing:
@@ -73,3 +82,7 @@ class Hierarchy:
         found = {up.id: up for row in given for up in self.above(row)}
         lonely = [row for row in found.values() if row.id not in named]
         return sorted(lonely, key=lambda row: -len(self.above(row)))
+
+
+def _place(row: LocationRow) -> tuple[UUID | None, str]:
+    return row.parent_id, row.path_hierarchy

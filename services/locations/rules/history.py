@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from types import MappingProxyType
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from libs.domain.codes import Described, HistoryAttribute, LocationStatus, LocationType
-from services.locations.records import HistoryRow, LocationRow
+from services.locations.records import HistoryRow, LocationRow, differing
 
 H = HistoryAttribute
 
@@ -42,39 +43,50 @@ def converted_text(row: LocationRow) -> str | None:
     return f"{row.converted_cell_type.description} - {other}" if other else row.converted_cell_type.description
 
 
+class _Single(NamedTuple):
+    """One attribute: the columns it is told from, and what is told of them."""
+
+    attribute: HistoryAttribute
+    columns: frozenset[str]
+    read: Callable[[LocationRow], Any]
+
+
+def _plain(attribute: HistoryAttribute, column: str) -> _Single:
+    return _Single(attribute, frozenset({column}), attrgetter(column))
+
+
 # In the order in which a change is told; a set is told member by member.
-_SINGLE: MappingProxyType[HistoryAttribute, Callable[[LocationRow], Any]] = MappingProxyType(
-    {
-        H.CODE: lambda row: row.code,
-        H.CONVERTED_CELL_TYPE: converted_text,
-        H.LOCATION_TYPE: lambda row: row.shown_type,
-        H.RESIDENTIAL_HOUSING_TYPE: lambda row: row.residential_housing_type,
-        H.ACCOMMODATION_TYPE: lambda row: row.accommodation_type,
-        H.PARENT_LOCATION: lambda row: row.parent_id,
-        H.DESCRIPTION: lambda row: row.local_name,
-        H.COMMENTS: lambda row: row.comments,
-        H.ORDER_WITHIN_PARENT_LOCATION: lambda row: row.order_within_parent_location,
-        H.CAPACITY: lambda row: row.max_capacity,
-        H.OPERATIONAL_CAPACITY: lambda row: row.working_capacity,
-        H.CERTIFIED: _certified,
-        H.CERTIFIED_CAPACITY: lambda row: row.capacity_of_certified_cell,
-        H.STATUS: status_of,
-        H.DEACTIVATION_REASON: reason_text,
-        H.PROPOSED_REACTIVATION_DATE: lambda row: row.proposed_reactivation_date,
-        H.PLANET_FM_NUMBER: lambda row: row.planet_fm_reference,
-        H.PERMANENT_DEACTIVATION: lambda row: row.archived_reason,
-    }
-)
-_SETS: MappingProxyType[HistoryAttribute, Callable[[LocationRow], tuple[Described, ...]]] = MappingProxyType(
-    {
-        H.ATTRIBUTES: lambda row: row.attributes,
-        H.USED_FOR: lambda row: row.used_for,
-        H.SPECIALIST_CELL_TYPE: lambda row: row.specialist_cell_types,
-        H.USAGE: lambda row: tuple(usage.usage_type for usage in row.usages),
-    }
+_BEFORE_SETS = (
+    _plain(H.CODE, "code"),
+    _Single(H.CONVERTED_CELL_TYPE, frozenset({"converted_cell_type", "other_converted_cell_type"}), converted_text),
+    _Single(H.LOCATION_TYPE, frozenset({"location_type", "converted_cell_type"}), lambda row: row.shown_type),
+    _plain(H.RESIDENTIAL_HOUSING_TYPE, "residential_housing_type"),
+    _plain(H.ACCOMMODATION_TYPE, "accommodation_type"),
+    _plain(H.PARENT_LOCATION, "parent_id"),
+    _plain(H.DESCRIPTION, "local_name"),
+    _plain(H.COMMENTS, "comments"),
+    _plain(H.ORDER_WITHIN_PARENT_LOCATION, "order_within_parent_location"),
 )
 # The sets are told after what a cell is for and before what it holds.
-_BEFORE_SETS = frozenset(list(_SINGLE)[: list(_SINGLE).index(H.CAPACITY)])
+_SETS = (
+    _plain(H.ATTRIBUTES, "attributes"),
+    _plain(H.USED_FOR, "used_for"),
+    _plain(H.SPECIALIST_CELL_TYPE, "specialist_cell_types"),
+    _Single(H.USAGE, frozenset({"usages"}), lambda row: tuple(usage.usage_type for usage in row.usages)),
+)
+_AFTER_SETS = (
+    _plain(H.CAPACITY, "max_capacity"),
+    _plain(H.OPERATIONAL_CAPACITY, "working_capacity"),
+    _Single(H.CERTIFIED, frozenset({"certified"}), _certified),
+    _plain(H.CERTIFIED_CAPACITY, "capacity_of_certified_cell"),
+    _Single(H.STATUS, frozenset({"active", "archived", "converted_cell_type"}), status_of),
+    _Single(
+        H.DEACTIVATION_REASON, frozenset({"deactivated_reason", "deactivation_reason_description"}), reason_text
+    ),
+    _plain(H.PROPOSED_REACTIVATION_DATE, "proposed_reactivation_date"),
+    _plain(H.PLANET_FM_NUMBER, "planet_fm_reference"),
+    _plain(H.PERMANENT_DEACTIVATION, "archived_reason"),
+)
 # Reactivation says so by its status; the reason that ended is not news.
 _SILENT_WHEN_CLEARED = frozenset({H.DEACTIVATION_REASON})
 
@@ -104,19 +116,26 @@ def _tidy(row: HistoryRow) -> HistoryRow:
 
 
 def _differences(before: LocationRow, after: LocationRow) -> Iterator[Told]:
-    singles = [*_single_differences(before, after)]
-    yield from (told for told in singles if told[0] in _BEFORE_SETS)
-    for attribute, members in _SETS.items():
-        gone = [member for member in members(before) if member not in members(after)]
-        come = [member for member in members(after) if member not in members(before)]
-        yield from ((attribute, member.description, None) for member in gone)
-        yield from ((attribute, None, member.description) for member in come)
-    yield from _usage_capacities(before, after)
-    yield from (told for told in singles if told[0] not in _BEFORE_SETS)
+    before_sets, sets, after_sets = _told_from(differing(before, after))
+    yield from _single_differences(before_sets, before, after)
+    for attribute, _, members in sets:
+        old, new = members(before), members(after)
+        yield from ((attribute, member.description, None) for member in old if member not in new)
+        yield from ((attribute, None, member.description) for member in new if member not in old)
+    if sets:
+        yield from _usage_capacities(before, after)
+    yield from _single_differences(after_sets, before, after)
 
 
-def _single_differences(before: LocationRow, after: LocationRow) -> Iterator[Told]:
-    for attribute, read in _SINGLE.items():
+@lru_cache(maxsize=1024)
+def _told_from(columns: frozenset[str]) -> tuple[tuple[_Single, ...], ...]:
+    """Return which attributes may differ where these columns do: a cascade changes the same ones in hundreds of rows."""
+    groups = (_BEFORE_SETS, _SETS, _AFTER_SETS)
+    return tuple(tuple(single for single in group if single.columns & columns) for group in groups)
+
+
+def _single_differences(singles: Iterable[_Single], before: LocationRow, after: LocationRow) -> Iterator[Told]:
+    for attribute, _, read in singles:
         old, new = _text(read(before)), _text(read(after))
         if attribute is H.CONVERTED_CELL_TYPE and new is None:
             new = LocationType.CELL.description if after.is_cell and old is not None else None

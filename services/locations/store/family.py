@@ -35,15 +35,18 @@ async def ids_by_path(tx: Connection, paths: Collection[tuple[str, str]]) -> dic
     return {(record["prison_id"], record["path_hierarchy"]): record["id"] for record in records}
 
 
-async def relatives(asked: Database | Connection, ids: Collection[UUID]) -> list[LocationRow]:
-    """Return these locations, all that stands above and all that stands below them, each once, in one statement."""
-    records = await asked.fetch(_RELATIVES, list(ids))
-    return [row_from(record) for record in records]
+async def cells_below(asked: Database, ids: Collection[UUID]) -> set[tuple[str, str]]:
+    """Return (prison, path) of every cell at and below these that is not permanently deactivated by itself."""
+    records = await asked.fetch(_CELLS_BELOW, list(ids))
+    return {(record["prison_id"], record["path_hierarchy"]) for record in records}
 
 
 async def held(tx: Connection, ids: Collection[UUID]) -> list[LocationRow]:
-    """Return the same, each row held against other writers until the transaction ends, in one order for all."""
-    records = await tx.fetch(_RELATIVES + " FOR NO KEY UPDATE OF l", list(ids))
+    """Return these locations, all that stands above and all that stands below them, each once, in one statement.
+
+    Each row is held against other writers until the transaction ends, in one order for all.
+    """
+    records = await tx.fetch(_HELD, list(ids))
     return [row_from(record) for record in records]
 
 
@@ -62,7 +65,20 @@ async def page(tx: Connection, order: Sequence[tuple[str, bool]], number: int, s
     return record["ids"], record["total"]
 
 
-_RELATIVES = f"""
+_CELLS_BELOW = """
+    WITH RECURSIVE below AS (
+        SELECT id, prison_id, path_hierarchy, location_type, residential_housing_type, archived
+          FROM location WHERE id = ANY($1::uuid[])
+        UNION
+        SELECT down.id, down.prison_id, down.path_hierarchy, down.location_type, down.residential_housing_type,
+               down.archived
+          FROM location down JOIN below ON down.parent_id = below.id)
+    SELECT prison_id, path_hierarchy FROM below
+     WHERE location_type = 'CELL' AND residential_housing_type IS NOT NULL AND NOT archived
+"""
+# The ids are gathered before the rows are looked for: how many they will be is a guess of PostgreSQL's, and by a large
+# one it reads the whole table.
+_HELD = f"""
     WITH RECURSIVE above AS (
         SELECT id, parent_id FROM location WHERE id = ANY($1::uuid[])
         UNION
@@ -72,5 +88,6 @@ _RELATIVES = f"""
         UNION
         SELECT down.id FROM location down JOIN below ON down.parent_id = below.id)
     SELECT {_LIST} FROM location l
-     WHERE l.id IN (SELECT id FROM above UNION SELECT id FROM below) ORDER BY l.path_hierarchy
+     WHERE l.id = ANY(ARRAY(SELECT id FROM above UNION SELECT id FROM below))
+     ORDER BY l.path_hierarchy FOR NO KEY UPDATE OF l
 """  # noqa: S608 - constants

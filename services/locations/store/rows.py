@@ -7,7 +7,7 @@ import asyncpg
 
 from libs.db.pool import Connection
 from services.locations.errors import HasChildren, LocationKeyTaken
-from services.locations.records import COLUMNS, Change, HistoryRow, LocationRow, row_from
+from services.locations.records import COLUMNS, Change, HistoryRow, LocationRow, ever_differing, row_from
 
 _LIST = ", ".join(COLUMNS)
 # Rows travel as one JSON parameter, so that a statement is the same for one row and for a thousand.
@@ -81,9 +81,7 @@ async def insert(tx: Connection, *rows: LocationRow) -> None:
 
 async def save(tx: Connection, *changes: Change) -> None:
     """Write rows that changed, in one statement and only the columns that differ. Raises LocationKeyTaken."""
-    names = [
-        name for name in COLUMNS if any(getattr(before, name) != getattr(after, name) for before, after in changes)
-    ]
+    names = ever_differing(changes) if changes else []
     if not names:
         return
     told = ", ".join(f"{name} = changed.{name}" for name in names)
@@ -92,7 +90,7 @@ async def save(tx: Connection, *changes: Change) -> None:
 
 
 async def _write(tx: Connection, sql: str, rows: Sequence[LocationRow], names: Sequence[str] = COLUMNS) -> None:
-    given = [{name: value for name, value in zip(COLUMNS, row.columns(), strict=True) if name in names} for row in rows]
+    given = [{name: fields[name] for name in names} for fields in (row.fields() for row in rows)]
     if "path_hierarchy" not in names:
         await tx.execute(sql, given)
         return

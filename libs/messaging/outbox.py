@@ -75,8 +75,11 @@ class Outbox:
         bodies = [checked(message) for message in outgoing]
         # Under which trace it was written; the relay leaves it out where ten attributes are not enough.
         trace = with_trace({}, current())
-        if ordered := {lock_of(message.topic, message.key) for message in outgoing if message.ordered}:
+        if ordered := {(message.topic, message.key) for message in outgoing if message.ordered}:
             await _lock(tx, ordered)
+        # The messages of a cascade carry the same attributes: written once.
+        carried = {_items(message) for message in outgoing}
+        told = {items: json.dumps({**dict(items), **trace}) for items in carried}
         await tx.execute(
             INSERT,
             [self._new_id() for _ in outgoing],
@@ -84,7 +87,7 @@ class Outbox:
             [message.key for message in outgoing],
             [message.type for message in outgoing],
             bodies,
-            [json.dumps({**message.attributes, **trace}) for message in outgoing],
+            [told[_items(message)] for message in outgoing],
             CHANNEL,
             ASLEEP_LOCK,
         )
@@ -111,8 +114,12 @@ def checked(message: Outgoing) -> str:
     return body
 
 
-async def _lock(tx: Connection, locks: set[int]) -> None:
-    if len(locks) > KEYS_LOCKED_MAX:
+def _items(message: Outgoing) -> tuple[tuple[str, str], ...]:
+    return tuple(message.attributes.items())
+
+
+async def _lock(tx: Connection, keys: set[tuple[str, str]]) -> None:
+    if len(keys) > KEYS_LOCKED_MAX:
         await tx.execute(LOCK_ALL, BULK_LOCK)
     else:
-        await tx.execute(LOCK_KEYS, BULK_LOCK, sorted(locks))
+        await tx.execute(LOCK_KEYS, BULK_LOCK, sorted(lock_of(*key) for key in keys))

@@ -1,6 +1,7 @@
 """Makes an aiohttp application of routes, roles and problems, and serves it until told to stop."""
 
 import asyncio
+import gc
 import signal
 import socket
 import time
@@ -290,6 +291,10 @@ async def serve(app: web.Application, host: str, port: int, stop: asyncio.Event)
     )
     await runner.setup()
     try:
+        # What stands now stands until the process ends; the collector need not walk through it for every full round,
+        # which takes longer than most requests.
+        gc.collect()
+        gc.freeze()
         await web.SockSite(runner, _listener(host, port, limits)).start()
         log.info("serving", host=host, port=port)
         await stop.wait()

@@ -35,11 +35,12 @@ class ClosingChanges:
                 newly = closed(hierarchy, row, closure, actor.username, self._desk.now(), people=inside)
                 hierarchy.put(after for _, after in newly)
                 changes += newly
-            done = await self._desk.save(tx, changes, actor)
-            hierarchy.put(done)
-            told = [(E.AMENDED, row) for row in hierarchy.ancestors_of(done)]
+            async with self._desk.saving(tx, changes, actor) as done:
+                hierarchy.put(done)
+                told = [(E.AMENDED, row) for row in hierarchy.ancestors_of(done)]
+                shown = self._desk.list_held(hierarchy, done)
             await self._desk.tell(tx, *told, *((E.DEACTIVATED, row) for row in done))
-            return self._desk.list_held(hierarchy, done)
+            return shown
 
     async def change_details(self, location_id: UUID, closure: Closure, actor: Actor) -> Changed:
         """Tell otherwise why and until when a location is out of use; one that is in use stays as it is.

@@ -3,8 +3,8 @@
 The order of locks, the same for everybody: trees, then rows, then keys of the outbox (ADR 0012).
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from msgspec.structs import replace
 
+from libs.db.meanwhile import meanwhile
 from libs.db.pool import Connection, Database
 from libs.domain.events import LocationEventType, Source
 from services.locations.changes.announce import Announcer
@@ -139,17 +140,23 @@ class Desk:
 
     async def save(self, tx: Connection, changes: Sequence[Change], actor: Actor) -> list[LocationRow]:
         """Write changed rows, each under its next version, with their history; return them as they are now."""
+        async with self.saving(tx, changes, actor) as done:
+            return done
+
+    @asynccontextmanager
+    async def saving(self, tx: Connection, changes: Sequence[Change], actor: Actor) -> AsyncIterator[list[LocationRow]]:
+        """Do the same; the block runs while PostgreSQL writes and must not use the transaction."""
         now = self.announcer.local_now()
         done = [
             (before, replace(after, version=before.version + 1, when_updated=now, updated_by=actor.username))
             for before, after in changes
         ]
-        if done:
-            await rows.save(tx, *done)
+        async with meanwhile(rows.save(tx, *done)):
             told = [row for before, after in done for row in history.changes(before, after, actor.username, now)]
-            await rows.add_history(tx, told)
-            await self.audit(tx, actor, *((announcing.event_type(*each) or E.AMENDED, each[1]) for each in done))
-        return [after for _, after in done]
+            acts = [(announcing.event_type(*each) or E.AMENDED, each[1]) for each in done]
+        async with meanwhile(rows.add_history(tx, told)):
+            yield [after for _, after in done]
+        await self.audit(tx, actor, *acts)
 
     async def audit(self, tx: Connection, actor: Actor, *done: tuple[LocationEventType, LocationRow]) -> None:
         """Note what somebody did to locations."""

@@ -80,9 +80,7 @@ _AFTER_SETS = (
     _Single(H.CERTIFIED, frozenset({"certified"}), _certified),
     _plain(H.CERTIFIED_CAPACITY, "capacity_of_certified_cell"),
     _Single(H.STATUS, frozenset({"active", "archived", "converted_cell_type"}), status_of),
-    _Single(
-        H.DEACTIVATION_REASON, frozenset({"deactivated_reason", "deactivation_reason_description"}), reason_text
-    ),
+    _Single(H.DEACTIVATION_REASON, frozenset({"deactivated_reason", "deactivation_reason_description"}), reason_text),
     _plain(H.PROPOSED_REACTIVATION_DATE, "proposed_reactivation_date"),
     _plain(H.PLANET_FM_NUMBER, "planet_fm_reference"),
     _plain(H.PERMANENT_DEACTIVATION, "archived_reason"),
@@ -129,7 +127,7 @@ def _differences(before: LocationRow, after: LocationRow) -> Iterator[Told]:
 
 @lru_cache(maxsize=1024)
 def _told_from(columns: frozenset[str]) -> tuple[tuple[_Single, ...], ...]:
-    """Return which attributes may differ where these columns do: a cascade changes the same ones in hundreds of rows."""
+    """Return which attributes may differ where these columns do: a cascade changes the same in hundreds of rows."""
     groups = (_BEFORE_SETS, _SETS, _AFTER_SETS)
     return tuple(tuple(single for single in group if single.columns & columns) for group in groups)
 

@@ -1,6 +1,7 @@
 """Reads, locks and writes rows of `location`, and what hangs on them."""
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 import asyncpg
@@ -90,7 +91,11 @@ async def save(tx: Connection, *changes: Change) -> None:
 
 
 async def _write(tx: Connection, sql: str, rows: Sequence[LocationRow], names: Sequence[str] = COLUMNS) -> None:
-    given = [{name: fields[name] for name in names} for fields in (row.fields() for row in rows)]
+    read = attrgetter(*names)
+    given = [
+        dict(zip(names, read(row), strict=True)) if not row.usages else {name: row.fields()[name] for name in names}
+        for row in rows
+    ]
     if "path_hierarchy" not in names:
         await tx.execute(sql, given)
         return
@@ -175,21 +180,14 @@ async def delete(tx: Connection, location_id: UUID) -> None:
 
 
 async def add_history(tx: Connection, changes: Sequence[HistoryRow]) -> None:
-    """Add history, in this order."""
+    """Add history, in this order, in one statement."""
     if not changes:
         return
     await tx.execute(
         """
         INSERT INTO location_history (location_id, attribute_name, old_value, new_value, amended_by, amended_date)
-        SELECT h.location, h.attribute, h.old, h.new, h.by, h.at
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamp[])
-               WITH ORDINALITY AS h (location, attribute, old, new, by, at, place)
-         ORDER BY h.place
+        SELECT (h->>0)::uuid, h->>1, h->>2, h->>3, h->>4, (h->>5)::timestamp
+          FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS given (h, place) ORDER BY place
         """,
-        [change.location_id for change in changes],
-        [change.attribute.value for change in changes],
-        [change.old_value for change in changes],
-        [change.new_value for change in changes],
-        [change.amended_by for change in changes],
-        [change.amended_date for change in changes],
+        [(c.location_id, c.attribute, c.old_value, c.new_value, c.amended_by, c.amended_date) for c in changes],
     )

@@ -9,7 +9,6 @@ was closed.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 

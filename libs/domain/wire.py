@@ -41,3 +41,5 @@ Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 """What an `integer` column holds."""
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """What a `bigint` column holds."""
+RowNumber = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""The number of a row, or a place between rows."""

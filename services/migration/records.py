@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from libs.domain.comparing import Difference
 from libs.domain.nomis import NomisLocationId
-from libs.domain.wire import Wire
+from libs.domain.wire import RowNumber, Wire
 
 LOCATIONS = "LOCATIONS"
 FAILURES_PAGE_MAX = 500
@@ -183,7 +183,7 @@ class ItemQuery(Wire):
     state: ItemState | None = None
     reason: str | None = Field(default=None, max_length=1_000)
     prison_id: PrisonId | None = None
-    after: int = Field(default=0, ge=0)
+    after: RowNumber = 0
     size: int = Field(default=100, ge=1, le=FAILURES_PAGE_MAX)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
 from libs.domain.sync import Side
-from libs.domain.wire import Wire
+from libs.domain.wire import RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.routing import JsonBytes, Needs, Reply, Route
 from services.locations.api.requests import MAINTAIN, actor_of, tagged
@@ -33,7 +33,7 @@ PAGE_MAX = 500
 class ConflictsQuery(Wire):
     """Which conflicts: after one, and by prison, location, field, winner, or whether somebody saw them."""
 
-    after: Annotated[int, Field(ge=0)] = 0
+    after: RowNumber = 0
     size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
     prison_id: Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])] | None = None
     location_id: UUID | None = None
@@ -64,15 +64,15 @@ class ConflictDoors:
         )
         return await self._changes.listed(wish, query.after, query.size)
 
-    async def one(self, conflict_id: int, caller: Caller) -> RecordedConflict:
+    async def one(self, conflict_id: RowNumber, caller: Caller) -> RecordedConflict:
         """Show a conflict: base, both values, who and when, what won, and what people did about it."""
         return await self._changes.one(conflict_id, actor_of(caller))
 
-    async def acknowledge(self, conflict_id: int, caller: Caller) -> RecordedConflict:
+    async def acknowledge(self, conflict_id: RowNumber, caller: Caller) -> RecordedConflict:
         """Note that somebody saw it."""
         return await self._changes.acknowledge(conflict_id, actor_of(caller))
 
-    async def choose(self, conflict_id: int, side: Side, caller: Caller) -> Reply[JsonBytes]:
+    async def choose(self, conflict_id: RowNumber, side: Side, caller: Caller) -> Reply[JsonBytes]:
         """Give the location the value that a side had: an ordinary edit, which sync takes to NOMIS."""
         return tagged(await self._changes.choose(conflict_id, side, actor_of(caller)))
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from libs.domain.sync import LocationMirror, SyncWrite
-from libs.domain.wire import Wire
+from libs.domain.wire import RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.preconditions import Conditions, entity_tag
 from libs.web.problems import ParameterInvalid
@@ -35,7 +35,7 @@ class ConflictQuery(Wire):
     """Which conflicts: of one location or of all, after an id, at most so many."""
 
     location_id: UUID | None = None
-    after: int = Field(default=0, ge=0)
+    after: RowNumber = 0
     size: int = Field(default=100, ge=1, le=PAGE_MAX)
 
 

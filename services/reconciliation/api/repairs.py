@@ -8,7 +8,7 @@ from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
 from libs.domain.sync import Side
-from libs.domain.wire import Wire
+from libs.domain.wire import Int64, RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.routing import Needs, Route
@@ -21,7 +21,7 @@ RECONCILE = Needs.role("ROLE_RECONCILE_LOCATIONS")
 PAGE_MAX = 1000
 Prison = Annotated[str, Field(pattern=f"^(?:{PRISON_ID.pattern})$", examples=["LEI"])]
 MismatchId = Annotated[int, Field(ge=1, lt=2**63)]
-NomisId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+NomisId = Int64
 
 
 class ParkedQuery(Wire):
@@ -83,7 +83,7 @@ class RepairDoors:
         """Compare a prison and have settled what differs."""
         return Requested(run_id=await self._repair.prison(prison_id, caller.username))
 
-    async def of_run(self, run_id: int, caller: Caller, body: RepairWish = ALL_OF_IT) -> Repaired:
+    async def of_run(self, run_id: RowNumber, caller: Caller, body: RepairWish = ALL_OF_IT) -> Repaired:
         """Have mismatches of a run settled: all, or some by number."""
         return Repaired(locations=await self._repair.run(run_id, caller.username, body.mismatch_ids))
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
 from libs.domain.switch_over import StepRefused
-from libs.domain.wire import Wire
+from libs.domain.wire import RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import Problem
@@ -57,7 +57,7 @@ class RunQuery(Wire):
 class PageQuery(Wire):
     """Which mismatches: those after one, of one finding or of all."""
 
-    after: Annotated[int, Field(ge=0)] = 0
+    after: RowNumber = 0
     size: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
     finding: Finding | None = None
 
@@ -81,16 +81,16 @@ class ReportDoors:
         """List runs, newest first."""
         return await self._store.runs(self._shown_max)
 
-    async def run(self, run_id: int) -> Run:
+    async def run(self, run_id: RowNumber) -> Run:
         """Show a run and what it counted."""
         return await self._store.run(run_id)
 
-    async def mismatches(self, run_id: int, query: PageQuery) -> list[Mismatch]:
+    async def mismatches(self, run_id: RowNumber, query: PageQuery) -> list[Mismatch]:
         """List mismatches of a run in the order they were found; the next page is after the last id of this one."""
         await self._store.run(run_id)
         return await self._store.mismatches(run_id, query.after, query.size, query.finding)
 
-    async def as_csv(self, run_id: int, request: web.Request) -> web.StreamResponse:
+    async def as_csv(self, run_id: RowNumber, request: web.Request) -> web.StreamResponse:
         """Stream all mismatches of a run for a spreadsheet."""
         await self._store.run(run_id)
         name = f'attachment; filename="reconciliation-{run_id}.csv"'

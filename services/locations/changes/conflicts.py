@@ -106,7 +106,7 @@ class ConflictChanges:
             if hierarchy.get(after.parent_id) is None:
                 raise LocationNotFound(f"{after.parent_id} (parentId)")
         after = placed(hierarchy, row, after.code, after.parent_id)
-        await rows.rename_below(tx, row, after.path_hierarchy)
+        await rows.rename(tx, row, after.path_hierarchy)
         return after
 
 

@@ -32,7 +32,7 @@ class PlaceChanges:
             after = patched(hierarchy, row, patch, parent_id)
             moved = after.path_hierarchy != row.path_hierarchy
             if moved:
-                await rows.rename_below(tx, row, after.path_hierarchy)
+                await rows.rename(tx, row, after.path_hierarchy)
             done = await self._desk.save(tx, [(row, after)] if after != row else [], actor)
             await self._tell(tx, hierarchy, row, done)
             above = hierarchy.above(after) if after.parent_id != row.parent_id else ()

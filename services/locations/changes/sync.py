@@ -159,7 +159,7 @@ class SyncChanges:
     async def updated(
         self, tx: Connection, row: LocationRow, state: SyncState, fields: Mapping[str, JsonValue]
     ) -> LocationRow:
-        """Return what becomes of a row; what is below a moved one has its new paths already. Saving is the caller's.
+        """Return what becomes of a row; where it moves, all have their paths already. Saving the rest is the caller's.
 
         Raises SyncRefused, SyncOff, FieldNotAllowed, ParentNotAllowed, LocationNotFound, LocationKeyTaken.
         """
@@ -173,12 +173,12 @@ class SyncChanges:
         return await self._move(tx, row, after)
 
     async def _move(self, tx: Connection, row: LocationRow, after: LocationRow) -> LocationRow:
-        """Rename what is below in one statement. Raises ParentNotAllowed, LocationNotFound, LocationKeyTaken."""
+        """Rename it and what is below in one statement. Raises ParentNotAllowed, LocationNotFound, LocationKeyTaken."""
         parent = await self._parent(tx, row.prison_id, {"parentId": str(after.parent_id) if after.parent_id else None})
         if parent is not None and await rows.is_below(tx, parent.id, row.id):
             raise ParentNotAllowed(f"parentId: {parent.key} is {row.key} or stands below it")
         path = _path(parent, after.code)
-        await rows.rename_below(tx, row, path)
+        await rows.rename(tx, row, path)
         return replace(after, path_hierarchy=path)
 
     async def _parent(self, tx: Connection, prison_id: str, fields: Mapping[str, JsonValue]) -> LocationRow | None:

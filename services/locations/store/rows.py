@@ -124,21 +124,21 @@ async def _taken(tx: Connection, rows: Sequence[LocationRow]) -> LocationKeyTake
     return LocationKeyTaken(f"{record['prison_id']}-{record['path_hierarchy']}", record["id"])
 
 
-async def rename_below(tx: Connection, row: LocationRow, path: str) -> None:
-    """Give all below `row` their paths under `path`, in one statement; saving the row itself is the caller's.
+async def rename(tx: Connection, row: LocationRow, path: str) -> None:
+    """Give `row` this path, and all below it theirs, in one statement; saving what else changes is the caller's.
 
-    Raises LocationKeyTaken.
+    All at once, as codes may contain hyphens: `A-1` becomes `A` while `A-1-1` becomes `A-1`. Raises LocationKeyTaken.
     """
     try:
         async with tx.transaction():
             await tx.execute(
                 """
-                WITH RECURSIVE below AS (
-                    SELECT id FROM location WHERE parent_id = $1
+                WITH RECURSIVE renamed AS (
+                    SELECT id FROM location WHERE id = $1
                     UNION ALL
-                    SELECT child.id FROM location child JOIN below ON child.parent_id = below.id)
+                    SELECT child.id FROM location child JOIN renamed ON child.parent_id = renamed.id)
                 UPDATE location SET path_hierarchy = $2 || substr(path_hierarchy, length($3) + 1)
-                  FROM below WHERE location.id = below.id
+                  FROM renamed WHERE location.id = renamed.id
                 """,
                 row.id,
                 path,

@@ -124,6 +124,26 @@ async def kti(
 CELL = {"prisonId": "KTI", "locationType": "CELL", "accommodationType": "NORMAL_ACCOMMODATION"}
 
 
+async def test_a_code_may_grow_into_the_paths_below_it_and_back(kti: Kti) -> None:
+    wing = {"prisonId": "KTI", "code": "A", "locationType": "WING", "accommodationType": "NORMAL_ACCOMMODATION"}
+    top = await kti.ask("POST", "/locations/residential", wing, status=201)
+    landing = wing | {"code": "1", "locationType": "LANDING", "parentId": top["id"]}
+    middle = await kti.ask("POST", "/locations/residential", landing, status=201)
+    await kti.ask("POST", "/locations/residential", CELL | {"code": "1", "parentId": middle["id"]}, status=201)
+
+    async def below() -> set[str]:
+        records = await kti.connection.fetch("SELECT path_hierarchy FROM location WHERE path_hierarchy LIKE 'A%'")
+        return {record["path_hierarchy"] for record in records}
+
+    patched = f"/locations/residential/{top['id']}"
+    assert (await kti.ask("PATCH", patched, {"code": "A-1"}))["key"] == "KTI-A-1"
+    assert await below() == {"A-1", "A-1-1", "A-1-1-1"}
+    assert (await kti.ask("PATCH", patched, {"code": "A"}))["key"] == "KTI-A"
+    assert await below() == {"A", "A-1", "A-1-1"}
+    taken = await kti.ask("PATCH", patched, {"code": "C"}, status=409)
+    assert taken["errorCode"] == 103
+
+
 async def test_a_wing_has_no_capacity_to_set(kti: Kti) -> None:
     told = await kti.ask("PUT", "/locations/{C}/capacity", {"maxCapacity": 2, "workingCapacity": 1}, 404)
     assert told["errorCode"] == 101

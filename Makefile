@@ -1,6 +1,6 @@
 # Each target sets itself up: on a clean clone the first one makes the virtual environment from the locks.
 .DEFAULT_GOAL := help
-.PHONY: help audit fuzz bench demo demo-once up containers purge check format test test-long chaos simulate lock venv
+.PHONY: help alerts audit fuzz bench demo demo-once up containers purge check format test test-long chaos simulate lock venv
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -36,8 +36,19 @@ check: $(SYNCED) ## Lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+PROMTOOL := .local/promtool/usr/bin/promtool
+alerts: $(PROMTOOL) ## Play the alert rules with promtool, which comes from Debian's registry
+	$(PROMTOOL) check rules infra/observability/alerts.yml
+	$(PROMTOOL) check config --syntax-only infra/observability/prometheus.yml
+	$(PROMTOOL) test rules infra/observability/alerts_test.yml
+
+$(PROMTOOL):
+	mkdir -p .local/promtool
+	cd .local/promtool && apt-get download prometheus && dpkg -x prometheus_*.deb .
+	@touch $@
+
 audit: $(SYNCED) ## Ask for known holes in what the images carry (needs the network)
-	$(BIN)/pip-audit --disable-pip --require-hashes --requirement infra/services.lock
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement infra/services.lock
 
 format: $(SYNCED) ## Lay the code out
 	$(BIN)/ruff format .

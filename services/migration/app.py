@@ -31,6 +31,7 @@ from libs.worker.consuming import Consuming, consuming
 from libs.worker.handling import asked_again, guarded
 from libs.worker.outbox_doors import OutboxDoors, outbox_routes
 from libs.worker.relaying import relaying
+from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from services.migration.api import failures as failure_doors
 from services.migration.api import progress as progress_doors
@@ -44,6 +45,7 @@ from services.migration.api.runs import Counts, RunDoors
 from services.migration.records import Kind
 from services.migration.settings import Settings
 from services.migration.stages.control import Control
+from services.migration.stages.numbers import MigrationNumbers
 from services.migration.stages.rehearsal import Rehearsal
 from services.migration.stages.verification import Verification
 from services.migration.stages.work import LIST, PAGE, Call, Stages
@@ -86,6 +88,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         control = Control(runs, failures, stages, remotes[0], wake=wake, now=_now)
         work = await stack.enter_async_context(_consuming(broker, stages, settings, registry))
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
+        numbers = Repeated("numbers", MigrationNumbers(registry, runs).sample, settings.numbers_seconds)
+        await stack.enter_async_context(beside("numbers", numbers.run))
         migrations = RunDoors(control, runs, _counts(queue), allow_wipe=settings.allow_wipe)
         failed = FailureDoors(control, runs, failures, sample=settings.stages.failures_sample)
         store = ProgressStore(database, timedelta(seconds=settings.pace_seconds))

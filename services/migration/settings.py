@@ -56,6 +56,8 @@ class Settings(WorkerSettings):
     # How often progress is counted for those who watch, however many they are, and how far back its pace looks.
     progress_seconds: PositiveFloat = 2
     pace_seconds: PositiveFloat = 60
+    # How often what `/metrics` shows is counted, while a run is under way.
+    numbers_seconds: PositiveFloat = 15
 
     @property
     def database(self) -> DatabaseSettings:

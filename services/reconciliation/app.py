@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from libs.clients.locations import LocationsClient
 from libs.clients.mapping import MappingClient
@@ -40,6 +41,7 @@ from services.reconciliation.reconcile.comparison import Comparisons
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.reconcile.noting import Noting
+from services.reconciliation.reconcile.numbers import ReconciliationNumbers
 from services.reconciliation.reconcile.repair import Repair
 from services.reconciliation.reconcile.settle_check import SettleCheck
 from services.reconciliation.reconcile.switch_over import SwitchOver
@@ -80,7 +82,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         workers = WorkerQueues(broker.queue(TO_NOMIS), broker.queue(FROM_NOMIS))
         remotes = await stack.enter_async_context(_remotes(settings, workers))
         room = _Room(settings, database, remotes)
-        for name, repeated in (("runs", room.runner), ("settle-check", room.checker)):
+        numbers = Repeated("numbers", room.numbers(registry).sample, settings.numbers_seconds)
+        for name, repeated in (("runs", room.runner), ("settle-check", room.checker), ("numbers", numbers)):
             await stack.enter_async_context(beside(name, repeated.run))
         work = await stack.enter_async_context(
             consuming(
@@ -154,6 +157,10 @@ class _Room:
             *comparison.routes(comparison.ComparisonDoors(self.comparisons)),
             *switch_over.routes(switch_over.SwitchOverDoors(self.switch_over)),
         )
+
+    def numbers(self, registry: CollectorRegistry) -> ReconciliationNumbers:
+        """Return what `/metrics` shows of this room."""
+        return ReconciliationNumbers(registry, self._due, self.runs.store, _now)
 
     async def _note(self, told: Collection[DueLocation]) -> None:
         limits = self._settings.settling

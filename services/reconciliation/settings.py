@@ -75,6 +75,8 @@ class Settings(WorkerSettings):
     # Whether what a run finds is settled without being asked, unless the request says otherwise.
     runs_settle: bool = True
     runs_shown_max: PositiveInt = 200
+    # How often what `/metrics` shows is read from the tables.
+    numbers_seconds: PositiveFloat = 15
     # The service that NOMIS's agency switches know us by.
     agency_switch_service: str = "LOCATIONS_INSIDE_PRISON"
 

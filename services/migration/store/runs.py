@@ -10,7 +10,7 @@ import orjson
 from libs.db.pool import Database
 from libs.messaging.audit import Act, Auditor
 from services.migration.errors import IdTaken, MigrationActive, MigrationNotFound, MigrationOver
-from services.migration.records import InProgress, ItemState, MigrationRun, RunWish
+from services.migration.records import InProgress, ItemState, MigrationRun, RunWish, Status
 
 _RUN = """
     SELECT h.migration_id, h.when_started AT TIME ZONE 'Europe/London' AS when_started,
@@ -104,6 +104,13 @@ class RunStore:
             None if kinds is None else list(kinds),
         )
         return [MigrationRun(**dict(row)) for row in rows]
+
+    async def newest(self) -> tuple[str, Status] | None:
+        """Return the newest run of any kind and where it stands, uncounted; None before the first."""
+        row = await self._db.fetchrow(
+            "SELECT migration_id, status FROM migration_history ORDER BY when_started DESC LIMIT 1"
+        )
+        return (row["migration_id"], Status(row["status"])) if row else None
 
     async def latest(self) -> InProgress | None:
         """Return the newest migration as the dashboard reads it."""

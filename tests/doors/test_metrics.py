@@ -38,7 +38,7 @@ def names(expression: str) -> set[str]:
 
 def _names(part: Any) -> Iterator[str]:
     if isinstance(part, promql_parser.VectorSelector):
-        yield part.name
+        yield part.name or "nameless"
     for member in ("expr", "lhs", "rhs", "vector_selector"):
         inside = getattr(part, member, None)
         if inside is not None:

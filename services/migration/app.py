@@ -15,7 +15,7 @@ from libs.clients.mapping import MappingClient
 from libs.clients.nomis import NomisClient
 from libs.db import schema
 from libs.db.metrics import watch_pool
-from libs.db.pool import connect
+from libs.db.pool import Database, connect
 from libs.messaging import aws
 from libs.messaging.audit import Auditor
 from libs.messaging.dead_rows import DeadRows
@@ -48,7 +48,7 @@ from services.migration.stages.control import Control
 from services.migration.stages.numbers import MigrationNumbers
 from services.migration.stages.rehearsal import Rehearsal
 from services.migration.stages.verification import Verification
-from services.migration.stages.work import LIST, PAGE, Call, Stages
+from services.migration.stages.work import LIST, PAGE, Call, Stages, Wake
 from services.migration.store.failures import FailureStore
 from services.migration.store.pages import PageStore
 from services.migration.store.progress import ProgressStore
@@ -80,11 +80,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         queue = broker.queue(QUEUE)
         remotes = await _remotes(stack, settings)
         wake = _Waker(queue).wake
-        works = {
-            Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page,
-            Kind.VERIFICATION: Verification(*remotes).page,
-        }
-        stages = Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages, works=works)
+        stages = _stages(settings, database, runs, remotes, wake)
         control = Control(runs, failures, stages, remotes[0], wake=wake, now=_now)
         work = await stack.enter_async_context(_consuming(broker, stages, settings, registry))
         await stack.enter_async_context(beside("sweeper", lambda stop: _sweep(stages, settings.sweep_seconds, stop)))
@@ -116,6 +112,20 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             registry=registry,
             limits=settings.http_limits,
         )
+
+
+def _stages(
+    settings: Settings,
+    database: Database,
+    runs: RunStore,
+    remotes: tuple[NomisClient, MappingClient, LocationsClient],
+    wake: Wake,
+) -> Stages:
+    works = {
+        Kind.REHEARSAL: Rehearsal(RehearsalStore(database), *remotes).page,
+        Kind.VERIFICATION: Verification(*remotes).page,
+    }
+    return Stages(runs, PageStore(database), *remotes, wake=wake, now=_now, limits=settings.stages, works=works)
 
 
 def _consuming(

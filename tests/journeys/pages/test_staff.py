@@ -1,0 +1,284 @@
+"""Staff at the pages of their prison; in the order of a wing's life, which is made here and archived at the end."""
+
+from tests.journeys.pages.browsing import Person
+
+WING = "PW"
+
+
+async def finds(person: Person, path: str) -> None:
+    """Search for a location and open it."""
+    await person.goes(f"/prisons/LEI/search?q={path}")
+    await person.page.locator("table a").first.click()
+    assert path in await person.text()
+
+
+async def banner(person: Person) -> str:
+    return await person.page.locator(".govuk-notification-banner__heading").inner_text()
+
+
+async def test_a_wing_is_created_with_all_that_stands_in_it(staff: Person) -> None:
+    await staff.goes("/prisons/LEI")
+    await staff.looks("overview")
+    await staff.clicks("Create a wing")
+    await staff.looks("create-wing-1")
+    await staff.presses("Continue")
+    assert "Enter a code" in await staff.page.locator(".govuk-error-summary").inner_text()
+    await staff.looks("create-wing-1-error")
+    await staff.page.locator(".govuk-error-summary a").first.click()
+    assert await staff.page.evaluate("document.activeElement.id") == "code"
+    await staff.types("Code", WING.lower())
+    await staff.types("Local name (optional)", "pages wing")
+    await staff.presses("Continue")
+    await staff.types("How many landings?", "1")
+    await staff.presses("Continue")
+    await staff.types("How many cells in each section?", "4")
+    await staff.types("How many people in each cell? (optional)", "2")
+    await staff.presses("Continue")
+    assert await staff.heading() == "Check your answers"
+    await staff.looks("create-wing-check")
+    await staff.page.get_by_role("button", name="Change how many landings?").click()
+    await staff.types("How many landings?", "2")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.presses("Create wing")
+    assert await banner(staff) == f"Wing {WING} created"
+    assert await staff.heading() == "Pages Wing"
+    await staff.looks("wing")
+
+
+async def test_a_landing_leads_to_its_cells_and_a_cell_shows_all_there_is(staff: Person) -> None:
+    await finds(staff, f"{WING}-1")
+    await staff.looks("landing")
+    await staff.clicks(f"{WING}-1-001")
+    assert f"LEI-{WING}-1-001" in await staff.text()
+    await staff.page.get_by_text("Same in NOMIS").wait_for()
+    await staff.looks("cell")
+
+
+async def test_a_cell_takes_another_capacity_and_type_and_use(staff: Person) -> None:
+    await finds(staff, f"{WING}-1-001")
+    await staff.clicks("Change capacity")
+    await staff.types("Working capacity", "3")
+    await staff.types("Maximum capacity", "2")
+    await staff.presses("Save capacity")
+    assert "Working capacity cannot be more than the maximum capacity" in await staff.text()
+    await staff.looks("capacity-error")
+    await staff.types("Working capacity", "1")
+    await staff.presses("Save capacity")
+    assert await banner(staff) == "Capacity changed"
+    await staff.looks("capacity-changed")
+    await staff.clicks("Change cell type")
+    await staff.chooses("Accessible cell", "Safe cell")
+    await staff.looks("cell-type")
+    await staff.presses("Save cell type")
+    assert "Accessible cell, Safe cell" in await staff.text()
+    await staff.clicks("Change what it is used for")
+    await staff.chooses("Remand")
+    await staff.looks("used-for")
+    await staff.presses("Save uses")
+    assert "Working capacity: 2 became 1" in await staff.text()
+    await staff.looks("cell-with-history")
+
+
+async def test_who_edits_an_older_version_sees_both_and_decides(staff: Person, also_staff: Person) -> None:
+    for person in (staff, also_staff):
+        await finds(person, f"{WING}-1-002")
+        await person.clicks("Change capacity")
+    await also_staff.types("Working capacity", "1")
+    await also_staff.presses("Save capacity")
+    await staff.types("Working capacity", "0")
+    await staff.types("Maximum capacity", "1")
+    await staff.presses("Save capacity")
+    assert await staff.heading() == "Someone else changed this location"
+    staff.seen.clear()
+    await staff.looks("changed-meanwhile")
+    await staff.presses("Save mine")
+    assert "Working capacity cannot be 0" in await staff.text()
+    staff.seen.clear()
+    await staff.types("Working capacity", "1")
+    await staff.presses("Save capacity")
+    assert await banner(staff) == "Capacity changed"
+
+
+async def test_cells_are_deactivated_together_and_one_comes_back(staff: Person) -> None:
+    await finds(staff, f"{WING}-1")
+    await staff.clicks("Deactivate several cells")
+    await staff.chooses(f"{WING}-1-003", f"{WING}-1-004")
+    await staff.looks("deactivate-cells-1")
+    await staff.presses("Continue")
+    await staff.chooses("Other")
+    await staff.presses("Continue")
+    assert "Enter a description of the reason" in await staff.text()
+    await staff.types("More about the reason (needed for Other)", "New windows")
+    await staff.looks("deactivate-reason")
+    await staff.presses("Continue")
+    await staff.types("Day", "31")
+    await staff.types("Month", "2")
+    await staff.types("Year", "2027")
+    await staff.presses("Continue")
+    assert "must be a real date" in await staff.text()
+    await staff.looks("deactivate-date-error")
+    await staff.types("Day", "28")
+    await staff.presses("Continue")
+    await staff.looks("deactivate-check")
+    await staff.presses("Deactivate cells")
+    assert await banner(staff) == "2 cells deactivated"
+    await staff.clicks(f"{WING}-1-003")
+    assert "Other – New windows" in await staff.text()
+    await staff.looks("cell-inactive")
+    await staff.clicks("Reactivate")
+    await staff.presses("Continue")
+    await staff.presses("Reactivate")
+    assert await banner(staff) == f"{WING}-1-003 reactivated"
+
+
+async def test_a_cell_becomes_a_room_and_a_cell_again(staff: Person) -> None:
+    await finds(staff, f"{WING}-1-003")
+    await staff.clicks("Convert to a non-residential room")
+    await staff.chooses("Office")
+    await staff.looks("convert-to-room")
+    await staff.presses("Continue")
+    await staff.presses("Convert")
+    assert await banner(staff) == f"{WING}-1-003 is now a room"
+    await staff.looks("converted")
+    await staff.clicks("Change the kind of room")
+    await staff.chooses("Shower")
+    await staff.presses("Save")
+    assert "Shower" in await staff.text()
+    await staff.clicks("Convert back to a cell")
+    await staff.chooses("Normal accommodation")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.types("Working capacity", "1")
+    await staff.types("Maximum capacity", "2")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.presses("Convert")
+    assert await banner(staff) == f"{WING}-1-003 is a cell again"
+
+
+async def test_a_room_and_a_landing_and_a_cell_are_created(staff: Person) -> None:
+    await staff.goes("/prisons/LEI")
+    await staff.clicks("Create a non-residential room")
+    await staff.types("Code", "PAGEROOM")
+    await staff.types("Local name (optional)", "Room of the pages")
+    await staff.presses("Continue")
+    await staff.chooses("Classroom")
+    await staff.looks("create-room-type")
+    await staff.presses("Continue")
+    await staff.chooses("Programmes/activities")
+    await staff.presses("Continue")
+    await staff.presses("Create room")
+    assert await banner(staff) == "Room PAGEROOM created"
+    await staff.looks("room")
+    await staff.goes("/prisons/LEI/rooms")
+    await staff.looks("rooms")
+    await finds(staff, WING)
+    await staff.clicks("Create a landing")
+    await staff.types("Code", "9")
+    await staff.presses("Continue")
+    await staff.presses("Create landing")
+    assert await banner(staff) == "Landing 9 created"
+    await staff.clicks("Create a cell")
+    await staff.types("Code", "001")
+    await staff.presses("Continue")
+    await staff.chooses("Normal accommodation")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.types("Working capacity", "1")
+    await staff.types("Maximum capacity", "1")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.looks("create-cell-check")
+    await staff.presses("Create cell")
+    assert await banner(staff) == "Cell 001 created"
+    await staff.goes(staff.page.url.removeprefix(staff.url))
+
+
+async def test_a_code_that_is_taken_is_said_at_its_field(staff: Person) -> None:
+    await staff.goes("/prisons/LEI/create/wing")
+    await staff.types("Code", WING)
+    await staff.presses("Continue")
+    await staff.types("How many landings?", "1")
+    await staff.presses("Continue")
+    await staff.types("How many cells in each section?", "1")
+    await staff.presses("Continue")
+    await staff.presses("Create wing")
+    assert "A location with this code already exists here" in await staff.text()
+    assert await staff.page.locator("#code-error").count() == 1
+    staff.seen.clear()
+
+
+async def test_the_signed_operational_capacity_is_set(staff: Person) -> None:
+    await staff.goes("/prisons/LEI")
+    await staff.clicks("Change signed operational capacity")
+    await staff.types("Signed operational capacity", "9999")
+    await staff.presses("Continue")
+    await staff.presses("Save signed operational capacity")
+    assert "cannot be more than the prison's maximum capacity" in await staff.text()
+    staff.seen.clear()
+    await staff.types("Signed operational capacity", "7")
+    await staff.presses("Continue")
+    await staff.presses("Save signed operational capacity")
+    assert await banner(staff) == "Signed operational capacity changed"
+
+
+async def test_a_local_name_is_changed_by_keyboard_alone(staff: Person) -> None:
+    await finds(staff, f"{WING}-1")
+    keys = staff.page.keyboard
+    await keys.press("Tab")
+    assert await staff.page.evaluate("document.activeElement.textContent.trim()") == "Skip to main content"
+    await keys.press("Enter")
+    for _ in range(10):
+        await keys.press("Tab")
+        if "Change local name" in await staff.page.evaluate("document.activeElement.textContent"):
+            break
+    await keys.press("Enter")
+    await staff.page.wait_for_url("**/local-name")
+    for _ in range(20):
+        await keys.press("Tab")
+        if await staff.page.evaluate("document.activeElement.id") == "local_name":
+            break
+    await keys.press("Control+a")
+    await keys.type("by keyboard")
+    await staff.looks("local-name")
+    await staff.page.locator("#local_name").focus()
+    await keys.press("Enter")
+    await staff.page.wait_for_load_state()
+    assert await banner(staff) == "Local name changed"
+    assert await staff.heading() == "By Keyboard"
+
+
+async def test_everything_works_without_scripts(plain_staff: Person) -> None:
+    await plain_staff.goes("/prisons/LEI")
+    await plain_staff.types("Find a location", f"{WING}-1-001")
+    await plain_staff.presses("Search")
+    await plain_staff.looks("search")
+    await plain_staff.clicks(f"{WING}-1-001")
+    await plain_staff.clicks("Deactivate")
+    await plain_staff.chooses("Maintenance")
+    await plain_staff.presses("Continue")
+    await plain_staff.presses("Continue")
+    await plain_staff.page.get_by_role("button", name="Change why is it being deactivated?").click()
+    await plain_staff.chooses("Damage")
+    await plain_staff.presses("Continue")
+    await plain_staff.presses("Continue")
+    await plain_staff.looks("deactivate-check-plain")
+    await plain_staff.presses("Deactivate")
+    assert await banner(plain_staff) == f"{WING}-1-001 deactivated"
+    assert "Damage" in await plain_staff.text()
+
+
+async def test_archiving_says_that_it_is_for_good(staff: Person) -> None:
+    await finds(staff, WING)
+    await staff.clicks("Archive")
+    await staff.types("Why is it being archived?", "Pulled down")
+    await staff.presses("Continue")
+    assert "You cannot undo this" in await staff.text()
+    await staff.looks("archive-check")
+    await staff.presses("Archive for good")
+    assert await banner(staff) == "Pages Wing archived"
+    await staff.looks("archived-wing")
+    await staff.goes("/prisons/LEI/archived")
+    assert "Pages Wing" in await staff.text()
+    await staff.looks("archived")

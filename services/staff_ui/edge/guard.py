@@ -150,7 +150,7 @@ class Guard:
 
     def _misdirected(self, request: web.Request) -> web.Response | None:
         """Send who came by another name to the one that cookies and sign-in are for."""
-        if request.host == self._public.authority:
+        if request.host == self._public.host_port_subcomponent:
             return None
         if request.method not in READS:
             return web.Response(status=421, text="This is not the address of this service.")

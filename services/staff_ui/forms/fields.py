@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from libs.domain.codes import Described
@@ -45,6 +46,8 @@ class Field:
 
     def told(self, value: object) -> str:
         """Write an answer as people read it."""
+        if self.kind == "date" and value:
+            return _day(str(value))
         texts = {choice.value: choice.text for choice in self.choices}
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
         # A set has no order; the choices have.
@@ -61,6 +64,14 @@ class Fault:
     field: str
     text: str
     name: str = ""
+
+
+def _day(text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day.day} {day:%B %Y}"
 
 
 def choices_of(codes: Sequence[Described]) -> tuple[Choice, ...]:

@@ -148,7 +148,7 @@ class Conduct(Generic[Form]):
 
     def _check(self, answers: Answers[Form], etag: str) -> web.Response:
         rows = [
-            {"label": field.label, "text": field.told(answers.values[field.name]), "step": step}
+            {"label": field.subject, "text": field.told(answers.values[field.name]), "step": step}
             for step, page in enumerate(self._act.steps)
             for field in page
         ]
@@ -168,7 +168,7 @@ class Conduct(Generic[Form]):
         now = self._act.initial
         both = [
             {
-                "label": field.label,
+                "label": field.subject,
                 "now": field.told(now.get(field.name)),
                 "yours": field.told(answers.values[field.name]),
                 "differs": field.told(now.get(field.name)) != field.told(answers.values[field.name]),

@@ -8,6 +8,7 @@ from typing import Any
 BY_CODE: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         102: ("", "The service did not accept what you entered"),
+        103: ("code", "A location with this code already exists here. Enter another code"),
         104: ("", "This location is permanently deactivated and cannot be reactivated"),
         106: ("working_capacity", "Working capacity cannot be 0 in a cell for normal accommodation"),
         107: ("", "This location is permanently deactivated and cannot be changed"),
@@ -23,12 +24,10 @@ BY_CODE: Mapping[int, tuple[str, str]] = MappingProxyType(
 )
 BY_TYPE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "location-already-exists": ("code", "A location with this code already exists here. Enter another code"),
         "location-busy": ("", "Someone else is changing this location right now. Try again in a moment"),
         "location-deleted": ("", "This location was deleted"),
         "location-deactivated-already": ("", "This location is inactive already"),
         "parent-not-allowed": ("", "A location cannot be placed there"),
-        "capacity-not-allowed": ("", "This capacity is not allowed"),
     }
 )
 UNKNOWN = "The service did not accept this change"
@@ -37,7 +36,7 @@ UNKNOWN = "The service did not accept this change"
 def told(body: Mapping[str, Any]) -> tuple[str, str]:
     """Return the field and the sentence for a refusal; what the table lacks is told in the API's own words."""
     named = str(body.get("type", "")).removeprefix("urn:problem-type:")
-    known = BY_TYPE.get(named) or BY_CODE.get(body.get("errorCode", 0))
+    known = BY_CODE.get(body.get("errorCode", 0)) or BY_TYPE.get(named)
     if known is None:
         return "", f"{UNKNOWN}: {body['developerMessage']}" if body.get("developerMessage") else UNKNOWN
     field, sentence = known

@@ -1,0 +1,146 @@
+"""The doors of the pages while nothing behind them answers."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr, ValidationError
+
+from infra.local.ports import free_port
+from infra.local.settings import ROOT
+from services.staff_ui import app
+from services.staff_ui.edge.guard import SESSION
+from services.staff_ui.edge.sealing import Seal
+from services.staff_ui.edge.sessions import Session, Sessions
+from services.staff_ui.settings import SessionLimits, Settings
+from tests.conftest import Auth, MakeToken
+
+Client = TestClient[web.Request, web.Application]
+SECRET = "s" * 32
+PORT = free_port()
+STAFF = {"ROLE_VIEW_LOCATIONS", "ROLE_MAINTAIN_LOCATIONS"}
+
+
+def settings(auth: Auth, public_url: str) -> Settings:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    names = ("locations", "reconciliation", "migration", "to_nomis", "from_nomis", "prison_register")
+    return Settings.model_validate(
+        dict(
+            public_url=public_url,
+            api_base_url_oauth=auth.url,
+            oauth_issuer=auth.issuer,
+            client_id="staff-ui",
+            client_secret=SecretStr("x"),
+            session_secrets=SecretStr(SECRET),
+            node_modules=ROOT / "infra/node/node_modules",
+            **{f"api_base_url_{name}": nowhere for name in names},
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+async def pages(auth: Auth) -> AsyncIterator[Client]:
+    async with (
+        app.build(settings(auth, f"http://127.0.0.1:{PORT}")) as built,
+        TestClient(TestServer(built, host="127.0.0.1", port=PORT)) as client,
+    ):
+        yield client
+
+
+def cookie(token: str, seconds: float = 3600) -> dict[str, str]:
+    now = time.time()
+    session = Session.begun(token, "Lee", now + seconds, now)
+    return {"Cookie": f"{SESSION}={Sessions(Seal([SECRET]), SessionLimits()).closed(session, now)}"}
+
+
+async def test_the_pages_say_when_the_api_is_away(pages: Client, token: MakeToken) -> None:
+    headers = cookie(token(STAFF, username="LEE", prisons={"LEI"}))
+    async with pages.get("/prisons/LEI", headers=headers) as answer:
+        assert answer.status == 503
+        assert "Sorry, the service is unavailable" in await answer.text()
+
+
+async def test_a_role_that_is_missing_is_refused_before_any_api_is_asked(pages: Client, token: MakeToken) -> None:
+    for roles in (set(), {"ROLE_MAINTAIN_LOCATIONS"}, {"ROLE_QUEUE_ADMIN"}):
+        headers = cookie(token(roles, username="LEE", prisons={"LEI"}))
+        async with pages.get("/prisons/LEI", headers=headers) as answer:
+            assert answer.status == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/prisons/LEI", "/operations", "/locations/x/archive"])
+async def test_who_is_not_signed_in_is_sent_to_sign_in(pages: Client, path: str) -> None:
+    async with pages.get(path, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, f"/sign-in?back={path}")
+    async with pages.post("/prisons/LEI/signed-capacity", data={"signed_capacity": "1"}) as answer:
+        assert answer.status == 401
+        assert "Nothing was changed" in await answer.text()
+
+
+async def test_a_token_that_does_not_hold_is_no_session(pages: Client, token: MakeToken) -> None:
+    for headers in (cookie("not.a.token"), cookie(token(STAFF) + "x"), {"Cookie": f"{SESSION}=forged"}):
+        async with pages.get("/prisons/LEI", headers=headers, allow_redirects=False) as answer:
+            assert answer.status == 303
+
+
+async def test_who_leaves_to_sign_in_takes_pkce_state_and_nonce_along(pages: Client) -> None:
+    async with pages.get("/sign-in?back=/prisons/LEI", allow_redirects=False) as answer:
+        there = answer.headers["Location"]
+        for name in ("state", "nonce", "code_challenge"):
+            assert len(re.findall(rf"[?&]{name}=[\w-]{{43}}(?:&|$)", there)) == 1, name
+        assert "code_challenge_method=S256" in there
+        (kept,) = answer.cookies.values()
+        assert (kept["httponly"], kept["samesite"]) == (True, "Lax")
+
+
+async def test_an_asset_is_kept_for_ever_and_a_changed_address_is_gone(pages: Client) -> None:
+    async with pages.get("/signed-out") as answer:
+        page = await answer.text()
+    addresses = re.findall(r'(?:href|src)="(/assets/[^"]+)"', page)
+    assert len(addresses) >= 6
+    for address in addresses:
+        async with pages.get(address) as answer:
+            assert answer.status == 200, address
+            assert "immutable" in answer.headers["Cache-Control"]
+            text = await answer.text() if address.endswith(("css", "js")) else ""
+        for named in re.findall(r"/assets/[\w./-]+", text):
+            async with pages.get(named) as answer:
+                assert answer.status == 200, f"{named} in {address}"
+    async with pages.get(re.sub(r"\.\w{16}\.", ".0000000000000000.", addresses[0])) as answer:
+        assert answer.status == 404
+
+
+async def test_programs_find_health_and_no_page(pages: Client) -> None:
+    async with pages.get("/health/readiness") as answer:
+        assert (await answer.json()) == {"status": "UP"}
+    async with pages.get("/health") as answer:
+        assert (await answer.json())["status"] == "DEGRADED"
+    async with pages.get("/nowhere", headers={"Accept": "application/json"}) as answer:
+        assert answer.status == 401
+
+
+async def test_who_comes_by_another_name_is_sent_to_the_right_one(pages: Client) -> None:
+    async with pages.get("/prisons/LEI?a=b", headers={"Host": "evil.example"}, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (307, f"http://127.0.0.1:{PORT}/prisons/LEI?a=b")
+    async with pages.post("/sign-out", headers={"Host": "evil.example"}) as answer:
+        assert answer.status == 421
+
+
+async def test_over_https_cookies_are_secure_and_browsers_stay(auth: Auth) -> None:
+    secure = settings(auth, "https://locations.example")
+    async with (
+        app.build(secure) as built,
+        TestClient(TestServer(built)) as client,
+        client.get("/sign-in", headers={"Host": "locations.example"}, allow_redirects=False) as answer,
+    ):
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+        (kept,) = answer.cookies.values()
+        assert kept.key.startswith("__Host-")
+        assert kept["secure"]
+
+
+def test_a_short_secret_is_refused(auth: Auth) -> None:
+    with pytest.raises(ValidationError, match="at least 32 characters"):
+        Settings.model_validate({**settings(auth, "http://x").model_dump(), "session_secrets": "short"})

@@ -1,0 +1,83 @@
+"""What people type becomes a model or a sentence."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import MultiDict
+
+from services.staff_ui.forms import locations as forms
+from services.staff_ui.forms import questions as ask
+from services.staff_ui.forms.fields import Field
+from services.staff_ui.forms.reading import parts_of, read
+
+CLOSURE = tuple(field for step in ask.CLOSURE for field in step)
+
+
+def sentences(kind: Any, fields: tuple[Field, ...], **posted: str) -> list[tuple[str, str]]:
+    return [(fault.field, fault.text) for fault in read(kind, fields, MultiDict(posted)).faults]
+
+
+@pytest.mark.parametrize(
+    ("posted", "told"),
+    [
+        ({}, [("working_capacity", "Enter the working capacity"), ("max_capacity", "Enter the maximum capacity")]),
+        (
+            {"working_capacity": "two", "max_capacity": "100"},
+            [
+                ("working_capacity", "Working capacity must be a whole number, like 2"),
+                ("max_capacity", "Maximum capacity must be 99 or fewer"),
+            ],
+        ),
+        ({"working_capacity": "-1", "max_capacity": "2"}, [("working_capacity", "Working capacity must be 0 or more")]),
+        (
+            {"working_capacity": "3", "max_capacity": "2"},
+            [("working_capacity", "Working capacity cannot be more than the maximum capacity")],
+        ),
+        ({"working_capacity": " 1 ", "max_capacity": "2"}, []),
+    ],
+)
+def test_a_capacity_is_two_numbers_that_fit(posted: dict[str, str], told: list[tuple[str, str]]) -> None:
+    assert sentences(forms.Size, ask.SIZE, **posted) == told
+
+
+def test_a_reason_that_says_nothing_needs_words() -> None:
+    assert sentences(forms.Closure, CLOSURE, reason="OTHER") == [("description", "Enter a description of the reason")]
+    assert sentences(forms.Closure, CLOSURE, reason="OTHER", description="Flooded") == []
+    assert sentences(forms.Closure, CLOSURE, reason="MADE_UP") == [("reason", "Select why it is being deactivated")]
+
+
+@pytest.mark.parametrize(
+    ("day", "month", "year"), [("31", "2", "2027"), ("x", "2", "2027"), ("1", "", "2027"), ("1", "1", "27")]
+)
+def test_a_date_that_is_none_is_said_at_its_day_and_shown_as_typed(day: str, month: str, year: str) -> None:
+    posted = {"reason": "DAMP", "expected-day": day, "expected-month": month, "expected-year": year}
+    answers = read(forms.Closure, CLOSURE, MultiDict(posted))
+    ((fault),) = answers.faults
+    assert fault.field == "expected-day"
+    assert fault.text.startswith("The date it is expected back must be a real date")
+    assert parts_of(answers.values["expected"]) == (day, month, year)
+
+
+def test_a_code_is_letters_and_numbers_and_is_written_large() -> None:
+    fields = (ask.CODE, ask.NEW_NAME)
+    answers = read(forms.NewLanding, fields, MultiDict(code="a-1"))
+    assert answers.model is not None
+    assert answers.model.code == "A-1"
+    assert sentences(forms.NewLanding, fields, code="<b>") == [
+        ("code", "Code must only include letters, numbers, hyphens and underscores")
+    ]
+    assert sentences(forms.NewLanding, fields, code="A" * 13) == [("code", "Code must be 12 characters or fewer")]
+
+
+def test_answers_are_told_in_the_order_of_their_choices() -> None:
+    assert ask.CELL_TYPES.told(["SAFE_CELL", "ACCESSIBLE_CELL"]) == "Accessible cell, Safe cell"
+    assert ask.CELL_TYPES.told([]) == ""
+    assert ask.EXPECTED.told("2027-02-08") == "8 February 2027"
+
+
+@given(st.dictionaries(st.sampled_from([*(field.name for field in CLOSURE), "expected-day"]), st.text(max_size=300)))
+def test_whatever_is_posted_is_a_model_or_a_fault(posted: dict[str, str]) -> None:
+    answers = read(forms.Closure, CLOSURE, MultiDict(posted))
+    assert (answers.model is None) == bool(answers.faults)

@@ -15,7 +15,7 @@ from tests.journeys.pages.browsing import Person, signed_in
 WING = "RW"
 HOSTILE = "<script>alert(1)</script>'\"&{{7919*7919}}"
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|<[a-z][^<>]*\s(?:style|on\w+)=|javascript:")
-TEXTS = re.compile(r'<(?:input|textarea)[^>]*\bname="([^"_]+)"[^>]*>')
+TEXTS = re.compile(r'<(?:input|textarea)[^>]*\bname="([^"_][^"]*)"[^>]*>')
 
 
 @pytest.fixture(scope="module")

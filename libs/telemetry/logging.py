@@ -7,6 +7,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from libs.telemetry.tracing import add_span
+
 # Without locals: they hold bodies and tokens.
 STACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
@@ -16,6 +18,7 @@ def configure(service: str, level: str = "INFO", pretty: bool = False) -> None:
     lowest = logging.getLevelNamesMapping()[level.upper()]
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_span,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _names(service),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import getrandbits
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -81,12 +82,18 @@ def current() -> TraceContext | None:
 def begin(context: TraceContext, **ids: str | int) -> None:
     """Work under a span until the end of this task, which must be one of its own; `ids` go into each line of log."""
     _CURRENT.set(context)
-    structlog.contextvars.bind_contextvars(**_told(context), **ids)
+    structlog.contextvars.bind_contextvars(**ids)
 
 
-def _told(context: TraceContext) -> dict[str, str]:
-    told = {"traceId": context.trace_id, "spanId": context.span_id}
-    return {**told, "link": context.link} if context.link else told
+def add_span(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the ids of the span that runs here to a line of log: looked up for each line, as most requests write none."""
+    context = _CURRENT.get()
+    if context is not None:
+        event.setdefault("traceId", context.trace_id)
+        event.setdefault("spanId", context.span_id)
+        if context.link:
+            event.setdefault("link", context.link)
+    return event
 
 
 @contextmanager
@@ -94,7 +101,6 @@ def bound(context: TraceContext) -> Iterator[TraceContext]:
     """Work under a span; what is logged within says so."""
     before = _CURRENT.set(context)
     try:
-        with structlog.contextvars.bound_contextvars(**_told(context)):
-            yield context
+        yield context
     finally:
         _CURRENT.reset(before)

@@ -45,7 +45,7 @@ from tests.benchmarks.processes import cpu_seconds
 PRISON = "LEI"
 WINGS, LANDINGS, CELLS = 5, 5, 80
 SECONDS, QUICK_SECONDS = 4.0, 0.5
-REPEATS, QUICK_REPEATS = 7, 2
+REPEATS, QUICK_REPEATS = 15, 2
 READY_SECONDS = 30.0
 OURS, BARE, ORM = "ours", "bare aiohttp", "FastAPI + SQLAlchemy"
 MODULES = {OURS: "services.locations", BARE: "tests.benchmarks.servers.bare", ORM: "tests.benchmarks.servers.orm"}
@@ -278,7 +278,9 @@ BENCHMARK = Benchmark(
     setting=(
         f"One prison of {WINGS * LANDINGS * CELLS} cells; one core for the server; {http_load.CONNECTIONS} connections;"
         " tokens checked by all. The bare handler runs our SQL and our views without the kit. The ORM shows the same"
-        " main fields, adds up its cells' capacities, and closes a wing with two history rows and an event for each."
+        " main fields and adds up its cells' capacities. Closing a wing asks prisoner search about its cells, writes"
+        " each row under its next version with two history rows, an event and an act for the audit, and answers every"
+        " location that was closed."
     ),
     prepare=prepare,
 )

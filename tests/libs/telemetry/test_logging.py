@@ -23,6 +23,13 @@ def test_an_event_is_one_line_that_names_the_service() -> None:
     assert line == {"event": "saved", "id": "x", "n": 1, "level": "info", "service": "mapping"}
 
 
+def test_a_line_names_the_span_it_was_written_in() -> None:
+    under = "from libs.telemetry.tracing import TraceContext, bound\nwith bound(TraceContext('a' * 32, 'b' * 16)): "
+    line, after = lines(START + under + "logging.getLogger('x').warning('in')\nstructlog.get_logger().info('out')")
+    assert (line["traceId"], line["spanId"]) == ("a" * 32, "b" * 16)
+    assert "traceId" not in after
+
+
 def test_the_standard_library_speaks_the_same_way() -> None:
     [line] = lines(START + "logging.getLogger('asyncpg').warning('slow %s', 1)")
     assert (line["event"], line["level"], line["logger"], line["service"]) == (

@@ -1,8 +1,10 @@
 """PostgreSQL and the walk in memory derive the same of any prison, in both views."""
 
 import asyncpg
+import orjson
 import pytest
 
+from services.locations.changes.announce import stated
 from services.locations.store import shown
 from services.locations.views.derived import Forest
 from services.locations.views.legacy import legacy
@@ -18,6 +20,7 @@ async def test_one_look_and_the_walk_agree(store: "asyncpg.Connection[asyncpg.Re
     rows = random_prison(seed)
     await put(store, rows)
     forest = Forest(await shown.prison(store, "KTI"))
+    in_hand = Forest(row.fields() for row in rows)
     looked = await shown.with_attributes(store, [row.id for row in rows])
     assert len(looked) == len(forest.rows)
     for row in looked:
@@ -28,3 +31,11 @@ async def test_one_look_and_the_walk_agree(store: "asyncpg.Connection[asyncpg.Re
         walked = forest.rows[str(row["id"])]
         assert location(row, row) == location(walked, derived)
         assert legacy(row, row) == legacy(walked, derived)
+        assert location(row, row) == location(in_hand.rows[row["id"]], in_hand.derived[row["id"]])
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_auditors_are_told_what_the_mirror_tells(seed: int) -> None:
+    for row in random_prison(seed):
+        told = orjson.loads(orjson.dumps(stated(row)))
+        assert told == row.own().model_dump(mode="json", by_alias=True, exclude_none=True)

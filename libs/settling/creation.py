@@ -186,8 +186,14 @@ class Creation:
     async def _adopt_location(self, row: NomisLocation, taken: KeyTaken, way: Way) -> Settled:
         if taken.holder is None or taken.holder in await self.mappings.for_dps([taken.holder]):
             raise RetryLater(f"duplicate path: {row.location_id} has key {row.description}, {taken}") from taken
-        if (mirror := await self.locations.mirror(taken.holder)) is not None and await self._has_a_row(mirror, row):
+        mirror = await self.locations.mirror(taken.holder)
+        if mirror is None or await self._has_a_row(mirror, row):
             raise RetryLater(f"duplicate path: {row.location_id}; {taken.holder} has a row that is not linked yet")
+        if _noted_keys(mirror):
+            # Whoever creates it looked for this row before, or will again: of the two only that walk may link.
+            raise RetryLater(f"{row.location_id}: {taken.holder} is being created in NOMIS")
+        claim = SyncWrite(last_updated_by=self.us.sync_user, nomis_location_id=row.location_id)
+        await self.locations.write(taken.holder, claim, mirror.sync.etag)
         await self._link(taken.holder, row.location_id, MappingType.NOMIS_CREATED)
         return _as(Act.ADOPTED, await self.pairs.settle_pair(taken.holder, row.location_id, way))
 
@@ -241,9 +247,9 @@ class Creation:
 
 
 def _keys(mirror: LocationMirror, key_told: str | None) -> Iterator[str]:
-    """Return the keys under which the row may be, each once: the present one first."""
+    """Return the keys under which the row may be, each once: first those noted before an earlier try to create it."""
     own = mirror.location
-    yield from dict.fromkeys((own.key, key_told or own.key, *_noted_keys(mirror)))
+    yield from dict.fromkeys((*_noted_keys(mirror), own.key, key_told or own.key))
 
 
 def _noted_keys(mirror: LocationMirror) -> tuple[str, ...]:

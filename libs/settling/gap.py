@@ -15,9 +15,13 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 from libs.domain.nomis import Amendment, NomisLocation
-from libs.domain.shared import Field
+from libs.domain.shared import Field, Projection
 from libs.domain.sync import Conflict, Side
 
+UNLABELLED = (Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES)
+EARLIER = "earlier"
+"""Member of the base where NOMIS has no conditional writes: the values of those fields that agreements replaced."""
+_EARLIER_MAX = 3
 KNOWN = "amendments"
 """Member of `published`: the time of the latest amendment known, then the marks of those with that very time."""
 
@@ -105,22 +109,44 @@ def edited_by_others(fresh: Sequence[Amendment], row: NomisLocation, our_user: s
     return frozenset(field for field, a in _by_others(fresh, our_user) if (a.new_value or "") == _text(row, field))
 
 
-def undone_by_us(row: NomisLocation, our_user: str) -> frozenset[Field]:
-    """Return the fields whose present value is the old one that a late write of ours put back over a screen edit.
+def written_late(
+    row: NomisLocation, theirs: Projection, base: Mapping[str, JsonValue], our_user: str
+) -> frozenset[Field]:
+    """Return the fields whose present value a late write of ours put back: it is nobody's edit.
 
     A NOMIS without conditional writes lets a walk that slept before its PUT replace the whole row with what it had
-    read, after another walk took the screen edit over to DPS.
+    read, after another walk settled the pair. Of most fields the amendments tell who wrote last. Of those that leave
+    none it must be a value agreed on before, in a row that we were the last to write.
     """
-    found = set()
-    for ours in row.amendments:
-        field = _FIELD_OF_LABEL.get(ours.column_name or "")
-        if ours.amended_by != our_user or field is None or (ours.new_value or "") != _text(row, field):
-            continue
-        others = [a for a in row.amendments if a.column_name == ours.column_name and a.amended_by != our_user]
-        undone = any((a.old_value, a.new_value) == (ours.new_value, ours.old_value) for a in others)
-        if undone and not any(a.amend_date_time > ours.amend_date_time for a in others):
-            found.add(field)
-    return frozenset(found)
+    earlier = base.get(EARLIER)
+    known = earlier if isinstance(earlier, dict) and row.modify_username == our_user else {}
+    unlabelled = {
+        field for field in UNLABELLED if isinstance(past := known.get(field.value), list) and theirs[field] in past
+    }
+    return frozenset(unlabelled | {f for f in _FIELD_OF_LABEL.values() if _last_written_by(our_user, f, row)})
+
+
+def earlier_values(base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return, for the fields that leave no amendment, the last few values that an agreement replaced."""
+    kept = base.get(EARLIER)
+    earlier: dict[str, JsonValue] = dict(kept) if isinstance(kept, dict) else {}
+    for name in (field.value for field in UNLABELLED):
+        if name in base and name in agreed and base[name] != agreed[name]:
+            past = earlier.get(name)
+            values = [base[name], *(past if isinstance(past, list) else [])]
+            earlier[name] = [value for value in values if value != agreed[name]][:_EARLIER_MAX]
+    return earlier
+
+
+def _last_written_by(our_user: str, field: Field, row: NomisLocation) -> bool:
+    """Whether we set the present value, and nobody did anything to the column since."""
+    own_column = [a for a in row.amendments if _FIELD_OF_LABEL.get(a.column_name or "") is field]
+    ours = [a for a in own_column if a.amended_by == our_user and (a.new_value or "") == _text(row, field)]
+    if not ours:
+        return False
+    at = max(a.amend_date_time for a in ours)
+    others = [a for a in own_column if a.amended_by != our_user and a.amend_date_time >= at]
+    return not any(a.amend_date_time > at or (a.new_value or "") == _text(row, field) for a in others)
 
 
 def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, Amendment]]:

@@ -23,7 +23,16 @@ from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
 from libs.domain.writing import NomisWrites, dps_fields, nomis_writes
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.aside import leave_place
-from libs.settling.gap import KNOWN, edited_by_others, known_amendments, lost_in_the_gap, made_since, undone_by_us
+from libs.settling.gap import (
+    EARLIER,
+    KNOWN,
+    earlier_values,
+    edited_by_others,
+    known_amendments,
+    lost_in_the_gap,
+    made_since,
+    written_late,
+)
 from libs.settling.keys import (
     KEY,
     LEFT,
@@ -128,7 +137,8 @@ class Look:
     @property
     def may_move_on(self) -> bool:
         """Whether we still stand aside in DPS after this look, and sync may give us a code again."""
-        return self.stands_aside and Field.CODE not in self.merged.to_dps and self.merged.kind not in DPS_MASTERED
+        waits = self.stands_aside and self.row.location.location_code != self.mirror.location.code
+        return waits and Field.CODE not in self.merged.to_dps and self.merged.kind not in DPS_MASTERED
 
     @property
     def writes_nomis(self) -> bool:
@@ -159,6 +169,8 @@ class Memory:
     links: Links
     refused: frozenset[Field] = frozenset()
     kept: bool = False
+    known: dict[str, list[JsonValue]] = field(default_factory=dict)
+    """The amendments known before our first PUT: `published` forgets them if another walk confirms before us."""
     asked: Counter[UUID | str] = field(default_factory=Counter)
     rounds: Counter[str] = field(default_factory=Counter)
 
@@ -221,9 +233,10 @@ class PairWalk:
         if row is None:
             raise Gone(str(nomis_id))
         state, own = mirror.sync, mirror.location
-        fresh = made_since(state.published, row.location)
+        fresh = made_since(memory.known or state.published, row.location)
         theirs = project_nomis(row.location, await self._dps_parent(row.location.parent_location_id, memory.links, way))
-        late = undone_by_us(row.location, self.us.nomis_api_user) if row.etag is None else ()
+        ours = self.us.nomis_api_user
+        late = written_late(row.location, theirs, state.base or {}, ours) if row.etag is None else ()
         merged = merge(
             state.base,
             project_dps(own),
@@ -267,6 +280,7 @@ class PairWalk:
         """Write to DPS, then to NOMIS; return DPS as it was left."""
         mirror = await self._write_dps(look, memory)
         if look.writes_nomis:
+            memory.known = memory.known or {KNOWN: known_amendments(look.row.location)}
             await self._write_nomis(look, way)
         return mirror
 
@@ -283,7 +297,7 @@ class PairWalk:
         write = SyncWrite(
             last_updated_by=row.modify_username or row.create_username or self.us.sync_user,
             fields=dps_fields(merged.to_dps, mirror.location),
-            base=_agreed(mirror.sync.base, merged),
+            base=_agreed(mirror.sync.base, merged, remembers=look.row.etag is None),
             key_agreed=not look.writes_nomis and not memory.kept,
             published=published,
             nomis_location_id=row.location_id,
@@ -337,7 +351,7 @@ class PairWalk:
             try:
                 place = await self.room.in_nomis(own.key, look.row.location.location_id, own.id, way)
             except Circle as circle:
-                if await self._stood_aside(circle, look):
+                if await self._stood_aside(circle, look, memory):
                     return None
         if place is Place.ASKED:
             return None
@@ -354,7 +368,7 @@ class PairWalk:
         try:
             moves = await self._moves_on(taken.holder, own.id, memory, way)
         except Circle as circle:
-            moves = await self._stood_aside(circle, look)
+            moves = await self._stood_aside(circle, look, memory)
         if not moves:
             memory.refused |= MOVES
             await self._step_back(look)
@@ -365,7 +379,7 @@ class PairWalk:
         memory.asked[holder] += 1
         return memory.asked[holder] <= ASKED_MAX and await self.room.in_dps(holder, waits, way)
 
-    async def _stood_aside(self, circle: Circle, look: Look) -> bool:
+    async def _stood_aside(self, circle: Circle, look: Look, memory: Memory) -> bool:
         """Leave our place so that the others of a circle can move; ours is free when we look again.
 
         False where that would wipe a code that staff just gave. Raises Circle when it is not about us.
@@ -374,14 +388,14 @@ class PairWalk:
         if circle.who != own.id:
             raise circle
         if circle.side is Side.NOMIS:
-            await self._aside_in_nomis(look)
+            await self._aside_in_nomis(look, memory)
         elif _edited_code(look):
             return False
         else:
             await self._take_code(look, aside_code(row.location_id), {**state.published, LEFT: [own.code]})
         return True
 
-    async def _aside_in_nomis(self, look: Look) -> None:
+    async def _aside_in_nomis(self, look: Look, memory: Memory) -> None:
         """Give up our description. It is a PUT as any other: what it might overwrite has to be seen afterwards."""
         row, state = look.row, look.mirror.sync
         try:
@@ -389,6 +403,7 @@ class PairWalk:
                 noted = {**state.published, KNOWN: known_amendments(row.location)}
                 write = SyncWrite(last_updated_by=self.us.sync_user, published=noted)
                 await self.locations.write(look.mirror.location.id, write, state.etag)
+            memory.known = memory.known or {KNOWN: known_amendments(row.location)}
             await self._check_unmoved(row)
             await leave_place(self.nomis, row)
         except Stale:
@@ -428,7 +443,7 @@ def _edited_code(look: Look) -> bool:
     return (look.mirror.sync.base or {}).get(Field.CODE.value) != look.mirror.location.code
 
 
-def _agreed(base: Mapping[str, JsonValue] | None, merged: Merged) -> dict[str, JsonValue]:
+def _agreed(base: Mapping[str, JsonValue] | None, merged: Merged, *, remembers: bool) -> dict[str, JsonValue]:
     """Return the base after this write: what is still on its way to NOMIS, and so the key, keeps the old one."""
     old = base or {}
     agreed: dict[str, JsonValue] = {}
@@ -439,4 +454,6 @@ def _agreed(base: Mapping[str, JsonValue] | None, merged: Merged) -> dict[str, J
             agreed[name] = old[name]
     if KEY in old:
         agreed[KEY] = old[KEY]
+    if remembers and (earlier := earlier_values(old, agreed)):
+        agreed[EARLIER] = earlier
     return agreed

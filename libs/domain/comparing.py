@@ -6,9 +6,11 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from libs.domain.bulk import MirrorRow
+from libs.domain.identity import stands_aside
 from libs.domain.shapes import RowShape
 from libs.domain.shared import COMPARED, SYNCED, Share, kind_in_dps, project_dps, project_nomis
 from libs.domain.shared import share as share_of
+from libs.domain.writing import is_soft_deleted
 
 KEY = "key"
 PRISON = "prisonId"
@@ -85,6 +87,11 @@ def side_by_side(mirror: MirrorRow, row: NamedRow, parent: str | None) -> tuple[
     return tuple(Beside(field, dps, nomis, share, field in differing) for field, dps, nomis, share in told)
 
 
+def is_spare(row: NamedRow) -> bool:
+    """Whether an unlinked row is what a create that came twice left over: aside and out of use."""
+    return stands_aside(row.description) and is_soft_deleted(row)
+
+
 def key_moved(mirror: MirrorRow, row: NamedRow) -> bool:
     """Whether NOMIS's description has yet to follow DPS's key, or moved away from the one last known.
 
@@ -93,6 +100,8 @@ def key_moved(mirror: MirrorRow, row: NamedRow) -> bool:
     key, state = mirror.location.key, mirror.sync
     if row.description == key:
         return False
+    if stands_aside(row.description):
+        return True
     if state.agreed_key is not None and key != state.agreed_key:
         return True
     return state.nomis_description is not None and row.description != state.nomis_description

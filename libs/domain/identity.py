@@ -29,3 +29,12 @@ def is_vsip_room(description: str | None) -> bool:
 def written_by_dps(audit_module_name: str | None) -> bool:
     """Whether a NOMIS event tells of a write of our own (prefix: later modules carry a suffix)."""
     return audit_module_name is not None and audit_module_name.startswith(DPS_MODULE_PREFIX)
+
+
+ASIDE = "~"
+"""Begins the name of what stands aside for a moment (`docs/adr/0016-making-room.md`)."""
+
+
+def stands_aside(key: str) -> bool:
+    """Whether a key or description belongs to somebody who stands aside, or below one who does."""
+    return f"-{ASIDE}" in key

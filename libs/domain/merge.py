@@ -144,7 +144,7 @@ def _edited(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing:
 def _without_base(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing: bool) -> JsonValue:
     if sides.nomis[field] in sides.published.get(field.value, ()):
         return sides.dps[field]
-    if sides.bringer is not None and not refusing:
+    if sides.bringer is not None and not refusing and field not in SYNCED[_kind_of_base(sides.base)]:
         return sides.dps[field] if sides.bringer is Side.DPS else sides.nomis[field]
     winner = Side.DPS if refusing else sides.authority
     return _conflict(field, sides, conflicts, winner, "different from the start")
@@ -182,6 +182,11 @@ def _bringer(
     if by_dps == by_nomis:
         return None
     return Side.DPS if by_dps else Side.NOMIS
+
+
+def _kind_of_base(base: Mapping[str, JsonValue]) -> Kind:
+    """Return the kind that both sides last agreed on: what it shares was not brought in by a change of kind."""
+    return kind_of(base.get(Field.LOCATION_TYPE.value), base.get(Field.HOUSING_TYPE.value))
 
 
 def with_published(

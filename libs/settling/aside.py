@@ -1,9 +1,10 @@
 """Standing aside: how a row gives up its place, and how a location whose row went meanwhile takes its own back."""
 
+from libs.domain.identity import stands_aside
 from libs.domain.shared import DPS_MASTERED, Field, kind_in_dps
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
 from libs.domain.writing import nomis_writes
-from libs.settling.keys import LEFT, aside_descriptions, stands_aside
+from libs.settling.keys import LEFT, aside_descriptions
 from libs.settling.ports import KeyTaken, Locations, Nomis, NomisKeyTaken, NomisRow
 
 

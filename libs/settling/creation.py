@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from libs.domain.comparing import is_spare
 from libs.domain.identity import dps_id_for, is_vsip_room
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.merge import with_published
@@ -17,9 +18,9 @@ from libs.domain.nomis import CreateNomisLocation, NomisLocation, NomisLocationI
 from libs.domain.prisons import is_ignored
 from libs.domain.shared import SYNCED, Field, Projection, kind_in_dps, project_dps
 from libs.domain.sync import Conflict, LocationMirror, SyncWrite
-from libs.domain.writing import dps_create_fields, nomis_create
+from libs.domain.writing import dps_create_fields, nomis_create, nomis_soft_delete
 from libs.messaging.outcome import RetryLater, Unprocessable
-from libs.settling.aside import back_in_place
+from libs.settling.aside import back_in_place, leave_place
 from libs.settling.keys import KEY
 from libs.settling.outcome import Act, Settled, Us, Way
 from libs.settling.pair import Known, MakesRoom, Place, Relatives, SettlesPair
@@ -62,8 +63,14 @@ class Creation:
         own = mirror.location
         if is_ignored(own.prison_id):
             return Settled(Act.IGNORED, own.id, key=own.key, reason="ignored agency")
+        if await self._is_twin(mirror):
+            await self.locations.delete(own.id, mirror.sync.etag)
+            return Settled(Act.DELETED, own.id, mirror.sync.nomis_location_id, own.key)
         row = await self.row_for(mirror, key_told, way)
-        await self._link(own.id, row.nomis_id, MappingType.LOCATION_CREATED)
+        try:
+            await self._link(own.id, row.nomis_id, MappingType.LOCATION_CREATED)
+        except MappingTaken as taken:
+            return await self.with_spare(row, taken, way)
         return await self._created(row, Act.CREATED if row.made else Act.ADOPTED, way)
 
     async def row_for(
@@ -93,10 +100,32 @@ class Creation:
             await self.relatives.restore_parent(own.parent_id, parent, own.id, way)
             raise RetryLater(f"parent {parent} of {own.id} was gone from NOMIS") from None
 
+    async def with_spare(self, row: RowFor, taken: MappingTaken, way: Way) -> Settled:
+        """Two walks made a row for one location: ours goes out of use, under a name that nobody wants.
+
+        Raises MappingTaken where it was not that.
+        """
+        if not row.made or taken.by_dps is None or taken.by_nomis is not None:
+            raise taken
+        if (spare := await self.nomis.read(row.nomis_id)) is not None:
+            await leave_place(self.nomis, spare)
+            await self.nomis.carry_out(row.nomis_id, nomis_soft_delete(), None)
+        return await self.pairs.settle_pair(row.mirror.location.id, taken.by_dps.nomis_location_id, way)
+
+    async def _is_twin(self, mirror: LocationMirror) -> bool:
+        """Whether migration made it of a row that was linked to another meanwhile, and nobody touched it since."""
+        own, met = mirror.location, mirror.sync.nomis_location_id
+        if met is None or own.id != dps_id_for(met) or mirror.sync.published or not untouched(mirror):
+            return False
+        holder = (await self.mappings.for_nomis([met])).get(met)
+        return holder is not None and holder.dps_location_id != own.id
+
     async def in_dps(self, row: NomisLocation, way: Way) -> Settled:
         """Give a NOMIS row its DPS location. Raises SyncOff."""
         if is_ignored(row.prison_id):
             return Settled(Act.IGNORED, None, row.location_id, row.description, "ignored agency")
+        if is_spare(row):
+            return Settled(Act.IGNORED, None, row.location_id, row.description, "a create that came twice left it over")
         if row.create_username == self.us.nomis_api_user and not is_vsip_room(row.description):
             # DPS made it: its own walk links it. Creating here would make a twin.
             raise RetryLater(f"{row.location_id} was created by DPS and is not linked yet")
@@ -244,6 +273,17 @@ class Creation:
             published=published | {KEY: [*dict.fromkeys(keys)]},
             conflicts=conflicts,
         )
+
+
+def untouched(mirror: LocationMirror) -> bool:
+    """Whether DPS holds just what both sides last agreed on."""
+    base = mirror.sync.base
+    if base is None:
+        return False
+    kind = kind_in_dps(mirror.location)
+    return all(
+        base.get(field.value) == value for field, value in project_dps(mirror.location).items() if field in SYNCED[kind]
+    )
 
 
 def _keys(mirror: LocationMirror, key_told: str | None) -> Iterator[str]:

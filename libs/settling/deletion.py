@@ -10,12 +10,11 @@ from uuid import UUID
 
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocationId
-from libs.domain.shared import SYNCED, kind_in_dps, project_dps
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
 from libs.domain.writing import is_soft_deleted, nomis_soft_delete
 from libs.messaging.outcome import RetryLater
 from libs.settling.aside import leave_place
-from libs.settling.creation import Creation
+from libs.settling.creation import Creation, untouched
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
 from libs.settling.pair import Known, SettlesPair
 from libs.settling.ports import HasChildren, Locations, Mappings, MappingTaken, Nomis
@@ -40,12 +39,15 @@ class Deletion:
             if mirror is None:
                 await self.mappings.remove_row(nomis_id)
                 return Settled(Act.DELETED, dps_id, nomis_id)
-            met = mirror.sync.nomis_location_id
-            if met is not None and met != nomis_id and await self.nomis.read(met) is not None:
-                raise RetryLater(f"{dps_id} is on its way to another NOMIS row")
+            if (elsewhere := await self._other_row(mirror, nomis_id)) is not None:
+                link = LocationMapping(
+                    dps_location_id=dps_id, nomis_location_id=elsewhere, mapping_type=MappingType.NOMIS_CREATED
+                )
+                await self.mappings.replace(link, nomis_id)
+                return await self.pairs.settle_pair(dps_id, elsewhere, way)
             if mirror.sync.one_way:
                 return await self._create_again(mirror, nomis_id, _conflict(Side.DPS, "sync is one way"), way)
-            if not _untouched(mirror):
+            if not untouched(mirror):
                 conflict = _conflict(mirror.sync.authority, "changed in DPS")
                 if mirror.sync.authority is Side.DPS:
                     return await self._create_again(mirror, nomis_id, conflict, way)
@@ -58,6 +60,14 @@ class Deletion:
                 conflict = _conflict(Side.DPS, "has children in DPS")
                 return await self._create_again(mirror, nomis_id, conflict, way)
         raise RetryLater(f"{dps_id} is gone from NOMIS but keeps getting children in DPS")
+
+    async def _other_row(self, mirror: LocationMirror, nomis_id: NomisLocationId) -> NomisLocationId | None:
+        """Return the living row that DPS was on its way to when it was linked to the one that is gone."""
+        met = mirror.sync.nomis_location_id
+        if met is None or met == nomis_id or await self.nomis.read(met) is None:
+            return None
+        holder = (await self.mappings.for_nomis([met])).get(met)
+        return met if holder is None or holder.dps_location_id == mirror.location.id else None
 
     async def gone_from_dps(self, dps_id: UUID, nomis_id: NomisLocationId, way: Way) -> Settled:
         """Take the row of a tombstone out of use in NOMIS; the mapping is kept. Its key goes to who needs it."""
@@ -110,7 +120,7 @@ class Deletion:
             await self.mappings.replace(replacement, nomis_id)
         except MappingTaken as taken:
             if taken.by_dps is not None:
-                raise
+                return await self.creation.with_spare(row, taken, way)
             # Deleted in DPS meanwhile, by a walk that took the old link along: linked, the new row goes out of use.
             await self.mappings.save(replacement)
         return await self.pairs.settle_pair(mirror.location.id, row.nomis_id, way, Known(row.mirror))
@@ -118,14 +128,3 @@ class Deletion:
 
 def _conflict(won: Side, why: str) -> Conflict:
     return Conflict(field="deleted", dps=False, nomis=True, won=won, reason=f"deleted in NOMIS, {why}")
-
-
-def _untouched(mirror: LocationMirror) -> bool:
-    """Whether DPS holds just what both sides last agreed on."""
-    base = mirror.sync.base
-    if base is None:
-        return False
-    kind = kind_in_dps(mirror.location)
-    return all(
-        base.get(field.value) == value for field, value in project_dps(mirror.location).items() if field in SYNCED[kind]
-    )

@@ -8,7 +8,7 @@ uses leave no amendment that names them: that part of the gap cannot be seen (`d
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -23,7 +23,8 @@ EARLIER = "earlier"
 """Member of the base where NOMIS has no conditional writes: the values of those fields that agreements replaced."""
 _EARLIER_MAX = 3
 KNOWN = "amendments"
-"""Member of `published`: the time of the latest amendment known, then the marks of those with that very time."""
+"""Member of `published`: a time before which all amendments are known, then the marks of those known since."""
+_SET_BACK_MAX = timedelta(minutes=2)
 
 _FIELD_OF_LABEL = MappingProxyType(
     {
@@ -63,12 +64,15 @@ _MARK_LENGTH = 12
 
 
 def known_amendments(row: NomisLocation) -> list[JsonValue]:
-    """Return up to where a row's amendments are known; they may come in any order, and many in one second."""
+    """Return up to where a row's amendments are known.
+
+    They may come in any order, many in one second, and NOMIS's clock may be set back: those of the last minutes are
+    named, what is older is known.
+    """
     if not row.amendments:
         return [""]
-    latest = max(a.amend_date_time for a in row.amendments)
-    marks = sorted(_mark(a) for a in row.amendments if a.amend_date_time == latest)
-    return [latest.isoformat(), *marks]
+    since = max(a.amend_date_time for a in row.amendments) - _SET_BACK_MAX
+    return [since.isoformat(), *sorted(_mark(a) for a in row.amendments if a.amend_date_time >= since)]
 
 
 def made_since(published: Mapping[str, Sequence[JsonValue]], row: NomisLocation) -> list[Amendment]:
@@ -76,13 +80,12 @@ def made_since(published: Mapping[str, Sequence[JsonValue]], row: NomisLocation)
     noted = published.get(KNOWN)
     if not noted:
         return []
-    latest, marks = str(noted[0]), [str(mark) for mark in noted[1:]]
+    since, marks = str(noted[0]), [str(mark) for mark in noted[1:]]
     fresh = []
     for amendment in row.amendments:
-        at = amendment.amend_date_time.isoformat()
-        if at == latest and _mark(amendment) in marks:
+        if _mark(amendment) in marks:
             marks.remove(_mark(amendment))
-        elif at >= latest:
+        elif amendment.amend_date_time.isoformat() >= since:
             fresh.append(amendment)
     return fresh
 
@@ -168,5 +171,6 @@ def _text(row: NomisLocation, field: Field) -> str:
 
 
 def _mark(amendment: Amendment) -> str:
-    told = (amendment.column_name, amendment.old_value, amendment.new_value, amendment.amended_by)
+    at = amendment.amend_date_time.isoformat()
+    told = (at, amendment.column_name, amendment.old_value, amendment.new_value, amendment.amended_by)
     return sha256(repr(told).encode()).hexdigest()[:_MARK_LENGTH]

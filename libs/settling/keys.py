@@ -6,6 +6,7 @@ other moves, and the first takes its place (`docs/adr/0016-making-room.md`).
 
 from uuid import UUID
 
+from libs.domain.identity import ASIDE, stands_aside
 from libs.domain.merge import Merged
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import Field
@@ -18,7 +19,6 @@ under which a row was about to be created."""
 MOVES = frozenset({Field.CODE, Field.PARENT})
 LEFT = "left"
 """Member of `published`: the code that a location had before it stood aside in DPS."""
-_ASIDE = "~"
 
 
 class Circle(Exception):
@@ -32,18 +32,13 @@ class Circle(Exception):
 
 def aside_descriptions(row: NomisLocation) -> tuple[str, str]:
     """Return descriptions for a row that stands aside: its own, and one in case a screen gave that to another row."""
-    own = f"{row.prison_id}-{_ASIDE}{row.location_id}"
-    return own, f"{own}{_ASIDE}"
+    own = f"{row.prison_id}-{ASIDE}{row.location_id}"
+    return own, f"{own}{ASIDE}"
 
 
 def aside_code(nomis_id: NomisLocationId) -> str:
     """Return a code that no other location can have; a code has at most twelve characters."""
-    return f"{_ASIDE}{nomis_id}"
-
-
-def stands_aside(key: str) -> bool:
-    """Whether a key or description belongs to somebody who stands aside, or below one who does."""
-    return f"-{_ASIDE}" in key
+    return f"{ASIDE}{nomis_id}"
 
 
 def rewrites_description(mirror: LocationMirror, row: NomisLocation, merged: Merged, freeing: str | None) -> bool:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from libs.domain.identity import dps_id_for
+from libs.domain.identity import dps_id_for, stands_aside
 from libs.domain.merge import Merged, merge, with_published
 from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import DPS_MASTERED, Field, project_dps, project_nomis
@@ -41,7 +41,6 @@ from libs.settling.keys import (
     aside_code,
     description_conflicts,
     rewrites_description,
-    stands_aside,
 )
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
 from libs.settling.ports import (
@@ -154,7 +153,6 @@ class Look:
             self.writes_nomis
             or self.merged.to_dps
             or self.merged.conflicts
-            or self.lost
             or state.published
             or {**(state.base or {}), **agreed} != state.base
             or state.nomis_location_id != row.location_id
@@ -194,7 +192,8 @@ class PairWalk:
         for _ in range(self.limits.looks_max):
             seen = await self._look(mirror or await self._mirror(dps_id, nomis_id), nomis_id, memory, way)
             mirror = None
-            look = await self._with_room(seen, memory, way)
+            recorded = await self._recorded(seen) if seen.lost else seen
+            look = await self._with_room(recorded, memory, way) if recorded else None
             if look is None:
                 continue
             if not look.news:
@@ -217,6 +216,18 @@ class PairWalk:
             act = Act.AMENDED
             self._stop_endless(look, memory)
         raise RetryLater(f"{dps_id} and {nomis_id} keep changing")
+
+    async def _recorded(self, look: Look) -> Look | None:
+        """Record what a PUT of ours overwrote before anything else happens: a walk may be left for many reasons.
+
+        None: look again.
+        """
+        mirror, lost = look.mirror, SyncWrite(last_updated_by=self.us.sync_user, conflicts=look.lost)
+        try:
+            after = await self.locations.write(mirror.location.id, lost, mirror.sync.etag)
+        except Stale:
+            return None
+        return replace(look, mirror=after, lost=())
 
     async def _mirror(self, dps_id: UUID, nomis_id: NomisLocationId) -> LocationMirror:
         mirror = await self.locations.mirror(dps_id)
@@ -306,7 +317,6 @@ class PairWalk:
             conflicts=(
                 *merged.conflicts,
                 *description_conflicts(mirror, row, rewrites=look.rewrites),
-                *look.lost,
             ),
         )
         return await self.locations.write(mirror.location.id, write, mirror.sync.etag)

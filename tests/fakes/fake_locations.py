@@ -203,7 +203,8 @@ class FakeLocations:
             self._insert(_born(location.fields, birth))
         except KeyTaken as taken:
             holder = taken.holder or location.id
-            if self.states[holder].nomis_location_id is None:
+            if self.states[holder].nomis_location_id is None and KEY not in self.states[holder].published:
+                self._note(holder, SyncWrite(last_updated_by="", nomis_location_id=location.nomis_location_id))
                 return _outcome(location, holder, MigrateResult.ADOPTED)
             return _outcome(location, location.id, MigrateResult.FAILED, "duplicate path")
         self._note(

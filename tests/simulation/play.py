@@ -9,6 +9,7 @@ from libs.domain.nomis import NomisLocationId, NomisUsage
 from libs.domain.sync import Side
 from libs.messaging.queue import Parcel
 from services.migration.stages.work import LIST, Call
+from services.reconciliation.records import DueLocation
 from tests.libs.domain.rows import nomis_cell
 from tests.simulation.judge import duplicates, faults
 from tests.simulation.people import PRISON, People
@@ -87,6 +88,8 @@ class Player:
         shared = duplicates(world)
         for row in shared:
             self.people.give_another_code(row)
+        for nomis_id in world.migration.unlinked():
+            world.due.demand(DueLocation(Side.DPS, str(dps_id_for(nomis_id))), world.clock.now())
         failed = world.migration.reopen()
         failed += world.due.demand_parked(world.clock.now())
         return bool(world.redrive() or shared or failed)

@@ -32,6 +32,10 @@ class DueTable:
         row = self.rows.get(where)
         self.rows[where] = DueRow(due, row.told + 1 if row else 1)
 
+    def demand(self, where: DueLocation, now: datetime) -> None:
+        """Have one looked at, as an operator's repair does."""
+        self.rows[where] = DueRow(now)
+
     def demand_parked(self, now: datetime) -> int:
         """Have looked at again what is parked, as an operator's repair does."""
         parked = [where for where, row in self.rows.items() if row.parked is not None]
@@ -104,6 +108,10 @@ class MigrationTables:
         self.after: NomisLocationId | None = None
         self.over = False
         self.pages_max = WAVES_MAX
+
+    def unlinked(self) -> list[NomisLocationId]:
+        """Return what failed because something else has the link; a full run would find what that left in DPS."""
+        return [i for i, reason in self.reasons.items() if (reason or "").startswith("mapping: ")]
 
     def reopen(self) -> int:
         """Try again what failed, as an operator does."""

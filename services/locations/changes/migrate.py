@@ -88,7 +88,10 @@ class MigrateChanges:
             else:
                 fresh[asked.wish.id] = made
                 placed[asked.wish.id] = (made.row.prison_id, made.row.path_hierarchy)
-        outcomes |= await self._without_taken_paths(tx, fresh)
+        taken = await self._without_taken_paths(tx, fresh)
+        adopted = [each for each in taken.values() if each.result is MigrateResult.ADOPTED]
+        await bulk.claim(tx, [(each.id, each.nomis_location_id) for each in adopted])
+        outcomes |= taken
         await self._store(tx, [*fresh.values()])
         await self._import_history(tx, wishes, known)
         outcomes |= {each: _outcome(made.wish, MigrateResult.CREATED) for each, made in fresh.items()}

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.db.pool import Connection
+from libs.domain.nomis import NomisLocationId
 from services.locations.records import COLUMNS, HistoryRow, LocationRow
 
 _HISTORY = ("location_id", "attribute_name", "old_value", "new_value", "amended_by", "amended_date")
@@ -46,11 +47,24 @@ async def one_way(tx: Connection, prisons: Collection[str]) -> set[str]:
     return {record["prison_id"] for record in records if record["one_way"]}
 
 
+async def claim(tx: Connection, rows: Sequence[tuple[UUID, NomisLocationId]]) -> None:
+    """Note which row each of these locations is about to be linked to, so that sync does not make it another."""
+    await tx.executemany(
+        """
+        INSERT INTO sync_state (location_id, state_version, nomis_location_id) VALUES ($1, 1, $2)
+        ON CONFLICT (location_id) DO UPDATE
+           SET state_version = sync_state.state_version + 1, nomis_location_id = excluded.nomis_location_id
+        """,
+        rows,
+    )
+
+
 async def holders(tx: Connection, paths: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[UUID, bool]]:
-    """Return who holds these (prison, path) pairs, and whether a NOMIS row is linked to the holder."""
+    """Return who holds these (prison, path) pairs, and whether the holder has a NOMIS row or is being given one."""
     records = await tx.fetch(
         """
-        SELECT l.prison_id, l.path_hierarchy, l.id, s.nomis_location_id IS NOT NULL AS linked
+        SELECT l.prison_id, l.path_hierarchy, l.id,
+               s.nomis_location_id IS NOT NULL OR coalesce(s.published ? 'key', false) AS linked
           FROM unnest($1::text[], $2::text[]) AS wanted (prison, path)
           JOIN location l ON l.prison_id = wanted.prison AND l.path_hierarchy = wanted.path
           LEFT JOIN sync_state s ON s.location_id = l.id

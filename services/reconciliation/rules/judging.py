@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from libs.domain.comparing import differences
+from libs.domain.comparing import differences, is_spare
 from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import is_ignored
 from libs.domain.translation import Untranslatable
@@ -54,7 +54,7 @@ def _row_only(sides: Sides) -> Verdict:
     assert sides.row is not None
     if not sides.linked:
         # A row whose derived id was deleted is one that came back, or whose deletion is on its way.
-        if sides.buried_key is not None and is_soft_deleted(sides.row):
+        if is_spare(sides.row) or (sides.buried_key is not None and is_soft_deleted(sides.row)):
             return _verdict(sides, None)
         if sides.one_way and sides.buried_key is None and not is_vsip_room(sides.row.description):
             # It is for people to say what becomes of it: sync neither copies nor deletes it.

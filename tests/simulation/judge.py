@@ -36,7 +36,8 @@ def duplicates(world: World) -> list[NomisLocation]:
         link = world.mappings.by_nomis.get(row.parent_location_id) if row.parent_location_id is not None else None
         above = world.locations.rows.get(link.dps_location_id) if link else None
         path = f"{above.path_hierarchy}-{row.location_code}" if above else row.location_code
-        if row.location_id not in world.mappings.by_nomis and world.locations.holder_of(row.prison_id, path):
+        unlinked = row.location_id not in world.mappings.by_nomis and not is_spare(row)
+        if unlinked and world.locations.holder_of(row.prison_id, path):
             found.append(row)
     return found
 

@@ -107,6 +107,8 @@ class Creation:
         """
         if not row.made or taken.by_dps is None or taken.by_nomis is not None:
             raise taken
+        if await self.nomis.read(taken.by_dps.nomis_location_id) is None:
+            raise taken
         if (spare := await self.nomis.read(row.nomis_id)) is not None:
             await leave_place(self.nomis, spare)
             await self.nomis.carry_out(row.nomis_id, nomis_soft_delete(), None)

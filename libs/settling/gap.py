@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from libs.domain.nomis import Amendment, NomisLocation
 from libs.domain.shared import Field, Projection
 from libs.domain.sync import Conflict, Side
+from libs.settling.keys import aside_code
 
 UNLABELLED = (Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES)
 EARLIER = "earlier"
@@ -113,20 +114,27 @@ def edited_by_others(fresh: Sequence[Amendment], row: NomisLocation, our_user: s
 
 
 def written_late(
-    row: NomisLocation, theirs: Projection, base: Mapping[str, JsonValue], our_user: str
+    row: NomisLocation, mine: Projection, theirs: Projection, base: Mapping[str, JsonValue], our_user: str
 ) -> frozenset[Field]:
     """Return the fields whose present value a late write of ours put back: it is nobody's edit.
 
     A NOMIS without conditional writes lets a walk that slept before its PUT replace the whole row with what it had
     read, after another walk settled the pair. Of most fields the amendments tell who wrote last. Of those that leave
-    none it must be a value agreed on before, in a row that we were the last to write.
+    none it must be a value agreed on before, in a row that we were the last to write. A date of deactivation that DPS
+    did not name was chosen by NOMIS.
     """
     earlier = base.get(EARLIER)
     known = earlier if isinstance(earlier, dict) and row.modify_username == our_user else {}
     unlabelled = {
         field for field in UNLABELLED if isinstance(past := known.get(field.value), list) and theirs[field] in past
     }
-    return frozenset(unlabelled | {f for f in _FIELD_OF_LABEL.values() if _last_written_by(our_user, f, row)})
+    labelled = {field for field in _FIELD_OF_LABEL.values() if _last_written_by(our_user, field, row)}
+    if mine[Field.DEACTIVATED_DATE] is None:
+        labelled.discard(Field.DEACTIVATED_DATE)
+    if mine[Field.CODE] == aside_code(row.location_id):
+        # The code that a location waits for behind others may well be one that we wrote.
+        labelled.discard(Field.CODE)
+    return frozenset(unlabelled | labelled)
 
 
 def earlier_values(base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

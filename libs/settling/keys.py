@@ -41,7 +41,9 @@ def aside_code(nomis_id: NomisLocationId) -> str:
     return f"{ASIDE}{nomis_id}"
 
 
-def rewrites_description(mirror: LocationMirror, row: NomisLocation, merged: Merged, freeing: str | None) -> bool:
+def rewrites_description(
+    mirror: LocationMirror, row: NomisLocation, merged: Merged, freeing: str | None, our_user: str
+) -> bool:
     """Whether NOMIS's description follows: DPS's code, parent or an ancestor's moved the key since the agreement.
 
     A description that merely is not parent + code is left alone, unless another location has that key and needs it;
@@ -56,6 +58,9 @@ def rewrites_description(mirror: LocationMirror, row: NomisLocation, merged: Mer
     if row.description == freeing or stands_aside(row.description):
         return True
     agreed = (mirror.sync.base or {}).get(KEY)
+    if agreed is None and row.create_username == our_user:
+        # Made under an earlier key, and moved before the two ever agreed.
+        return not MOVES & set(merged.to_dps)
     if agreed is None or MOVES & set(merged.to_dps):
         return bool(MOVES & set(merged.to_nomis))
     return key != agreed

@@ -247,21 +247,22 @@ class PairWalk:
         fresh = made_since(memory.known or state.published, row.location)
         theirs = project_nomis(row.location, await self._dps_parent(row.location.parent_location_id, memory.links, way))
         ours = self.us.nomis_api_user
-        late = written_late(row.location, theirs, state.base or {}, ours) if row.etag is None else ()
+        mine = project_dps(own)
+        late = written_late(row.location, mine, theirs, state.base or {}, ours) if row.etag is None else ()
         merged = merge(
             state.base,
-            project_dps(own),
+            mine,
             theirs,
             published=with_published(state.published, {field: theirs[field] for field in late}),
             authority=state.authority,
             converted=own.converted_cell_type is not None,
             archived=own.archived,
             one_way=state.one_way,
-            touched=edited_by_others(fresh, row.location, self.us.nomis_api_user),
+            touched=edited_by_others(fresh, row.location, ours),
             refused=memory.refused,
         )
-        rewrites = not memory.kept and rewrites_description(mirror, row.location, merged, way.freeing)
-        lost = () if row.etag is not None else lost_in_the_gap(fresh, self.us.nomis_api_user)
+        rewrites = not memory.kept and rewrites_description(mirror, row.location, merged, way.freeing, ours)
+        lost = () if row.etag is not None else lost_in_the_gap(fresh, ours)
         return Look(mirror, row, merged, rewrites, lost, memory.kept)
 
     async def _dps_parent(self, parent: NomisLocationId | None, links: Links, way: Way) -> str | None:

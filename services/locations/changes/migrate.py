@@ -90,7 +90,8 @@ class MigrateChanges:
                 placed[asked.wish.id] = (made.row.prison_id, made.row.path_hierarchy)
         taken = await self._without_taken_paths(tx, fresh)
         adopted = [each for each in taken.values() if each.result is MigrateResult.ADOPTED]
-        await bulk.claim(tx, [(each.id, each.nomis_location_id) for each in adopted])
+        if adopted:
+            await bulk.claim(tx, [(each.id, each.nomis_location_id) for each in adopted])
         outcomes |= taken
         await self._store(tx, [*fresh.values()])
         await self._import_history(tx, wishes, known)

@@ -5,11 +5,14 @@ from uuid import UUID
 
 import pytest
 
+from libs.domain.comparing import is_spare
 from libs.domain.identity import dps_id_for
+from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocationId
 from libs.domain.writing import is_soft_deleted
 from libs.messaging.outcome import RetryLater
 from libs.settling.keys import LEFT, aside_code
+from libs.settling.outcome import Act
 from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS, dps_cell, nomis_cell
 from tests.simulation.house import House
 from tests.simulation.stepping import Running, Walk
@@ -92,7 +95,7 @@ async def test_a_location_that_a_row_was_linked_to_from_the_other_end_is_not_mad
     house.locations.staff_create(dps_cell(id=NEW_ID, code="018"))
     late = asleep(partial(house.stepped.settle_dps, NEW_ID), 4)
     theirs = house.nomis.screen_insert(nomis_cell(location_code="018", description="NWI-ODD")).location_id
-    linking = asleep(partial(house.stepped.settle_nomis, theirs), 8)
+    linking = asleep(partial(house.stepped.settle_nomis, theirs), 9)
     assert house.mappings.by_dps[NEW_ID].nomis_location_id == theirs
     for walk in (late, linking):
         walk.finish()
@@ -201,3 +204,57 @@ async def test_a_row_made_again_for_a_location_deleted_meanwhile_goes_out_of_use
     late.finish()
     assert is_soft_deleted(house.nomis.rows[again])
     assert house.mappings.by_dps[CELL_ID].nomis_location_id == again
+
+
+async def test_a_location_that_is_being_made_in_nomis_is_not_linked_from_the_other_end(house: House) -> None:
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="018"))
+    late = asleep(partial(house.stepped.settle_dps, NEW_ID), 6)
+    theirs = house.nomis.screen_insert(nomis_cell(location_code="018", description="NWI-ODD")).location_id
+    with pytest.raises(RetryLater, match=f"{theirs}: {NEW_ID} is being created in NOMIS"):
+        await house.settler.settle_nomis(theirs)
+    late.finish()
+    made = house.mappings.by_dps[NEW_ID].nomis_location_id
+    assert (made == theirs, house.nomis.rows[made].description) == (False, "NWI-2-018")
+
+
+async def test_of_two_rows_made_for_one_location_one_goes_out_of_use_and_is_nobody_s(house: House) -> None:
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="018"))
+    first = asleep(partial(house.stepped.settle_dps, NEW_ID), 6)
+    house.locations.staff_edit(NEW_ID, code="019")
+    second = asleep(partial(house.stepped.settle_dps, NEW_ID), 8)
+    for walk in (first, second):
+        walk.finish()
+    linked = house.mappings.by_dps[NEW_ID].nomis_location_id
+    [spare] = house.nomis.rows.keys() - {LANDING_NOMIS, CELL_NOMIS, linked}
+    assert is_spare(house.nomis.rows[spare])
+    assert (await house.settler.settle_nomis(spare)).act is Act.IGNORED
+    assert house.nomis.rows[linked].description == "NWI-2-019"
+
+
+async def test_a_twin_that_migration_made_of_a_row_that_is_another_s_goes(house: House) -> None:
+    other = house.nomis.screen_insert(nomis_cell(location_code="018", description="NWI-2-018")).location_id
+    await house.settler.settle_nomis(other)
+    await house.mappings.remove(dps_id_for(other))
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="019"))
+    link = LocationMapping(dps_location_id=NEW_ID, nomis_location_id=other, mapping_type=MappingType.NOMIS_CREATED)
+    await house.mappings.save(link)
+    assert (await house.settler.settle_dps(dps_id_for(other))).act is Act.DELETED
+    assert dps_id_for(other) in house.locations.tombstones
+
+
+@pytest.mark.parametrize("edited", [False, True])
+async def test_a_late_put_that_brings_back_an_old_value_is_no_edit(*, edited: bool) -> None:
+    house = House(conditional_writes=False)
+    await house.furnish()
+    house.locations.staff_edit(CELL_ID, comments="ours")
+    late = asleep(partial(house.stepped.settle_dps, CELL_ID), 5)
+    house.locations.staff_edit(CELL_ID, comments="ours again", local_name="Ours")
+    await house.settler.settle_dps(CELL_ID)
+    while house.row.comment == "ours again":
+        late.step()
+    assert (house.row.comment, house.row.user_description) == ("ours", None)
+    if edited:
+        house.nomis.screen_edit(CELL_NOMIS, comment="theirs", user_description="Theirs")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    kept = ("theirs", "Theirs") if edited else ("ours again", "Ours")
+    assert (house.cell.comments, house.cell.local_name) == (house.row.comment, house.row.user_description) == kept

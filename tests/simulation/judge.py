@@ -1,5 +1,6 @@
 """What must hold once all is quiet; every sentence that does not is told in words."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,15 @@ EVENTS_FOR_EDIT = 30
 
 def faults(world: World, people: People) -> list[str]:
     """Return everything that is wrong."""
-    return [*_equal(world), *_links(world), *_remembered(world), *_messages(world, people), *Kept(world, people).lost()]
+    kept = Kept(world, people)
+    return [
+        *_equal(world),
+        *_links(world),
+        *_remembered(world),
+        *_messages(world, people),
+        *kept.lost(),
+        *kept.made_up(),
+    ]
 
 
 def duplicates(world: World) -> list[NomisLocation]:
@@ -138,6 +147,18 @@ class Kept:
                 found = edit.side is Source.DPS and not self._went_knowingly(edit, who)
             if found and not self._replaced(edit, who):
                 yield f"lost: {edit.side} {edit.who} {edit.field} {edit.old!r} -> {edit.new!r} of step {edit.step}"
+
+    def made_up(self) -> Iterator[str]:
+        """Return the conflicts over a field that nobody changed in NOMIS: there was nothing to overwrite.
+
+        One that was linked to another row meanwhile met the values of that.
+        """
+        rows = Counter(dps_id for dps_id, _ in {*self.world.mappings.ever})
+        edited = {(self._dps_id(e), e.field.value) for e in self.people.journal if e.side is Source.NOMIS}
+        for who, conflict in self.world.locations.conflicts:
+            both = conflict.reason == "changed on both sides" and conflict.field != "description"
+            if both and rows[who] == 1 and (who, conflict.field) not in edited:
+                yield f"made up: {who} {conflict.field} is {conflict.dps!r} in DPS and was never {conflict.nomis!r}"
 
     def _survived(self, edit: Edit, who: UUID) -> bool:
         world = self.world

@@ -6,7 +6,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from libs.domain.bulk import MirrorRow
-from libs.domain.identity import stands_aside
+from libs.domain.identity import is_aside_name, stands_aside
 from libs.domain.shapes import RowShape
 from libs.domain.shared import COMPARED, SYNCED, Share, kind_in_dps, project_dps, project_nomis
 from libs.domain.shared import share as share_of
@@ -19,6 +19,10 @@ NOMIS_ID = "nomisLocationId"
 
 class NamedRow(RowShape, Protocol):
     """A NOMIS row with what names it."""
+
+    @property
+    def location_id(self) -> int:
+        """Its id."""
 
     @property
     def prison_id(self) -> str:
@@ -88,8 +92,8 @@ def side_by_side(mirror: MirrorRow, row: NamedRow, parent: str | None) -> tuple[
 
 
 def is_spare(row: NamedRow) -> bool:
-    """Whether an unlinked row is what a create that came twice left over: aside and out of use."""
-    return stands_aside(row.description) and is_soft_deleted(row)
+    """Whether an unlinked row is what a create that came twice left over: under its own aside name and out of use."""
+    return is_aside_name(row.description, row.location_id) and is_soft_deleted(row)
 
 
 def key_moved(mirror: MirrorRow, row: NamedRow) -> bool:

@@ -35,6 +35,11 @@ ASIDE = "~"
 """Begins the name of what stands aside for a moment (`docs/adr/0016-making-room.md`)."""
 
 
+def is_aside_name(description: str, nomis_location_id: int) -> bool:
+    """Whether a description is the one that this very row takes when it gives up its place."""
+    return f"-{ASIDE}{nomis_location_id}" in description
+
+
 def stands_aside(key: str) -> bool:
     """Whether a key or description belongs to somebody who stands aside, or below one who does."""
     return f"-{ASIDE}" in key

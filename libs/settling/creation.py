@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from libs.domain.comparing import is_spare
-from libs.domain.identity import dps_id_for, is_vsip_room
+from libs.domain.identity import dps_id_for, is_aside_name, is_vsip_room
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.merge import with_published
 from libs.domain.nomis import CreateNomisLocation, NomisLocation, NomisLocationId
@@ -126,9 +126,12 @@ class Creation:
         """Give a NOMIS row its DPS location. Raises SyncOff."""
         if is_ignored(row.prison_id):
             return Settled(Act.IGNORED, None, row.location_id, row.description, "ignored agency")
-        if is_spare(row):
+        ours = row.create_username == self.us.nomis_api_user
+        if ours and is_aside_name(row.description, row.location_id):
+            if not is_spare(row):
+                await self.nomis.carry_out(row.location_id, nomis_soft_delete(), None)
             return Settled(Act.IGNORED, None, row.location_id, row.description, "a create that came twice left it over")
-        if row.create_username == self.us.nomis_api_user and not is_vsip_room(row.description):
+        if ours and not is_vsip_room(row.description):
             # DPS made it: its own walk links it. Creating here would make a twin.
             raise RetryLater(f"{row.location_id} was created by DPS and is not linked yet")
         parent = row.parent_location_id

@@ -139,7 +139,8 @@ class Kept:
         """Return the edits of which nobody will ever know."""
         for edit in self.people.journal:
             who = self._dps_id(edit)
-            if who is None or who in self.people.buried:
+            # Whoever deleted the row on that side did away with what was edited in it.
+            if who is None or who in self.people.buried or edit.who in self.world.nomis.deleted:
                 continue
             if who in self.world.locations.rows:
                 found = not self._survived(edit, who) and not self._recorded(edit, who)

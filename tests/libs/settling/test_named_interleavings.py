@@ -217,7 +217,10 @@ async def test_a_location_that_is_being_made_in_nomis_is_not_linked_from_the_oth
     assert (made == theirs, house.nomis.rows[made].description) == (False, "NWI-2-018")
 
 
-async def test_of_two_rows_made_for_one_location_one_goes_out_of_use_and_is_nobody_s(house: House) -> None:
+@pytest.mark.parametrize("begun_only", [False, True])
+async def test_of_two_rows_made_for_one_location_one_goes_out_of_use_and_is_nobody_s(
+    house: House, *, begun_only: bool
+) -> None:
     house.locations.staff_create(dps_cell(id=NEW_ID, code="018"))
     first = asleep(partial(house.stepped.settle_dps, NEW_ID), 6)
     house.locations.staff_edit(NEW_ID, code="019")
@@ -227,7 +230,10 @@ async def test_of_two_rows_made_for_one_location_one_goes_out_of_use_and_is_nobo
     linked = house.mappings.by_dps[NEW_ID].nomis_location_id
     [spare] = house.nomis.rows.keys() - {LANDING_NOMIS, CELL_NOMIS, linked}
     assert is_spare(house.nomis.rows[spare])
+    if begun_only:
+        house.nomis.screen_edit(spare, active=True, certified=True)
     assert (await house.settler.settle_nomis(spare)).act is Act.IGNORED
+    assert is_spare(house.nomis.rows[spare])
     assert house.nomis.rows[linked].description == "NWI-2-019"
 
 

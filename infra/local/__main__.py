@@ -80,6 +80,10 @@ def show(estate: Estate) -> None:
     table.add_row("postgres", f"127.0.0.1:{found['postgres']['port']}", str(found["postgres"]["pid"]))
     console = Console()
     console.print(table)
+    if "staff_ui" in found["services"]:
+        people = ", ".join(found["signIn"]["users"])
+        told = f"Pages: {found['services']['staff_ui']['url']} (sign in as {people}; passwords under signIn.users of the file)"
+        console.print(told, soft_wrap=True)
     console.print(f"Secrets, DSNs and how to get a token: {estate.endpoints_file}", soft_wrap=True)
 
 

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     api_base_url_from_nomis: str
     api_base_url_prison_register: str
     api_seconds_max: PositiveFloat = 10
+    # Of reads that found nobody: a person waits meanwhile.
+    api_retries: NonNegativeInt = 1
+    # Whether NOMIS holds the same: a page is shown without an answer that takes longer.
+    look_seconds_max: PositiveFloat = 3
     prisons_cache_seconds: PositiveFloat = 600
 
     # What npm installed: the look of the pages (`infra/node/package.json`).
@@ -90,4 +94,8 @@ class Settings(BaseSettings):
 
     def api(self, name: str) -> OutgoingSettings:
         """Return how to reach one API; the token comes with each request."""
-        return OutgoingSettings(base_url=getattr(self, f"api_base_url_{name}"), timeout_seconds=self.api_seconds_max)
+        return OutgoingSettings(
+            base_url=getattr(self, f"api_base_url_{name}"),
+            timeout_seconds=self.api_seconds_max,
+            retries=self.api_retries,
+        )

@@ -34,6 +34,7 @@ class House:
     pages: Pages
     sessions: Mapping[str, ApiSession]
     names: PrisonNames
+    look_seconds_max: float
 
 
 class Visit:
@@ -53,6 +54,7 @@ class Visit:
         self.form = form
         self.api = Asker(house.sessions, session.token)
         self.names = house.names
+        self.look_seconds_max = house.look_seconds_max
         self._pages = house.pages
         self._session = session
         self._notice = notice

@@ -20,7 +20,6 @@ from services.staff_ui.pages.prison_acts import BELOW
 from services.staff_ui.views.location import NOT_SEEN, Place, Seen, seen_of, timeline
 
 HISTORY_SHOWN_MAX = 50
-LOOK_SECONDS_MAX = 3
 REFERENCE = "ROLE_READ_LOCATION_REFERENCE_DATA"
 
 
@@ -100,7 +99,7 @@ async def _summary(locations: Locations, place: Place) -> dict[str, Any]:
 async def _seen(visit: Visit, place: Place) -> Seen:
     """Ask reconciliation for a look; the page does not wait long for it, and does without."""
     try:
-        async with asyncio.timeout(LOOK_SECONDS_MAX):
+        async with asyncio.timeout(visit.look_seconds_max):
             answer = await visit.api.ask("reconciliation", "GET", f"/locations/look/dps/{place.id}")
     except (RemoteFailure, TimeoutError):
         return NOT_SEEN

@@ -116,6 +116,9 @@ class Running:
     process: psutil.Process
     bearer: str
     seconds: float
+    # The sign-in server and the prison register beside it.
+    oauth: str
+    register: str
 
     def asks(self, paths: Sequence[str]) -> list[bytes]:
         """Write a request for each path."""
@@ -158,16 +161,18 @@ async def running(name: str, dsn: str, options: Options) -> AsyncIterator[Runnin
         try:
             process = psutil.Process(child.pid)
             process.cpu_affinity([0])
-            await _ready(http_port)
+            await ready(http_port)
             roles = frozenset({"ROLE_VIEW_LOCATIONS", "ROLE_MAINTAIN_LOCATIONS"})
             bearer = signer.token(Grant("bench", "BENCH", roles=roles))
-            yield Running(http_port, process, bearer, QUICK_SECONDS if options.quick else SECONDS)
+            seconds = QUICK_SECONDS if options.quick else SECONDS
+            yield Running(http_port, process, bearer, seconds, url, settings["API_BASE_URL_PRISON_REGISTER"])
         finally:
             child.terminate()
             await child.wait()
 
 
-async def _ready(port: int) -> None:
+async def ready(port: int) -> None:
+    """Wait until a server answers."""
     async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as client:
         while True:
             try:

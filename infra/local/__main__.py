@@ -82,8 +82,8 @@ def show(estate: Estate) -> None:
     console.print(table)
     if "staff_ui" in found["services"]:
         people = ", ".join(found["signIn"]["users"])
-        told = f"Pages: {found['services']['staff_ui']['url']} (sign in as {people}; passwords under signIn.users of the file)"
-        console.print(told, soft_wrap=True)
+        url = found["services"]["staff_ui"]["url"]
+        console.print(f"Pages: {url} (sign in as {people}; passwords: signIn.users of the file below)", soft_wrap=True)
     console.print(f"Secrets, DSNs and how to get a token: {estate.endpoints_file}", soft_wrap=True)
 
 

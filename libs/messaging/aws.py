@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from libs.messaging.api_metrics import ApiMetrics
-from libs.messaging.lean import LeanSqs
+from libs.messaging.lean import Credentials, LeanSns, LeanSqs, Line
 from libs.messaging.queue import FIFO
 from libs.messaging.sns import SnsTopic
 from libs.messaging.sqs import DEAD_LETTER, Clients, SqsQueue, dead_letter_of
@@ -48,7 +48,10 @@ class AwsSettings(BaseModel, frozen=True):
 class Aws:
     """Queues and topics by their ids in the topology."""
 
-    def __init__(self, settings: AwsSettings, clients: Clients, sns: "SNSClient") -> None:
+    def __init__(
+        self, settings: AwsSettings, clients: Clients, sns: "SNSClient", lean_sns: LeanSns | None = None
+    ) -> None:
+        self._lean_sns = lean_sns
         self.settings = settings
         self.clients = clients
         self.control = clients.control
@@ -61,7 +64,7 @@ class Aws:
 
     def topic(self, name: str) -> SnsTopic:
         """Give the topic of this id."""
-        return SnsTopic(self.sns, name, self.topic_arn(name))
+        return SnsTopic(self.sns, name, self.topic_arn(name), self._lean_sns)
 
     def real_name(self, name: str) -> str:
         """Return what the broker calls it."""
@@ -92,23 +95,21 @@ async def connect(settings: AwsSettings, registry: CollectorRegistry | None = No
             await stack.enter_async_context(session.create_client("sqs", config=polling, **told)),
             await stack.enter_async_context(session.create_client("sqs", config=control, **told)),
         )
-        if settings.lean_calls:
-            lean = await _lean(stack, settings, session, clients.control.meta.endpoint_url, metrics)
-            clients = replace(clients, lean_polling=lean[0], lean_control=lean[1])
         sns = await stack.enter_async_context(session.create_client("sns", config=control, **told))
+        lean_sns = None
+        if settings.lean_calls:
+            polls, calls = await _sessions(stack, settings)
+            credentials = await _credentials(settings, session)
+            line = Line(calls, clients.control.meta.endpoint_url, settings.region, credentials, metrics)
+            lean_sns = LeanSns(replace(line, endpoint_url=sns.meta.endpoint_url))
+            clients = replace(clients, lean_polling=LeanSqs(replace(line, http=polls)), lean_control=LeanSqs(line))
         if metrics:
             for client in (clients.polling, clients.control, sns):
                 metrics.watch(client)
-        yield Aws(settings, clients, sns)
+        yield Aws(settings, clients, sns, lean_sns)
 
 
-async def _lean(
-    stack: AsyncExitStack,
-    settings: AwsSettings,
-    session: AioSession,
-    endpoint_url: str,
-    metrics: ApiMetrics | None,
-) -> tuple[LeanSqs, LeanSqs]:
+async def _credentials(settings: AwsSettings, session: AioSession) -> Credentials:
     if settings.access_key and settings.secret_key:
         given = ReadOnlyCredentials(
             settings.access_key.get_secret_value(), settings.secret_key.get_secret_value(), None
@@ -116,18 +117,24 @@ async def _lean(
 
         async def credentials() -> ReadOnlyCredentials:
             return given
-    else:
-        found = await session.get_credentials()
-        if found is None:
-            raise NoCredentialsError
-        # Renews them when their time is nearly over.
-        credentials = found.get_frozen_credentials
 
-    async def open_(read_seconds: float, connections: int) -> LeanSqs:
+        return credentials
+    found = await session.get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    # Renews them when their time is nearly over.
+    return found.get_frozen_credentials
+
+
+async def _sessions(
+    stack: AsyncExitStack, settings: AwsSettings
+) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+    """Open one session for polls and one for all other calls."""
+
+    async def open_(read_seconds: float, connections: int) -> aiohttp.ClientSession:
         timeout = aiohttp.ClientTimeout(total=read_seconds, connect=settings.connect_seconds)
         connector = aiohttp.TCPConnector(limit=connections)
-        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, connector=connector))
-        return LeanSqs(http, endpoint_url, settings.region, credentials, metrics)
+        return await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, connector=connector))
 
     return (
         await open_(settings.poll_read_seconds, settings.poll_connections_max),

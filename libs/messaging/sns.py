@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from libs.messaging.checking import deduplication_id
 from libs.messaging.faults import translated
+from libs.messaging.lean import LeanSns
 from libs.messaging.queue import PUBLISH_BYTES_MAX, Parcel, Refusal, is_fifo
 from libs.messaging.sqs import in_calls, wire_attributes
 
@@ -18,8 +19,9 @@ GENERATION = "generation"
 class SnsTopic:
     """One topic."""
 
-    def __init__(self, client: "SNSClient", name: str, arn: str) -> None:
+    def __init__(self, client: "SNSClient", name: str, arn: str, lean: LeanSns | None = None) -> None:
         self._client = client
+        self._lean = lean
         self._name = name
         self.arn = arn
 
@@ -35,6 +37,8 @@ class SnsTopic:
         async def call(places: Sequence[int]) -> Mapping[str, Any]:
             entries: list[Any] = [_entry(place, parcels[place], fifo=fifo) for place in places]
             with translated(self._name):
+                if self._lean is not None:
+                    return await self._lean.publish_batch(self.arn, entries)
                 return await self._client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=entries)
 
         return await in_calls(parcels, call, bytes_max=PUBLISH_BYTES_MAX, fifo=fifo)

@@ -149,7 +149,7 @@ async def test_credentials_are_asked_for_each_call(fauxqs_aws: Aws) -> None:
 
     lean = fauxqs_aws.clients.lean_control
     assert lean is not None
-    renewing = LeanSqs(lean._http, lean._url, "eu-west-2", credentials)
+    renewing = LeanSqs(replace(lean.line, credentials=credentials))
     for _ in range(2):
         assert "QueueUrls" in await renewing.call("ListQueues", {})
     assert asked == 2

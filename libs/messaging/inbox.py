@@ -100,9 +100,14 @@ class Inbox:
 
     async def _is_new(self, tx: Connection, message: Message) -> bool:
         """Note it; false for a duplicate. Raises Unprocessable for another message under a known id."""
-        digest = blake2b(message.body.encode(), digest_size=16).digest()
+        digest = digest_of(message)
         if await tx.fetchval(NOTE, self._consumer, message.id, digest, message.told_at):
             return True
         if await tx.fetchval(KNOWN, self._consumer, message.id) not in {digest, None}:
             raise Unprocessable("id: known with another body")
         return False
+
+
+def digest_of(message: Message) -> bytes:
+    """Tell one body from another under the same id."""
+    return blake2b(message.body.encode(), digest_size=16).digest()

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Protocol
 from uuid import UUID
 
+from libs.messaging.backoff import VISIBILITY_SECONDS_MAX
 from libs.messaging.checking import deduplication_id, fault_of
 from libs.messaging.filtering import matches
 from libs.messaging.queue import (
@@ -107,6 +108,7 @@ class Stored:
     visible_at: float
     receives: int = 0
     sequence: int = 0
+    received_at: float = 0
 
     @property
     def receipt(self) -> str:
@@ -297,6 +299,7 @@ class MemoryQueue:
                 self._bury(stored, now)
                 continue
             stored.receives += 1
+            stored.received_at = now
             stored.visible_at = now + visibility_seconds
             taken.append(_delivery(stored, self._name))
         return taken
@@ -330,6 +333,9 @@ class MemoryQueue:
         now = self._broker.now()
         if stored is None or stored.receipt != receipt or stored.visible_at <= now:
             return Refusal("MessageNotInflight", ours=True)
+        # The twelve hours run from the receive, however often it was renewed.
+        if now + seconds > stored.received_at + VISIBILITY_SECONDS_MAX:
+            return Refusal("InvalidParameterValue", ours=True)
         stored.visible_at = now + seconds
         self.changed.set()
         return None

@@ -72,6 +72,8 @@ class Relay:
         self._hint = asyncio.Event()
         self._held: dict[tuple[str, str], float] = {}
         self._due: dict[str, float] = {}
+        # Whether another led when we last looked; its last call may still be in the air when we take over.
+        self._rival = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a lost connection or broker is waited for."""
@@ -121,14 +123,17 @@ class Relay:
                     await self._sleep(connection)
 
     async def _elected(self, connection: Connection, stop: asyncio.Event) -> bool:
-        """Wait for the lock; true once we lead. Session state, so the pool's reset gives it up."""
-        tries = 0
+        """Wait for the lock; true once we lead. Session state, so the pool's reset gives it up.
+
+        A rival is remembered over lost connections: when the database restarts, both of us come back to a free lock.
+        """
         while not stop.is_set():
             if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
-                if tries:
+                if self._rival:
                     await pause(stop, self._settings.takeover_seconds)
+                self._rival = False
                 return True
-            tries += 1
+            self._rival = True
             await pause(stop, self._settings.poll_seconds)
         return False
 

@@ -80,6 +80,33 @@ async def ended(
     return handled, await queue.depth()
 
 
+def test_a_handler_that_runs_into_the_brokers_twelve_hours_is_ended_before_them_and_its_message_comes_again() -> None:
+    began, ran = list[float](), list[float]()
+
+    async def endless(message: Message) -> Outcome:
+        loop = asyncio.get_running_loop()
+        began.append(loop.time())
+        if message.attempt > 1:
+            return Done()
+        try:
+            await asyncio.sleep(20 * 3600)
+        finally:
+            ran.append(loop.time() - began[0])
+        return Done()
+
+    limits = ConsumerLimits(visibility_seconds=60, backoff_seconds=(5,), handler_seconds_max=24 * 3600)
+    registry = CollectorRegistry()
+    metrics = ConsumerMetrics(registry)
+    handled, depth = run(ended(endless, NoFaults(), 14 * 3600, limits=limits, metrics=metrics))
+    assert [(each.outcome, each.attempt) for each in handled] == [("lost", 1), ("done", 2)]
+    # Five minutes before; it was renewed all the while, and the broker gave the message to nobody else.
+    assert ran == [pytest.approx(12 * 3600 - 300, abs=60)]
+    assert began[1] - began[0] <= 12 * 3600
+    assert registry.get_sample_value("messaging_leases_lost_total", {"queue": "work"}) == 1
+    assert registry.get_sample_value("messaging_heartbeat_failures_total", {"queue": "work"}) == 0
+    assert depth == Depth(0, 0, 0)
+
+
 class FailingChanges(NoFaults):
     """The first so many changes of visibility fail."""
 

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from libs.db.pool import Database, DatabaseSettings, connect
 from libs.messaging.dead_rows import DeadRows
+from libs.messaging.metrics import RelayMetrics
 from libs.messaging.outbox import Outbox, Outgoing, Unsendable
 from libs.messaging.queue import BrokerUnavailable, Parcel, Refusal
-from libs.messaging.relay import ALWAYS, Relay, RelaySettings
+from libs.messaging.relay import ALWAYS, LEADER_LOCK, Relay, RelaySettings
 from tests.conftest import MakeDatabase
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -79,9 +81,11 @@ async def db(database: MakeDatabase) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def relaying(db: Database, ear: Ear, settings: RelaySettings = QUICK) -> AsyncIterator[Relay]:
+async def relaying(
+    db: Database, ear: Ear, settings: RelaySettings = QUICK, metrics: RelayMetrics | None = None
+) -> AsyncIterator[Relay]:
     stop = asyncio.Event()
-    relay = Relay(db, {"events": ear}, settings, now=lambda: AT)
+    relay = Relay(db, {"events": ear}, settings, now=lambda: AT, metrics=metrics)
     running = asyncio.create_task(relay.run(stop))
     try:
         yield relay
@@ -94,6 +98,14 @@ async def relaying(db: Database, ear: Ear, settings: RelaySettings = QUICK) -> A
 async def add(db: Database, *messages: Outgoing) -> None:
     async with db.transaction() as tx:
         await Outbox().add_many(tx, messages)
+
+
+async def leader(db: Database) -> int | None:
+    """Whose session holds the relay's lock."""
+    found: int | None = await db.fetchval(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND granted", LEADER_LOCK
+    )
+    return found
 
 
 async def counts(db: Database) -> tuple[int, int, int]:
@@ -253,6 +265,47 @@ async def test_a_crash_between_publish_and_mark_sends_the_same_event_twice(db: D
     assert first.attributes["eventId"] == second.attributes["eventId"]
 
 
+async def test_an_event_whose_answer_was_lost_goes_out_again_before_the_next_of_its_key(db: Database) -> None:
+    ear = Ear(lose_answers=1)
+    await add(db, outgoing(1), outgoing(2), outgoing(3))
+    async with relaying(db, ear):
+        await eventually(db, (0, 3, 0))
+    assert ear.numbers() == [1, 1, 2, 3]
+    assert len({each.attributes["eventId"] for each in ear.heard}) == 3
+
+
+async def test_who_takes_over_from_a_leader_that_hangs_sends_nothing_before_its_last_call_has_landed(
+    db: Database,
+) -> None:
+    ear = Ear()
+    called, land, registry = asyncio.Event(), asyncio.Event(), CollectorRegistry()
+
+    class Hanging(Ear):
+        async def publish(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
+            called.set()
+            await land.wait()
+            return await ear.publish(parcels)
+
+    patient = QUICK.model_copy(update={"takeover_seconds": 1})
+    await add(db, outgoing(1), outgoing(2))
+    async with relaying(db, Hanging(), patient):
+        await called.wait()
+        async with relaying(db, ear, patient, RelayMetrics(registry)) as second, asyncio.timeout(PATIENCE):
+            while not second._rival:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+            hung = await leader(db)
+            await db.execute("SELECT pg_terminate_backend($1)", hung)
+            while await leader(db) in {hung, None}:  # noqa: ASYNC110 - the database does not call back
+                await asyncio.sleep(0)
+            # The second has the lock, and holds still.
+            assert registry.get_sample_value("messaging_relay_leader") == 0
+            assert ear.heard == []
+            land.set()
+            await ear.until(3)
+            await eventually(db, (0, 2, 0))
+    assert ear.numbers() == [1, 1, 2]
+
+
 async def test_a_broker_that_is_down_is_waited_for(db: Database) -> None:
     ear = Ear(down=True)
     async with relaying(db, ear):
@@ -301,10 +354,7 @@ async def test_only_one_of_two_relays_publishes_and_the_other_takes_over(db: Dat
             await add(db, outgoing(2))
             await first.until(2)
             assert second.heard == []
-            await db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND granted",
-                7_265_012,
-            )
+            await db.execute("SELECT pg_terminate_backend($1)", await leader(db))
             await add(db, *(outgoing(n, f"key {n}") for n in range(3, 20)))
             async with asyncio.timeout(PATIENCE):
                 while len({*first.numbers(), *second.numbers()}) < 19:  # noqa: ASYNC110 - either may hear it

@@ -5,7 +5,7 @@ meanwhile waits until the claim is over; a process that died leaves its claim to
 repetition goes on behind the last one, so that at most one step is repeated, under the same idempotency key.
 
 `inbox.py` is for handlers that write our own database: there effect and row commit together, and nothing is repeated.
-As with that one, no service of ours needs it: the merge walk may be repeated whole (ADR 0023).
+As with that one, no service of ours needs it: the merge walk may be repeated whole (ADR 0024).
 """
 
 from collections.abc import Awaitable, Callable

@@ -4,8 +4,7 @@ A seam, not a tracer: nothing is exported from here. Whoever works under a conte
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from random import getrandbits
@@ -62,8 +61,9 @@ class TraceContext:
 
 def span_of(headers: Mapping[str, str]) -> TraceContext:
     """Begin the span in which a request is answered: a child of the caller's, else of a trace that begins here."""
-    carried = TraceContext.read(headers.get(TRACEPARENT), headers.get(TRACESTATE))
-    return carried.child() if carried else TraceContext.new()
+    told = headers.get(TRACEPARENT)
+    carried = None if told is None else TraceContext.read(told, headers.get(TRACESTATE))
+    return TraceContext.new() if carried is None else carried.child()
 
 
 def _span_id() -> str:
@@ -96,11 +96,17 @@ def add_span(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
     return event
 
 
-@contextmanager
-def bound(context: TraceContext) -> Iterator[TraceContext]:
+class bound:  # noqa: N801 - called as a function is; each request pays for it
     """Work under a span; what is logged within says so."""
-    before = _CURRENT.set(context)
-    try:
-        yield context
-    finally:
-        _CURRENT.reset(before)
+
+    __slots__ = ("_before", "_context")
+
+    def __init__(self, context: TraceContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> TraceContext:
+        self._before = _CURRENT.set(self._context)
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._before)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 import time
@@ -187,15 +188,10 @@ class Edge:
         observe(request.method, response.status, took)
         if not is_open:
             # What was read without trouble is counted, and told only to who asks for it: it is nearly everything.
-            tell = log.debug if response.status < 400 and request.method in READS else log.info  # noqa: PLR2004
-            tell(
-                "request",
-                method=request.method,
-                route=template,
-                status=response.status,
-                ms=round(took * 1000, 2),
-                client=caller and caller.client_id,
-            )
+            if response.status >= 400 or request.method not in READS:  # noqa: PLR2004 - HTTP's own number
+                _tell(log.info, request, template, response, took, caller)
+            elif log.is_enabled_for(logging.DEBUG):
+                _tell(log.debug, request, template, response, took, caller)
         return response
 
     async def _caller(self, request: web.Request) -> Caller:
@@ -214,6 +210,24 @@ class Edge:
 
 # For doors that answer people and not programs: they count in the same numbers and stream within the same limits.
 EDGE = web.AppKey("edge", Edge)
+
+
+def _tell(
+    line: Callable[..., object],
+    request: web.Request,
+    template: str,
+    response: web.StreamResponse,
+    seconds: float,
+    caller: Caller | None,
+) -> None:
+    line(
+        "request",
+        method=request.method,
+        route=template,
+        status=response.status,
+        ms=round(seconds * 1000, 2),
+        client=caller and caller.client_id,
+    )
 
 
 def _literal(routes: Sequence[Route]) -> dict[str, frozenset[str]]:

@@ -93,7 +93,12 @@ def main() -> int:
     parser.add_argument("--rows", type=int, help="at least so many locations, where a suite lets choose; else all")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--record", action="store_true", help="keep the reports, and rewrite docs/performance.md")
-    parser.add_argument("--profile", default="", metavar="SERVICES", help="run these under the profiler: a,b")
+    parser.add_argument(
+        "--profile",
+        default="",
+        metavar="SERVICES",
+        help="run these under the profiler: a,b; postgres counts statements",
+    )
     parser.add_argument("--among", default="", metavar="CONTESTANTS", help="run these alone, divided by semicolons")
     given = parser.parse_args()
     if unknown := set(given.names) - set(names()):

@@ -31,6 +31,17 @@ from services.nomis.estate.prisons import register
 PRESET = "national"
 PROFILES = ROOT / ".local" / "bench" / "profiles"
 FUNCTIONS_SHOWN = 40
+POSTGRES = "postgres"
+COUNTING = (
+    "shared_preload_libraries = 'pg_stat_statements'",
+    "pg_stat_statements.track = 'all'",
+    "pg_stat_statements.track_planning = on",
+)
+STATEMENTS = """
+SELECT d.datname, s.calls, s.rows, s.total_exec_time AS running, s.total_plan_time AS planning, s.query
+  FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+ ORDER BY s.total_exec_time + s.total_plan_time DESC LIMIT $1
+"""
 SERVICE_SCHEMAS: Mapping[str, tuple[str, ...]] = {
     "nomis": ("services.nomis",),
     "locations": ("libs.messaging", "services.locations"),
@@ -79,14 +90,19 @@ async def running_estate(
     """Run the whole estate, every service a process, on the cluster at `place`; on free ports."""
     specs = tuple(under_profiler(spec, PROFILES) if spec.name in profiled else spec for spec in roster())
     estate = Estate(EstateSettings.on_free_ports(place, log_bytes_max=200_000_000, **settings), specs)
+    if POSTGRES in profiled:
+        count_statements(place)
     try:
         await estate.start()
         async with open_desk(estate) as desk:
             yield estate, desk
+        if POSTGRES in profiled:
+            await told_statements(estate.postgres.admin_dsn)
     finally:
         await estate.stop()
         for name in profiled:
-            told(PROFILES / f"{name}.prof")
+            if name != POSTGRES:
+                told(PROFILES / f"{name}.prof")
 
 
 def under_profiler(spec: ServiceSpec, folder: Path) -> ServiceSpec:
@@ -101,6 +117,29 @@ def told(profile: Path) -> None:
     at = datetime.now(UTC).strftime("%H%M%S")  # noqa: TID251 - names a file
     with (profile.parent / f"{profile.stem}-{at}.txt").open("w") as table:
         pstats.Stats(str(profile), stream=table).sort_stats("tottime").print_stats(FUNCTIONS_SHOWN)
+
+
+def count_statements(place: Path) -> None:
+    """Have the server at `place` count statements, those inside functions and triggers too."""
+    with (place / "postgres" / "data" / "postgresql.auto.conf").open("a") as settings:
+        settings.write("".join(f"{line}\n" for line in COUNTING))
+
+
+async def told_statements(dsn: str) -> None:
+    """Write the statements that took most: milliseconds of running, lock waits included, and of planning."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("CREATE EXTENSION pg_stat_statements")
+        found = await connection.fetch(STATEMENTS, FUNCTIONS_SHOWN)
+    finally:
+        await connection.close()
+    PROFILES.mkdir(parents=True, exist_ok=True)
+    at = datetime.now(UTC).strftime("%H%M%S")  # noqa: TID251 - names a file
+    with (PROFILES / f"{POSTGRES}-{at}.txt").open("w") as table:
+        table.write(f"{'running':>10} {'planning':>10} {'calls':>9} {'rows':>9} database: statement\n")
+        for row in found:
+            figures = f"{row['running']:10.1f} {row['planning']:10.1f} {row['calls']:9} {row['rows']:9}"
+            table.write(f"{figures} {row['datname']}: {' '.join(row['query'].split())}\n")
 
 
 def pids(estate: Estate, services: Sequence[str]) -> dict[str, int]:

@@ -200,9 +200,9 @@ class PageStore:
                 migration_id,
             )
             if last:
-                await tx.execute(_WAVES, migration_id, DEPTH_MAX)
-                # Else the pages' statements are planned for the empty table that this was a moment ago.
+                # Else this statement and those of the pages are planned for the empty table that this was a moment ago.
                 await tx.execute("ANALYZE migration_item")
+                await tx.execute(_WAVES, migration_id, DEPTH_MAX)
 
     async def waiting_pages(self, migration_id: str, now: datetime, most: int) -> list[int]:
         """Return some of the pages that nobody works on, the oldest first."""

@@ -8,13 +8,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec.structs import replace
 
 from libs.db.meanwhile import meanwhile
 from libs.db.pool import Connection, Database
 from libs.domain.events import LocationEventType, Source
+from libs.domain.identity import new_location_id
 from services.locations.changes.announce import Announcer
 from services.locations.errors import LocationBusy, LocationNotFound, NotInCaseload, VersionStale
 from services.locations.ports import Occupancy
@@ -91,7 +92,7 @@ class Desk:
         announcer: Announcer,
         occupancy: Occupancy,
         *,
-        new_id: Callable[[], UUID] = uuid4,
+        new_id: Callable[[], UUID] = new_location_id,
         rehearsal: bool = False,
     ) -> None:
         self._db = database

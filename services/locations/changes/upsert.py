@@ -8,7 +8,7 @@ cascade changes have their own history and event, with source DPS.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec.structs import replace
 from pydantic import JsonValue
@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from libs.db.pool import Connection, Database
 from libs.domain.codes import DeactivatedReason
 from libs.domain.events import LocationEventType, Source
+from libs.domain.identity import new_location_id
 from libs.domain.sync import HistoryEntry, SyncWrite
 from services.locations.changes.announce import Announcer
 from services.locations.changes.migrate import imported
@@ -99,7 +100,7 @@ class LegacyChanges:
             base_as_stored=True,
             key_agreed=True,
         )
-        return (await self._sync.create(tx, uuid4(), write))[1]
+        return (await self._sync.create(tx, new_location_id(), write))[1]
 
     async def _update(self, tx: Connection, location_id: UUID, wish: Snapshot) -> None:
         await rows.lock_trees_of(tx, [location_id])

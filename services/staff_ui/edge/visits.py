@@ -95,6 +95,10 @@ class Visit:
         }
         return web.Response(text=self._pages.write(template, told), status=status, content_type="text/html")
 
+    def part(self, template: str, **context: Any) -> str:
+        """Write a part of a page, to be put in place of what it was."""
+        return self._pages.write(template, context)
+
     def see_other(self, url: str, *, done: str = "", more: str = "") -> web.Response:
         """Send the browser to another page; `done` is what that page says at its top, once."""
         response = web.Response(status=303, headers={"Location": url})

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from libs.domain.wire import LONDON
+
 
 def when(text: str) -> str:
-    """Write the API's London time as GOV.UK does: "24 November 2026 at 5:06pm"."""
+    """Write a moment, London's where it names no zone, as GOV.UK does: "24 November 2026 at 5:06pm"."""
     moment = datetime.fromisoformat(text)
+    moment = moment.astimezone(LONDON) if moment.tzinfo else moment
     half = "am" if moment.hour < 12 else "pm"  # noqa: PLR2004 - noon
     return f"{moment.day} {moment:%B %Y} at {moment.hour % 12 or 12}:{moment:%M}{half}"
 

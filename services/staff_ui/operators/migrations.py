@@ -1,0 +1,225 @@
+"""Migrations: start, watch, steer, look into what failed, verify, sign off."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from aiohttp import web
+
+from libs.web.routing import Event, Events
+from services.staff_ui.edge.doors import Door, Doors
+from services.staff_ui.edge.visits import Visit
+from services.staff_ui.errors import NotThere
+from services.staff_ui.forms.operators import START, StartWish
+from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed
+from services.staff_ui.views.layout import OPERATIONS
+from services.staff_ui.views.migrations import KINDS, Watched, status_tag, watched
+
+ROLES = frozenset({"ROLE_MIGRATE_LOCATIONS"})
+HERE = f"{OPERATIONS}/migrations"
+DOOR = "/migrate/locations"
+PAGE = 50
+# A browser comes again when a stream ends; each is well within the deadline of a request.
+LIVE_LOOKS, LOOK_SECONDS = 12, 1.5
+STEERING = frozenset({"pause", "resume"})
+TRAIL = ("Migrations", HERE)
+
+
+async def history(visit: Visit) -> web.StreamResponse:
+    """List runs of all kinds, newest first."""
+    kinds = "&".join(f"migrationTypes={kind}" for kind in KINDS)
+    found = await _ask(visit, "GET", f"{DOOR}/history?{kinds}")
+    runs = [
+        {**run, "kind": KINDS.get(run["migrationType"], ""), "tag": status_tag(run["status"], paused=run["paused"])}
+        for run in found
+    ]
+    return visit.render("operators/migrations.html", title="Migrations", crumbs=crumbs(), runs=runs, here=HERE)
+
+
+async def start(visit: Visit) -> web.StreamResponse:
+    """Start a rehearsal or a migration."""
+    names = await visit.names.all()
+
+    async def carry_out(wish: StartWish) -> web.StreamResponse:
+        door = f"{DOOR}/rehearsals" if wish.kind == "rehearsals" else DOOR
+        begun = await _ask(visit, "POST", door, json={"prisonIds": wish.prisons})
+        return visit.see_other(f"{HERE}/{begun['migrationId']}", done="Started")
+
+    def warning(wish: StartWish) -> str:
+        unknown = [each for each in wish.prisons if each not in names]
+        told = f"The prison register does not know {', '.join(unknown)}. " if unknown else ""
+        if wish.kind == "rehearsals":
+            return f"{told}A rehearsal reads everything and writes nothing."
+        return f"{told}A migration creates locations in DPS. What is there already is left as it is."
+
+    act = Act("Start a migration", StartWish, "Start", HERE, crumbs(TRAIL), fields=START, warning=warning)
+    return await acted(visit, act, carry_out)
+
+
+async def one(visit: Visit) -> web.StreamResponse:
+    """Show a run: how far it is, what it left out and why, and what can be done about it."""
+    run_id = _run_id(visit)
+    run, progress, failures = await asyncio.gather(
+        _ask(visit, "GET", f"{DOOR}/history/{run_id}"),
+        _ask(visit, "GET", f"{DOOR}/history/{run_id}/progress"),
+        _ask(visit, "GET", f"{DOOR}/history/{run_id}/failures"),
+    )
+    seen = watched(progress)
+    return visit.render(
+        "operators/migration.html",
+        title=f"{seen.kind} {run_id.replace('T', ' at ')}",
+        crumbs=crumbs(TRAIL),
+        run=run,
+        seen=seen,
+        failures=failures,
+        here=f"{HERE}/{run_id}",
+        is_verification=run["migrationType"] == "LOCATIONS_VERIFICATION",
+        is_migration=run["migrationType"] == "LOCATIONS",
+    )
+
+
+async def live(visit: Visit) -> Events:
+    """Tell how far a run is, as it goes."""
+    run_id = _run_id(visit)
+    first = await _seen(visit, run_id)
+    return Events(_told(visit, run_id, first))
+
+
+async def _told(visit: Visit, run_id: str, seen: Watched) -> AsyncGenerator[Event, None]:
+    for _ in range(LIVE_LOOKS):
+        yield Event(visit.part("operators/migration_progress.html", seen=seen), "part")
+        if not seen.active:
+            yield Event("over", "end")
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+        seen = await _seen(visit, run_id)
+
+
+async def steer(visit: Visit) -> web.StreamResponse:
+    """Pause or resume a run."""
+    run_id, wish = _run_id(visit), visit.request.match_info["wish"]
+    if wish not in STEERING:
+        raise NotThere(wish)
+
+    async def carry_out() -> web.StreamResponse:
+        await _ask(visit, "POST", f"{DOOR}/{run_id}/{wish}", ok=(200, 202))
+        return visit.see_other(f"{HERE}/{run_id}", done="Paused" if wish == "pause" else "Resumed")
+
+    return await pressed(visit, f"{HERE}/{run_id}", carry_out)
+
+
+async def cancel(visit: Visit) -> web.StreamResponse:
+    """Cancel a run."""
+    run_id = _run_id(visit)
+
+    async def carry_out(_: NoAnswers) -> web.StreamResponse:
+        await _ask(visit, "POST", f"{DOOR}/{run_id}/cancel", ok=(200, 202))
+        return visit.see_other(f"{HERE}/{run_id}", done="Cancel asked for")
+
+    act = Act(
+        "Cancel this run",
+        NoAnswers,
+        "Cancel the run",
+        f"{HERE}/{run_id}",
+        crumbs(TRAIL, (run_id, f"{HERE}/{run_id}")),
+        warning=lambda _: "What is under way is finished, the rest is skipped. A cancelled run cannot go on.",
+        facts=[Row("Run", run_id)],
+        hard=True,
+    )
+    return await acted(visit, act, carry_out)
+
+
+async def items(visit: Visit) -> web.StreamResponse:
+    """List what was skipped or failed for one reason, by page."""
+    run_id, query = _run_id(visit), visit.request.query
+    params = {"state": query.get("state", "failed"), "after": query.get("after", "0"), "size": str(PAGE)}
+    if reason := query.get("reason"):
+        params["reason"] = reason
+    found = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/items", params=params)
+    more = {**params, "after": str(found[-1]["nomisLocationId"])} if len(found) == PAGE else None
+    return visit.render(
+        "operators/migration_items.html",
+        title=f"Locations that {'failed' if params['state'] == 'failed' else 'were skipped'}",
+        crumbs=crumbs(TRAIL, (run_id, f"{HERE}/{run_id}")),
+        items=found,
+        reason=reason,
+        can_retry=params["state"] == "failed",
+        here=f"{HERE}/{run_id}",
+        more=visit.request.rel_url.with_query(more) if more else None,
+    )
+
+
+async def retry(visit: Visit) -> web.StreamResponse:
+    """Try failed locations again: those that are ticked, those of one reason, or all."""
+    run_id = _run_id(visit)
+    chosen = [int(each) for each in visit.form.getall("id", []) if each.isascii() and each.lstrip("-").isdecimal()]
+    wish: dict[str, Any] = {"nomisLocationIds": chosen}
+    if reason := visit.form.get("reason"):
+        wish = {"reason": reason}
+    if "all" in visit.form:
+        wish = {"all": True}
+
+    async def carry_out() -> web.StreamResponse:
+        told = await _ask(visit, "POST", f"{DOOR}/{run_id}/retry", json=wish, ok=(200, 202))
+        done = f"{told['retried']:,} locations are tried again"
+        return visit.see_other(f"{HERE}/{run_id}", done=done)
+
+    return await pressed(visit, f"{HERE}/{run_id}", carry_out)
+
+
+async def verify(visit: Visit) -> web.StreamResponse:
+    """Compare what a run migrated with NOMIS."""
+    run_id = _run_id(visit)
+
+    async def carry_out() -> web.StreamResponse:
+        begun = await _ask(visit, "POST", f"{DOOR}/verifications", json={"migrationId": run_id})
+        return visit.see_other(f"{HERE}/{begun['migrationId']}", done="Verification started")
+
+    return await pressed(visit, f"{HERE}/{run_id}", carry_out)
+
+
+async def report(visit: Visit) -> web.StreamResponse:
+    """Show the sign-off report of a verification, to be printed and signed."""
+    run_id = _run_id(visit)
+    told = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/report")
+    return visit.render(
+        "operators/sign_off.html",
+        title=f"Sign-off report of verification {told['verificationId'].replace('T', ' at ')}",
+        crumbs=crumbs(TRAIL, (run_id, f"{HERE}/{run_id}")),
+        report=told,
+    )
+
+
+def _run_id(visit: Visit) -> str:
+    run_id = visit.request.match_info["runId"]
+    if not all(each.isascii() and (each.isalnum() or each in "-:") for each in run_id):
+        raise NotThere(run_id)
+    return run_id
+
+
+async def _seen(visit: Visit, run_id: str) -> Watched:
+    return watched(await _ask(visit, "GET", f"{DOOR}/history/{run_id}/progress"))
+
+
+async def _ask(visit: Visit, method: str, path: str, **more: Any) -> Any:
+    answer = await visit.api.ask("migration", method, path, **{"ok": (200, 201, 202), **more})
+    return answer.json() if answer.body else None
+
+
+def doors() -> Doors:
+    """List them."""
+    run = f"{HERE}/{{runId}}"
+    return (
+        Door("GET", HERE, history, ROLES),
+        Door("GET", f"{HERE}/start", start, ROLES),
+        Door("POST", f"{HERE}/start", start, ROLES),
+        Door("GET", run, one, ROLES),
+        Door("GET", f"{run}/live", live, ROLES),
+        Door("GET", f"{run}/cancel", cancel, ROLES),
+        Door("POST", f"{run}/cancel", cancel, ROLES),
+        Door("POST", f"{run}/steer/{{wish}}", steer, ROLES),
+        Door("GET", f"{run}/items", items, ROLES),
+        Door("POST", f"{run}/retry", retry, ROLES),
+        Door("POST", f"{run}/verify", verify, ROLES),
+        Door("GET", f"{run}/report", report, ROLES),
+    )

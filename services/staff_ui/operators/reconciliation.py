@@ -1,0 +1,172 @@
+"""Reconciliation: runs and what they found, both sides beside each other, repair, and what nothing could settle."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from services.staff_ui.edge.doors import Door, Doors
+from services.staff_ui.edge.visits import Visit
+from services.staff_ui.errors import NotThere
+from services.staff_ui.forms.operators import COMPARE, RunWish
+from services.staff_ui.operators.acting import Act, acted, crumbs, pressed, row_id
+from services.staff_ui.views.comparing import FINDINGS, RUN_STATUSES, lines
+from services.staff_ui.views.layout import OPERATIONS
+
+ROLES = frozenset({"ROLE_RECONCILE_LOCATIONS"})
+HERE = f"{OPERATIONS}/reconciliation"
+DOOR = "/locations/reports/reconciliation"
+REPAIR = "/locations/repair"
+PAGE = 20
+PARKED_PAGE = 50
+GOES_ON = frozenset({"REQUESTED", "RUNNING"})
+SIDES = frozenset({"dps", "nomis"})
+TRAIL = ("Reconciliation", HERE)
+
+
+async def history(visit: Visit) -> web.StreamResponse:
+    """List runs, and how much waits to be settled."""
+    runs, settling = await asyncio.gather(_ask(visit, "GET", DOOR), _ask(visit, "GET", "/locations/settling"))
+    return visit.render(
+        "operators/reconciliation.html",
+        title="Reconciliation",
+        crumbs=crumbs(),
+        runs=runs,
+        settling=settling,
+        statuses=RUN_STATUSES,
+        here=HERE,
+    )
+
+
+async def start(visit: Visit) -> web.StreamResponse:
+    """Ask for a run over all prisons, or over one."""
+
+    async def carry_out(wish: RunWish) -> web.StreamResponse:
+        params = {"settles": "true" if wish.settle == "settle" else "false"}
+        if wish.prison:
+            params["prisonId"] = wish.prison
+        told = await _ask(visit, "PUT", DOOR, params=params)
+        return visit.see_other(f"{HERE}/{told['runId']}", done=f"Run {told['runId']} started")
+
+    act = Act("Compare both systems", RunWish, "Start", HERE, crumbs(TRAIL), fields=COMPARE)
+    return await acted(visit, act, carry_out)
+
+
+async def one(visit: Visit) -> web.StreamResponse:
+    """Show a run and, by page, what it found, with both sides beside each other."""
+    run_id, query = row_id(visit, "runId"), visit.request.query
+    finding = query.get("finding", "")
+    after = query.get("after", "0")
+    params = {"after": after, "size": str(PAGE)} | ({"finding": finding} if finding in FINDINGS else {})
+    run, found = await asyncio.gather(
+        _ask(visit, "GET", f"{DOOR}/{run_id}"), _ask(visit, "GET", f"{DOOR}/{run_id}/mismatches", params=params)
+    )
+    kept = {"finding": finding} if finding in FINDINGS else {}
+    more = {**kept, "after": str(found[-1]["mismatchId"])} if len(found) == PAGE else None
+    return visit.render(
+        "operators/run.html",
+        title=f"Comparison {run_id}",
+        crumbs=crumbs(TRAIL),
+        run=run,
+        active=run["status"] in GOES_ON,
+        status=RUN_STATUSES.get(run["status"], (run["status"], "")),
+        findings=FINDINGS,
+        finding=finding,
+        mismatches=[{**each, "lines": lines(each["differences"])} for each in found],
+        more=visit.request.rel_url.with_query(more) if more else None,
+        first=visit.request.rel_url.with_query(kept) if after != "0" else None,
+        here=f"{HERE}/{run_id}",
+    )
+
+
+async def as_csv(visit: Visit) -> web.StreamResponse:
+    """Hand on all mismatches of a run for a spreadsheet."""
+    run_id = row_id(visit, "runId")
+    answer = await visit.api.ask("reconciliation", "GET", f"{DOOR}/{run_id}/mismatches.csv")
+    named = {"Content-Disposition": f'attachment; filename="reconciliation-{run_id}.csv"'}
+    return web.Response(body=answer.body, content_type="text/csv", charset="utf-8", headers=named)
+
+
+async def repair(visit: Visit) -> web.StreamResponse:
+    """Have the ticked mismatches settled, or all of the run."""
+    run_id = row_id(visit, "runId")
+    chosen = [int(each) for each in visit.form.getall("mismatch", []) if each.isascii() and each.isdecimal()]
+    body = {} if "all" in visit.form else {"mismatchIds": chosen}
+
+    async def carry_out() -> web.StreamResponse:
+        told = await _ask(visit, "PUT", f"{DOOR}/{run_id}/repair", json=body)
+        return visit.see_other(f"{HERE}/{run_id}", done=f"{told['locations']:,} locations are looked at and settled")
+
+    return await pressed(visit, f"{HERE}/{run_id}", carry_out)
+
+
+async def location(visit: Visit) -> web.StreamResponse:
+    """Show one location as both sides have it now."""
+    side, wanted = _side(visit)
+    both = await _ask(visit, "GET", f"/locations/comparison/{side}/{wanted}")
+    return visit.render(
+        "operators/location.html",
+        title=both["key"] or "Location",
+        crumbs=crumbs(TRAIL),
+        both=both,
+        lines=lines(both["fields"]),
+        finding=FINDINGS.get(both["finding"] or "", ""),
+        here=visit.request.path,
+    )
+
+
+async def repair_one(visit: Visit) -> web.StreamResponse:
+    """Have one location settled."""
+    side, wanted = _side(visit)
+    back = f"{HERE}/location/{side}/{wanted}"
+
+    async def carry_out() -> web.StreamResponse:
+        await _ask(visit, "PUT", f"{REPAIR}/{side}/{wanted}")
+        return visit.see_other(back, done="A worker looks at both sides and settles what differs")
+
+    return await pressed(visit, back, carry_out)
+
+
+async def parked(visit: Visit) -> web.StreamResponse:
+    """List what nothing could settle, and why."""
+    after = visit.request.query.get("after", "")
+    params = {"after": after, "size": str(PARKED_PAGE)}
+    found = await _ask(visit, "GET", "/locations/settling/parked", params=params)
+    more = {"after": found[-1]["at"]} if len(found) == PARKED_PAGE else None
+    return visit.render(
+        "operators/parked.html",
+        title="What nothing could settle",
+        crumbs=crumbs(TRAIL),
+        parked=found,
+        more=visit.request.rel_url.with_query(more) if more else None,
+        here=HERE,
+    )
+
+
+def _side(visit: Visit) -> tuple[str, str]:
+    side, wanted = visit.request.match_info["side"], visit.request.match_info["locationId"]
+    if side not in SIDES or not all(each.isascii() and (each.isalnum() or each == "-") for each in wanted):
+        raise NotThere(wanted)
+    return side, wanted
+
+
+async def _ask(visit: Visit, method: str, path: str, **more: Any) -> Any:
+    answer = await visit.api.ask("reconciliation", method, path, **{"ok": (200, 202), **more})
+    return answer.json() if answer.body else None
+
+
+def doors() -> Doors:
+    """List them."""
+    run = f"{HERE}/{{runId:[0-9]+}}"
+    place = f"{HERE}/location/{{side}}/{{locationId}}"
+    return (
+        Door("GET", HERE, history, ROLES),
+        Door("GET", f"{HERE}/start", start, ROLES),
+        Door("POST", f"{HERE}/start", start, ROLES),
+        Door("GET", f"{HERE}/parked", parked, ROLES),
+        Door("GET", place, location, ROLES),
+        Door("POST", place, repair_one, ROLES),
+        Door("GET", run, one, ROLES),
+        Door("GET", f"{run}/mismatches.csv", as_csv, ROLES),
+        Door("POST", f"{run}/repair", repair, ROLES),
+    )

@@ -1,0 +1,223 @@
+"""Sync: both directions now, dead letters and why they died, what is held, and events that were never published."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from libs.web.outgoing import RemoteUnavailable
+from services.staff_ui.edge.doors import Door, Doors
+from services.staff_ui.edge.visits import Visit
+from services.staff_ui.errors import NotThere
+from services.staff_ui.forms.operators import REDRIVE, RateWish, SwitchWish, switching
+from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed
+from services.staff_ui.views.layout import OPERATIONS
+from services.staff_ui.views.sync import MODES, NAMES, QUEUES, Watched, died, switch_rows, unknown, watched
+
+ROLES = frozenset({"ROLE_QUEUE_ADMIN"})
+HERE = f"{OPERATIONS}/sync"
+DOOR = "/queue-admin"
+OUTBOX = f"{DOOR}/outbox"
+LETTERS_SHOWN = 50
+RATE_OFFERED = "10"
+TRAIL = ("Sync", HERE)
+
+
+async def now(visit: Visit) -> web.StreamResponse:
+    """Show both directions, the queues beside, and the outbox."""
+    *queues, outbox = await asyncio.gather(*(_watched(visit, queue) for queue in QUEUES), _outbox(visit))
+    return visit.render("operators/sync.html", title="Sync", crumbs=crumbs(), queues=queues, outbox=outbox, here=HERE)
+
+
+async def one(visit: Visit) -> web.StreamResponse:
+    """Show one queue: its hour, its dead letters by reason and one by one, and what is held."""
+    queue = _queue(visit)
+    seen, letters, switches = await asyncio.gather(
+        _watched(visit, queue),
+        _ask(visit, queue, "GET", f"{DOOR}/get-dlq-messages/{queue}-dlq", params={"maxMessages": LETTERS_SHOWN}),
+        _ask(visit, queue, "GET", f"{DOOR}/switches"),
+    )
+    return visit.render(
+        "operators/queue.html",
+        title=NAMES[queue],
+        crumbs=crumbs(TRAIL),
+        seen=seen,
+        letters={**letters, "messages": [{**each, "died": died(each)} for each in letters["messages"]]},
+        switches=switch_rows(switches),
+        parked=switches["parkedCount"],
+        modes=MODES,
+        here=f"{HERE}/{queue}",
+    )
+
+
+async def redrive(visit: Visit) -> web.StreamResponse:
+    """Send all dead letters of a queue back, at a rate."""
+    queue = _queue(visit)
+
+    async def carry_out(wish: RateWish) -> web.StreamResponse:
+        params: dict[str, str | int] = {"rate": wish.rate}
+        if wish.exhausted:
+            params["exhausted"] = "true"
+        told = await _ask(visit, queue, "PUT", f"{DOOR}/retry-dlq/{queue}-dlq", params=params)
+        return visit.see_other(f"{HERE}/{queue}", done=f"{told['messagesFoundCount']:,} dead letters go back")
+
+    act = Act(
+        f"{NAMES[queue]}: send dead letters back",
+        RateWish,
+        "Send back",
+        f"{HERE}/{queue}",
+        crumbs(TRAIL, (NAMES[queue], f"{HERE}/{queue}")),
+        fields=REDRIVE,
+        start={"rate": RATE_OFFERED},
+        warning=lambda _: "Mend first what they died of, or they will die again.",
+    )
+    return await acted(visit, act, carry_out)
+
+
+async def stop(visit: Visit) -> web.StreamResponse:
+    """Stop sending dead letters back."""
+    queue = _queue(visit)
+
+    async def carry_out() -> web.StreamResponse:
+        told = await _ask(visit, queue, "DELETE", f"{DOOR}/redrives/{queue}-dlq")
+        done = "Stopped" if told["cancelled"] else "Nothing was being sent back"
+        return visit.see_other(f"{HERE}/{queue}", done=done)
+
+    return await pressed(visit, f"{HERE}/{queue}", carry_out)
+
+
+async def letters(visit: Visit) -> web.StreamResponse:
+    """Send chosen dead letters back, or delete them."""
+    queue = _queue(visit)
+    chosen = visit.form.getall("message", [])
+    delete = visit.form.get("do") == "delete"
+
+    async def carry_out() -> web.StreamResponse:
+        door = "delete-messages" if delete else "retry-messages"
+        told = await _ask(visit, queue, "PUT", f"{DOOR}/{door}/{queue}-dlq", json={"messageIds": chosen})
+        done, count = ("deleted", "messagesDeletedCount") if delete else ("sent back", "messagesMovedCount")
+        missing = f"{len(told['notFound']):,} were not there any more" if told["notFound"] else ""
+        return visit.see_other(f"{HERE}/{queue}", done=f"{told[count]:,} dead letters {done}", more=missing)
+
+    return await pressed(visit, f"{HERE}/{queue}", carry_out)
+
+
+async def replay(visit: Visit) -> web.StreamResponse:
+    """Send back at once what is set aside and no longer held."""
+    queue = _queue(visit)
+
+    async def carry_out() -> web.StreamResponse:
+        told = await _ask(visit, queue, "PUT", f"{DOOR}/replay-parked")
+        done = f"{told['replayedCount']:,} messages sent back, {told['stillHeldCount']:,} still held"
+        return visit.see_other(f"{HERE}/{queue}", done=done)
+
+    return await pressed(visit, f"{HERE}/{queue}", carry_out)
+
+
+async def switch(visit: Visit) -> web.StreamResponse:
+    """Turn a type of messages on, hold it, or let it go by."""
+    queue = _queue(visit)
+    told = await _ask(visit, queue, "GET", f"{DOOR}/switches")
+    types = tuple(told["eventTypes"])
+
+    async def carry_out(wish: SwitchWish) -> web.StreamResponse:
+        body = {"mode": wish.mode} | ({"prisonId": wish.prison} if wish.prison else {})
+        await _ask(visit, queue, "PUT", f"{DOOR}/switches/{wish.type}", json=body)
+        where = f" for {wish.prison}" if wish.prison else ""
+        return visit.see_other(f"{HERE}/{queue}", done=f"{wish.type} is {MODES[wish.mode].lower()}{where}")
+
+    def warning(wish: SwitchWish) -> str:
+        if wish.mode == "drop":
+            return "Dropped messages are gone. What they told of is found by the next comparison only."
+        return "Held messages wait until this is on again." if wish.mode == "hold" else ""
+
+    act = Act(
+        f"{NAMES[queue]}: change a switch",
+        SwitchWish,
+        "Change the switch",
+        f"{HERE}/{queue}",
+        crumbs(TRAIL, (NAMES[queue], f"{HERE}/{queue}")),
+        fields=switching(types),
+        warning=warning,
+    )
+    return await acted(visit, act, carry_out)
+
+
+async def publish(visit: Visit) -> web.StreamResponse:
+    """Publish refused events again."""
+
+    async def carry_out() -> web.StreamResponse:
+        told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/retry-dead", json={"ids": _rows(visit)})).json()
+        return visit.see_other(HERE, done=f"{told['revivedCount']:,} events are published again")
+
+    return await pressed(visit, HERE, carry_out)
+
+
+async def discard(visit: Visit) -> web.StreamResponse:
+    """Give refused events up for good."""
+    rows = _rows(visit)
+
+    async def carry_out(_: NoAnswers) -> web.StreamResponse:
+        told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/discard-dead", json={"ids": rows})).json()
+        return visit.see_other(HERE, done=f"{told['discardedCount']:,} events given up")
+
+    act = Act(
+        "Give events up for good",
+        NoAnswers,
+        "Give up",
+        HERE,
+        crumbs(TRAIL),
+        warning=lambda _: "They are never published. What they told of is found by the next comparison only.",
+        facts=[Row("Events", ", ".join(str(row) for row in rows))],
+        hard=True,
+        keep={"row": [str(row) for row in rows]},
+    )
+    return await acted(visit, act, carry_out)
+
+
+def _rows(visit: Visit) -> list[int]:
+    return [int(each) for each in visit.form.getall("row", []) if each.isascii() and each.isdecimal()]
+
+
+def _queue(visit: Visit) -> str:
+    queue = visit.request.match_info["queue"]
+    if queue not in QUEUES:
+        raise NotThere(queue)
+    return queue
+
+
+async def _watched(visit: Visit, queue: str) -> Watched:
+    try:
+        (told,) = await _ask(visit, queue, "GET", f"{DOOR}/queues")
+    except RemoteUnavailable:
+        return unknown(queue)
+    return watched(told)
+
+
+async def _outbox(visit: Visit) -> Any:
+    try:
+        return (await visit.api.ask("locations", "GET", OUTBOX)).json()
+    except RemoteUnavailable:
+        return None
+
+
+async def _ask(visit: Visit, queue: str, method: str, path: str, **more: Any) -> Any:
+    return (await visit.api.ask(QUEUES[queue], method, path, **more)).json()
+
+
+def doors() -> Doors:
+    """List them."""
+    queue = f"{HERE}/{{queue}}"
+    return (
+        Door("GET", HERE, now, ROLES),
+        Door("POST", f"{HERE}/outbox/publish", publish, ROLES),
+        Door("POST", f"{HERE}/outbox/discard", discard, ROLES),
+        Door("GET", queue, one, ROLES),
+        Door("GET", f"{queue}/redrive", redrive, ROLES),
+        Door("POST", f"{queue}/redrive", redrive, ROLES),
+        Door("POST", f"{queue}/stop", stop, ROLES),
+        Door("POST", f"{queue}/letters", letters, ROLES),
+        Door("POST", f"{queue}/replay", replay, ROLES),
+        Door("GET", f"{queue}/switch", switch, ROLES),
+        Door("POST", f"{queue}/switch", switch, ROLES),
+    )

@@ -1,0 +1,93 @@
+"""Both sides beside each other, as pages show them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+FINDINGS = MappingProxyType(
+    {
+        "DIFFERENT": "Different",
+        "MISSING_IN_DPS": "Missing in DPS",
+        "MISSING_IN_NOMIS": "Missing in NOMIS",
+        "MISSING_MAPPING": "Not linked",
+        "STRAY_MAPPING": "Link to nothing",
+        "CROSSED_MAPPING": "Crossed link",
+    }
+)
+RUN_STATUSES = MappingProxyType(
+    {
+        "REQUESTED": ("Asked for", "govuk-tag--blue"),
+        "RUNNING": ("Running", "govuk-tag--blue"),
+        "COMPLETED": ("Completed", "govuk-tag--green"),
+        "FAILED": ("Failed", "govuk-tag--red"),
+    }
+)
+STAGES = MappingProxyType(
+    {
+        "BOTH_WAYS": "Both ways",
+        "SCREENS_OFF": "NOMIS screens off",
+        "RECONCILED": "Reconciled",
+        "ONE_WAY": "One way",
+    }
+)
+STEPS = MappingProxyType(
+    {
+        "BOTH_WAYS": "Turn NOMIS screens on again: both ways",
+        "SCREENS_OFF": "Turn NOMIS screens off",
+        "RECONCILED": "Accept the comparison as clean",
+        "ONE_WAY": "Stop taking changes from NOMIS: one way",
+    }
+)
+MEANINGS = MappingProxyType(
+    {
+        "BOTH_WAYS": "Both systems are edited, and each change is brought to the other side.",
+        "SCREENS_OFF": "Staff can no longer edit this prison’s locations on NOMIS screens.",
+        "RECONCILED": "A comparison that began after the screens went off found both sides equal.",
+        "ONE_WAY": "NOMIS only follows. A change made there is reported and put back.",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field on both sides."""
+
+    field: str
+    dps: str
+    nomis: str
+    differs: bool
+    share: str = ""
+
+
+def plain(value: Any) -> str:
+    """Write a value of either side as people read it; nothing is empty."""
+    if value in (None, "", []):
+        return ""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, list):
+        return ", ".join(plain(each) for each in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {plain(each)}" for name, each in value.items())
+    return str(value)
+
+
+def lines(fields: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """Put a location's fields beside each other; of a mismatch every field that is told differs."""
+    return [
+        Line(
+            name(each["field"]),
+            plain(each["dps"]),
+            plain(each["nomis"]),
+            each.get("differs", True),
+            each.get("share", ""),
+        )
+        for each in fields
+    ]
+
+
+def name(field: str) -> str:
+    """Write the wire's name of a field in words: `maxCapacity` is "Max capacity"."""
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in field)
+    return words[:1].upper() + words[1:]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from libs.web.routing import Events
 from services.staff_ui.edge.visits import Visit
 
-Handler = Callable[[Visit], Awaitable[web.StreamResponse]]
+Handler = Callable[[Visit], Awaitable[web.StreamResponse | Events]]
 VIEW = frozenset({"ROLE_VIEW_LOCATIONS"})
 MAINTAIN = frozenset({"ROLE_MAINTAIN_LOCATIONS"})
 

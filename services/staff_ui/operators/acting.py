@@ -111,7 +111,7 @@ def row_id(visit: Visit, name: str) -> int:
     return int(text)
 
 
-def _asked(visit: Visit, act: Act[Model], values: dict[str, Any], faults: Sequence[Fault]) -> web.StreamResponse:
+def _asked(visit: Visit, act: Act[Model], values: Mapping[str, Any], faults: Sequence[Fault]) -> web.StreamResponse:
     return visit.render(
         "act.html" if act.fields else "operators/confirm.html",
         title=act.title,

@@ -69,7 +69,7 @@ async def one(visit: Visit) -> web.StreamResponse:
         crumbs=crumbs(TRAIL),
         run=run,
         active=run["status"] in GOES_ON,
-        status=RUN_STATUSES.get(run["status"], (run["status"], "")),
+        stands=RUN_STATUSES.get(run["status"], (run["status"], "")),
         findings=FINDINGS,
         finding=finding,
         mismatches=[{**each, "lines": lines(each["differences"])} for each in found],

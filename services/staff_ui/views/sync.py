@@ -48,7 +48,7 @@ class Watched:
     lag: str = ""
     worst_lag: str = ""
     chart: LineChart | None = None
-    redrive: Mapping[str, Any] = MappingProxyType({})
+    redrive: Mapping[str, Any] | None = None
 
 
 def unknown(queue: str) -> Watched:

@@ -14,6 +14,7 @@ from services.staff_ui.forms.operators import START, StartWish
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.migrations import KINDS, Watched, status_tag, watched
+from services.staff_ui.views.words import counted
 
 ROLES = frozenset({"ROLE_MIGRATE_LOCATIONS"})
 HERE = f"{OPERATIONS}/migrations"
@@ -121,7 +122,7 @@ async def cancel(visit: Visit) -> web.StreamResponse:
         NoAnswers,
         "Cancel the run",
         f"{HERE}/{run_id}",
-        crumbs(TRAIL, (run_id, f"{HERE}/{run_id}")),
+        crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
         warning=lambda _: "What is under way is finished, the rest is skipped. A cancelled run cannot go on.",
         facts=[Row("Run", run_id)],
         hard=True,
@@ -140,7 +141,7 @@ async def items(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "operators/migration_items.html",
         title=f"Locations that {'failed' if params['state'] == 'failed' else 'were skipped'}",
-        crumbs=crumbs(TRAIL, (run_id, f"{HERE}/{run_id}")),
+        crumbs=crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
         items=found,
         reason=reason,
         can_retry=params["state"] == "failed",
@@ -161,7 +162,7 @@ async def retry(visit: Visit) -> web.StreamResponse:
 
     async def carry_out() -> web.StreamResponse:
         told = await _ask(visit, "POST", f"{DOOR}/{run_id}/retry", json=wish, ok=(200, 202))
-        done = f"{told['retried']:,} locations are tried again"
+        done = f"{counted(told['retried'], 'location')} to be tried again"
         return visit.see_other(f"{HERE}/{run_id}", done=done)
 
     return await pressed(visit, f"{HERE}/{run_id}", carry_out)
@@ -185,7 +186,7 @@ async def report(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "operators/sign_off.html",
         title=f"Sign-off report of verification {told['verificationId'].replace('T', ' at ')}",
-        crumbs=crumbs(TRAIL, (run_id, f"{HERE}/{run_id}")),
+        crumbs=crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
         report=told,
     )
 

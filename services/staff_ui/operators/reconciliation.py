@@ -12,6 +12,7 @@ from services.staff_ui.forms.operators import COMPARE, RunWish
 from services.staff_ui.operators.acting import Act, acted, crumbs, pressed, row_id
 from services.staff_ui.views.comparing import FINDINGS, RUN_STATUSES, lines
 from services.staff_ui.views.layout import OPERATIONS
+from services.staff_ui.views.words import counted
 
 ROLES = frozenset({"ROLE_RECONCILE_LOCATIONS"})
 HERE = f"{OPERATIONS}/reconciliation"
@@ -95,7 +96,9 @@ async def repair(visit: Visit) -> web.StreamResponse:
 
     async def carry_out() -> web.StreamResponse:
         told = await _ask(visit, "PUT", f"{DOOR}/{run_id}/repair", json=body)
-        return visit.see_other(f"{HERE}/{run_id}", done=f"{told['locations']:,} locations are looked at and settled")
+        return visit.see_other(
+            f"{HERE}/{run_id}", done=f"{counted(told['locations'], 'location')} to be looked at and settled"
+        )
 
     return await pressed(visit, f"{HERE}/{run_id}", carry_out)
 

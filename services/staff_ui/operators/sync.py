@@ -13,6 +13,7 @@ from services.staff_ui.forms.operators import REDRIVE, RateWish, SwitchWish, swi
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.sync import MODES, NAMES, QUEUES, Watched, died, switch_rows, unknown, watched
+from services.staff_ui.views.words import counted
 
 ROLES = frozenset({"ROLE_QUEUE_ADMIN"})
 HERE = f"{OPERATIONS}/sync"
@@ -59,7 +60,9 @@ async def redrive(visit: Visit) -> web.StreamResponse:
         if wish.exhausted:
             params["exhausted"] = "true"
         told = await _ask(visit, queue, "PUT", f"{DOOR}/retry-dlq/{queue}-dlq", params=params)
-        return visit.see_other(f"{HERE}/{queue}", done=f"{told['messagesFoundCount']:,} dead letters go back")
+        return visit.see_other(
+            f"{HERE}/{queue}", done=f"Sending back {counted(told['messagesFoundCount'], 'dead letter')}"
+        )
 
     act = Act(
         f"{NAMES[queue]}: send dead letters back",
@@ -97,7 +100,7 @@ async def letters(visit: Visit) -> web.StreamResponse:
         told = await _ask(visit, queue, "PUT", f"{DOOR}/{door}/{queue}-dlq", json={"messageIds": chosen})
         done, count = ("deleted", "messagesDeletedCount") if delete else ("sent back", "messagesMovedCount")
         missing = f"{len(told['notFound']):,} were not there any more" if told["notFound"] else ""
-        return visit.see_other(f"{HERE}/{queue}", done=f"{told[count]:,} dead letters {done}", more=missing)
+        return visit.see_other(f"{HERE}/{queue}", done=f"{counted(told[count], 'dead letter')} {done}", more=missing)
 
     return await pressed(visit, f"{HERE}/{queue}", carry_out)
 
@@ -108,7 +111,7 @@ async def replay(visit: Visit) -> web.StreamResponse:
 
     async def carry_out() -> web.StreamResponse:
         told = await _ask(visit, queue, "PUT", f"{DOOR}/replay-parked")
-        done = f"{told['replayedCount']:,} messages sent back, {told['stillHeldCount']:,} still held"
+        done = f"{counted(told['replayedCount'], 'message')} sent back, {told['stillHeldCount']:,} still held"
         return visit.see_other(f"{HERE}/{queue}", done=done)
 
     return await pressed(visit, f"{HERE}/{queue}", carry_out)
@@ -148,7 +151,7 @@ async def publish(visit: Visit) -> web.StreamResponse:
 
     async def carry_out() -> web.StreamResponse:
         told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/retry-dead", json={"ids": _rows(visit)})).json()
-        return visit.see_other(HERE, done=f"{told['revivedCount']:,} events are published again")
+        return visit.see_other(HERE, done=f"{counted(told['revivedCount'], 'event')} to be published again")
 
     return await pressed(visit, HERE, carry_out)
 
@@ -159,7 +162,7 @@ async def discard(visit: Visit) -> web.StreamResponse:
 
     async def carry_out(_: NoAnswers) -> web.StreamResponse:
         told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/discard-dead", json={"ids": rows})).json()
-        return visit.see_other(HERE, done=f"{told['discardedCount']:,} events given up")
+        return visit.see_other(HERE, done=f"{counted(told['discardedCount'], 'event')} given up")
 
     act = Act(
         "Give events up for good",

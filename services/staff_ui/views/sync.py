@@ -71,7 +71,7 @@ def watched(told: Mapping[str, Any]) -> Watched:
         parked=told["parked"],
         oldest="nothing waits" if not told["waiting"] else "not known" if oldest is None else lasting(oldest),
         rate=f"{traffic['perSecond']:,.1f} a second",
-        lag=f"{lag['median']:,.1f} s" if lag else "nothing arrived lately",
+        lag=f"{lag['median']:,.1f} s" if lag else "Nothing arrived lately",
         worst_lag=f"{lag['worst']:,.1f} s" if lag else "",
         chart=chart(NAMES.get(told["queue"], told["queue"]), traffic["minutes"]),
         redrive=told["redrive"],

@@ -20,6 +20,12 @@ class Locations:
         answer = await self._api.ask("locations", "GET", f"/locations/{location_id}", params=params)
         return answer.json(), answer.headers.get("ETag", "")
 
+    async def attributes(self, location_id: str) -> list[str]:
+        """Return the codes of a location's attributes, which only the mirror of NOMIS has."""
+        answer = await self._api.ask("locations", "GET", f"/sync/locations/{location_id}")
+        found: list[str] = answer.json()["location"].get("attributes", [])
+        return found
+
     async def below(self, prison_id: str, location_id: str) -> Json:
         """Return the summary of what stands below a residential location, with the line above it."""
         path = f"/locations/residential-summary/{prison_id}"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from libs.domain.attributes import Attribute
 from libs.domain.codes import LocationType, UsedForType
 from libs.web.outgoing import RemoteFailure
 from services.staff_ui.calls.locations import Locations
@@ -17,7 +18,7 @@ from services.staff_ui.forms.fields import Choice, choices_of
 from services.staff_ui.pages.acts import Conduct, Target
 from services.staff_ui.pages.location_acts import BY_SLUG, DOABLE, Choices, Doable
 from services.staff_ui.pages.prison_acts import BELOW
-from services.staff_ui.views.location import NOT_SEEN, Place, Seen, seen_of, timeline
+from services.staff_ui.views.location import NOT_SEEN, Place, Seen, described, seen_of, timeline
 
 HISTORY_SHOWN_MAX = 50
 REFERENCE = "ROLE_READ_LOCATION_REFERENCE_DATA"
@@ -27,7 +28,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     """Show a location: what it is, what is below it, its history, and whether NOMIS holds the same."""
     locations = Locations(visit.api)
     place = await place_of(visit, history=True)
-    summary, seen = await asyncio.gather(_summary(locations, place), _seen(visit, place))
+    summary, seen, attributes = await asyncio.gather(
+        _summary(locations, place), _seen(visit, place), _attributes(locations, place)
+    )
     may_change = visit.may(*MAINTAIN)
     below = [Place(each) for each in summary.get("subLocations", ())]
     return visit.render(
@@ -38,6 +41,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         below=below,
         kind=summary.get("subLocationName", "Locations"),
         seen=seen,
+        attributes=attributes,
         lines=timeline(place.json.get("changeHistory", ()), HISTORY_SHOWN_MAX),
         acts=[act for act in DOABLE if act.fits(place)] if may_change else [],
         makes=_makes(place) if may_change else [],
@@ -94,6 +98,10 @@ def crumbs(place: Place, line: Sequence[Mapping[str, str]], names: Mapping[str, 
 
 async def _summary(locations: Locations, place: Place) -> dict[str, Any]:
     return await locations.below(place.prison_id, place.id) if place.is_residential else {}
+
+
+async def _attributes(locations: Locations, place: Place) -> str:
+    return described(Attribute, await locations.attributes(place.id)) if place.is_cell else ""
 
 
 async def _seen(visit: Visit, place: Place) -> Seen:

@@ -58,6 +58,7 @@ async def test_a_landing_leads_to_its_cells_and_a_cell_shows_all_there_is(staff:
 
     # The change has to travel to the other side first.
     await seen(same, "the cell in NOMIS", 30)
+    assert "Attributes" in await staff.text()
     await staff.looks("cell")
 
 

@@ -65,13 +65,15 @@ def test_what_was_sealed_for_one_purpose_does_not_open_for_another() -> None:
 
 
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=1))
-def test_a_sealed_text_with_a_changed_letter_does_not_open(place: int, letter: bytes) -> None:
+def test_a_sealed_text_with_a_changed_letter_opens_to_nothing_else(place: int, letter: bytes) -> None:
     seal = Seal((NEW,))
     sealed = seal.close("session", {"who": "Lee"}, NOW).encode()
     place %= len(sealed)
     changed = sealed[:place] + letter + sealed[place + 1 :]
     opened = seal.open("session", changed.decode("latin-1"), 60, NOW)
-    assert opened is None or changed == sealed
+    # The last letters of base64 have spare bits: another spelling of the same content is the same content.
+    assert opened in (None, {"who": "Lee"})
+    assert opened is None or abs(place - len(sealed)) <= 4 or changed == sealed
 
 
 def test_a_long_value_is_kept_in_pieces_and_a_shorter_one_removes_them() -> None:

@@ -10,10 +10,11 @@ from infra.local.roster import databases, roster
 
 
 def variables() -> tuple[str, ...]:
-    """Name every secret: of the superuser, of each database's login, of each client that a service is, of sessions."""
+    """Name every secret: of the superuser, each database's login, each client, sessions, and of who watches."""
     logins = tuple(f"{name.upper()}_DATABASE_PASSWORD" for name in databases(roster()))
     clients = tuple(f"{spec.name.upper()}_CLIENT_SECRET" for spec in roster() if spec.client)
-    return ("POSTGRES_PASSWORD", *logins, *clients, "STAFF_UI_SESSION_SECRETS", "SIGN_IN_SECRETS")
+    watching = ("PROMETHEUS_CLIENT_SECRET", "GRAFANA_ADMIN_PASSWORD")
+    return ("POSTGRES_PASSWORD", *logins, *clients, *watching, "STAFF_UI_SESSION_SECRETS", "SIGN_IN_SECRETS")
 
 
 def written() -> str:
@@ -21,6 +22,7 @@ def written() -> str:
     chosen = generated(name for name in variables() if name != "SIGN_IN_SECRETS")
     everybody = generated(name for name in names() if name != SESSIONS)
     everybody |= {spec.client: chosen[f"{spec.name.upper()}_CLIENT_SECRET"] for spec in roster() if spec.client}
+    everybody["prometheus"] = chosen["PROMETHEUS_CLIENT_SECRET"]
     lines = [f"{name}={value}" for name, value in chosen.items()]
     return "\n".join([*lines, f"SIGN_IN_SECRETS='{orjson.dumps(everybody).decode()}'", ""])
 

@@ -19,7 +19,8 @@ from infra.local.stand_in_settings import SignInSettings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-NOT_OURS = {"postgres", "broker", "topology"}
+WATCHING = {"prometheus", "grafana"}
+NOT_OURS = {"postgres", "broker", "topology", *WATCHING}
 READ_BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 # Told on one machine only: which service it is, the image knows; Python's buffering too.
 LOCAL_ONLY = {"PYTHONUNBUFFERED", "SERVICE"}
@@ -87,7 +88,8 @@ def test_nothing_is_told_that_nobody_listens_to() -> None:
 
 def test_every_password_that_compose_asks_for_is_generated_and_no_other() -> None:
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
-    assert asked == set(secrets.variables())
+    of_files = {each["environment"] for each in COMPOSE["secrets"].values()}
+    assert asked | of_files == set(secrets.variables())
 
 
 def test_the_sign_in_server_is_given_the_secrets_of_the_services() -> None:
@@ -95,6 +97,7 @@ def test_the_sign_in_server_is_given_the_secrets_of_the_services() -> None:
     everybody = orjson.loads(lines["SIGN_IN_SECRETS"].strip("'"))
     assert everybody["to-nomis"] == lines["TO_NOMIS_CLIENT_SECRET"]
     assert everybody["operator"]
+    assert everybody["prometheus"] == lines["PROMETHEUS_CLIENT_SECRET"]
 
 
 def test_each_database_is_created_for_its_service() -> None:
@@ -115,3 +118,45 @@ def test_the_broker_is_the_locked_one_and_opens_nothing_else(tmp_path: Path) -> 
 def test_every_published_port_is_on_loopback() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_container_may_do_more_than_it_needs(name: str) -> None:
+    told = SERVICES[name]
+    assert told["read_only"] is True
+    assert told["cap_drop"] == ["ALL"]
+    assert told["security_opt"] == ["no-new-privileges:true"]
+    assert {"mem_limit", "pids_limit", "cpus"} <= told.keys()
+    # Our own images say USER themselves.
+    assert "build" in told or told["user"] not in {"root", "0"}
+    assert "build" in told or re.search(r":v?\d+\.\d+", told["image"]), "a tag that moves says nothing"
+
+
+def test_an_image_of_ours_ends_as_somebody_without_rights() -> None:
+    stages = re.split(r"^FROM ", (ROOT / "infra/Dockerfile").read_text(), flags=re.MULTILINE)
+    ours = {each["build"]["target"] for each in SERVICES.values() if "build" in each}
+    named = {match[1]: stage for stage in stages if (match := re.match(r"(?:\S+) AS (\S+)", stage))}
+    for target in ours:
+        stage = named[target]
+        while "USER" not in stage:
+            stage = named[stage.split()[0]]
+        assert re.findall(r"^USER (\S+)$", stage, re.MULTILINE)[-1] == "house"
+
+
+def test_what_is_written_is_a_named_volume_and_every_file_that_is_mounted_exists() -> None:
+    mounts = [mount for each in SERVICES.values() for mount in each.get("volumes", [])]
+    named = {mount.split(":")[0] for mount in mounts if not mount.startswith("./")}
+    assert named == set(COMPOSE["volumes"])
+    for mount in mounts:
+        if mount.startswith("./"):
+            path, _, mode = mount.split(":")
+            assert (ROOT / path).exists(), mount
+            assert mode == "ro", mount
+
+
+def test_every_process_that_answers_is_asked_whether_it_is_well() -> None:
+    dockerfile = (ROOT / "infra/Dockerfile").read_text()
+    for name, told in SERVICES.items():
+        # The image of a service has its own check.
+        own = told.get("build", {}).get("target") in {"service", "pages"} and "HEALTHCHECK" in dockerfile
+        assert own or "healthcheck" in told or name == "topology", name

@@ -1,0 +1,1 @@
+"""What the services need of AWS and of Kubernetes, written from the same files that they run by."""

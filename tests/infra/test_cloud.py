@@ -1,0 +1,220 @@
+"""The Terraform file and the Helm chart say what the code says: same queues, rights, calls, ports and variables."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from infra.cloud import kubernetes, terraform
+from infra.cloud.rights import CONSUME, SERVICES
+from infra.local.roster import roster
+from libs.messaging.sqs import dead_letter_of, parked_of
+from libs.messaging.topology import Topology
+from services.from_nomis import app as from_nomis
+from services.locations.changes.announce import TOPIC
+from services.migration import app as migration
+from services.reconciliation import app as reconciliation
+from services.to_nomis import app as to_nomis
+from tests.conftest import ROOT
+
+TOPOLOGY = Topology.load(ROOT / "infra" / "messaging.json")
+RESOURCES: dict[str, Any] = json.loads(terraform.FILE.read_text())["resource"]
+KUBERNETES = "1.32"
+# What the Secret of a service gives it.
+SECRET = {"CLIENT_ID", "CLIENT_SECRET", "DATABASE_URL", "SESSION_SECRETS"}
+
+
+def test_the_files_are_what_the_code_gives() -> None:
+    wanted = {terraform.FILE: terraform.written(), **dict(kubernetes.files())}
+    there = {*terraform.FILE.parent.glob("*.tf.json"), *(kubernetes.CHART / "templates").iterdir()}
+    assert {file: file.read_text() for file in there} == wanted, "python -m infra.cloud writes them anew"
+
+
+def test_every_service_but_the_stand_in_is_deployed() -> None:
+    assert set(SERVICES) == {spec.name for spec in roster() if spec.tier == "service"} - {"nomis"}
+
+
+def test_rights_are_those_that_the_wiring_needs() -> None:
+    consumed = {
+        "to_nomis": to_nomis.QUEUE,
+        "from_nomis": from_nomis.QUEUE,
+        "migration": migration.QUEUE,
+        "reconciliation": reconciliation.QUEUE,
+    }
+    assert {name: each.consumes for name, each in SERVICES.items() if each.consumes} == {
+        name: (queue,) for name, queue in consumed.items()
+    }
+    assert {name for name, each in SERVICES.items() if each.publishes} == {"locations"}
+    assert SERVICES["locations"].publishes == (TOPIC,)
+    assert {reconciliation.TO_NOMIS, reconciliation.FROM_NOMIS} < set(SERVICES["reconciliation"].sends)
+    assert {name for name, each in SERVICES.items() if each.database} == {
+        spec.name for spec in roster() if spec.database
+    } - {"nomis"}
+    # Who has acts to note sends them.
+    assert {name for name, each in SERVICES.items() if "audit" in each.sends} == {
+        "locations", "migration", "reconciliation",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_calls_those_whose_addresses_it_is_told(name: str) -> None:
+    fields = import_module(f"services.{name}.settings").Settings.model_fields
+    told = {field.removeprefix("api_base_url_") for field in fields if field.startswith("api_base_url_")}
+    outside = {each.replace("-", "_") for each in SERVICES[name].outside} - {"sign_in"} | {"oauth"}
+    assert told == set(SERVICES[name].calls) | outside
+
+
+def test_terraform_has_each_queue_with_its_numbers_and_no_other() -> None:
+    queues = RESOURCES["aws_sqs_queue"]
+    assert set(queues) == {each for name in TOPOLOGY.queues for each in (name, dead_letter_of(name), parked_of(name))}
+    for name, plan in TOPOLOGY.queues.items():
+        made, dead = queues[name], queues[dead_letter_of(name)]
+        assert made["visibility_timeout_seconds"] == plan.visibility_seconds
+        assert made["message_retention_seconds"] == plan.retention_seconds
+        assert dead["message_retention_seconds"] == plan.dead_letter.retention_seconds
+        redrive = json.loads(made["redrive_policy"])
+        assert redrive["maxReceiveCount"] == plan.max_receive_count
+        assert f"aws_sqs_queue.{dead_letter_of(name)}." in redrive["deadLetterTargetArn"]
+    assert set(RESOURCES["aws_sns_topic"]) == set(TOPOLOGY.topics)
+
+
+def test_terraform_subscribes_each_queue_by_its_filter() -> None:
+    def named(arn: str) -> str:
+        [name] = re.findall(r"aws_s[nq]s_(?:queue|topic)\.([\w-]+)", arn)
+        return str(name)
+
+    made = {
+        (named(each["topic_arn"]), named(each["endpoint"])): json.loads(each["filter_policy"])
+        for each in RESOURCES["aws_sns_topic_subscription"].values()
+    }
+    assert made == {
+        (each.topic, name): json.loads(json.dumps(dict(each.filter)))
+        for name, plan in TOPOLOGY.queues.items()
+        for each in plan.subscriptions
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, each in SERVICES.items() if each.broker])
+def test_a_service_may_touch_its_own_queues_and_topics_only(name: str) -> None:
+    service = SERVICES[name]
+    statements = json.loads(RESOURCES["aws_iam_policy"][name]["policy"])["Statement"]
+    granted: dict[str, set[str]] = {}
+    for statement in statements:
+        assert "*" not in json.dumps(statement), "no wildcard"
+        for resource in statement["Resource"]:
+            found = re.match(r"\$\{aws_s[nq]s_(?:queue|topic)\.([\w-]+)\.arn\}", resource)
+            if found:
+                granted.setdefault(found[1], set()).update(statement["Action"])
+    own = {each for queue in service.consumes for each in (queue, dead_letter_of(queue), parked_of(queue))}
+    assert set(granted) == own | set(service.sends) | set(service.publishes)
+    for queue in own:
+        assert granted[queue] == set(CONSUME)
+    for queue in set(service.sends) - own:
+        assert "sqs:ReceiveMessage" not in granted[queue]
+        assert "sqs:DeleteMessage" not in granted[queue]
+    assert all("sqs:PurgeQueue" not in actions for actions in granted.values())
+
+
+def filled(text: str) -> str:
+    """Fill the values in as Helm does: a template has nothing else."""
+    values = yaml.safe_load((kubernetes.CHART / "values.yaml").read_text())
+
+    def value(found: "re.Match[str]") -> str:
+        at: Any = values
+        for member in found[1].split("."):
+            at = at[member]
+        return str(at)
+
+    return re.sub(r"\{\{ \.Values\.([\w.]+)(?: \| int)? \}\}", value, text)
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    file = kubernetes.CHART / "templates" / f"{kubernetes.called(name)}.yaml"
+    return list(yaml.safe_load_all(filled(file.read_text())))
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "default-deny"])
+def test_every_manifest_is_one_that_kubernetes_takes(name: str) -> None:
+    for manifest in manifests(name):
+        assert "{{" not in json.dumps(manifest)
+        if manifest["kind"] != "ScaledObject":
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+            continue
+        # KEDA's own, whose schema is not there: its members are held to what its page says of them.
+        spec = manifest["spec"]
+        assert set(spec) == {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "triggers"}
+        assert 0 < spec["minReplicaCount"] <= spec["maxReplicaCount"]
+        assert all(set(each["metadata"]) == {"serverAddress", "query", "threshold"} for each in spec["triggers"])
+
+
+def test_a_manifest_that_is_none_is_found() -> None:
+    [wrong] = [each for each in manifests("mapping") if each["kind"] == "Service"]
+    wrong["spec"]["port"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
+
+
+def leaves(value: Any, above: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from leaves(each, f"{above}.{name}" if above else name)
+    else:
+        yield above
+
+
+def test_every_value_is_used_and_every_value_that_is_used_exists() -> None:
+    templates = "".join(file.read_text() for file in (kubernetes.CHART / "templates").iterdir())
+    used = set(re.findall(r"\.Values\.([\w.]+)", templates))
+    assert used == set(leaves(yaml.safe_load((kubernetes.CHART / "values.yaml").read_text())))
+
+
+def one(name: str, kind: str) -> dict[str, Any]:
+    [found] = [each for each in manifests(name) if each["kind"] == kind]
+    return found
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_pod_is_told_all_that_it_must_know_and_nothing_that_it_does_not_hear(name: str) -> None:
+    fields = import_module(f"services.{name}.settings").Settings.model_fields
+    [container] = one(name, "Deployment")["spec"]["template"]["spec"]["containers"]
+    told = {each["name"] for each in container["env"]}
+    assert told <= {field.upper() for field in fields}
+    assert {field.upper() for field, each in fields.items() if each.is_required()} <= told | SECRET
+    assert not {each for each in told if "SECRET" in each or "PASSWORD" in each}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_talks_to_whom_is_what_the_design_says(name: str) -> None:
+    spec = one(name, "NetworkPolicy")["spec"]
+    goes = {
+        to["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+        for rule in spec["egress"]
+        for to in rule.get("to", ())
+        if "podSelector" in to
+    }
+    assert goes == {kubernetes.called(other) for other in SERVICES[name].calls}
+    [rule] = spec["ingress"]
+    comes = {
+        each["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for each in rule["from"] if "podSelector" in each
+    }
+    assert comes == {kubernetes.called(other) for other, each in SERVICES.items() if name in each.calls}
+    reaches_a_database = any(port["port"] == 5432 for each in spec["egress"] for port in each["ports"])
+    assert reaches_a_database is SERVICES[name].database
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_pod_has_no_more_rights_than_it_needs(name: str) -> None:
+    pod = one(name, "Deployment")["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health/liveness"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health/readiness"
+    assert str(pod["securityContext"]["runAsUser"]) in (ROOT / "infra/Dockerfile").read_text()

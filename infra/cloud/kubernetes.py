@@ -7,6 +7,7 @@ the Kubernetes schemas. A template has nothing but `{{ .Values.… }}`, so that 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -18,8 +19,6 @@ from infra.local.settings import EstateSettings
 CHART = Path(__file__).resolve().parents[2] / "infra" / "helm" / "locations"
 DATABASE_PORT, HTTPS, DNS = 5432, 443, 53
 USER = 10001
-SCRAPE = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "{{ .Values.monitoringNamespace }}"}}}
-INGRESS = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "{{ .Values.ingressNamespace }}"}}}
 
 
 def called(service: str) -> str:
@@ -149,12 +148,14 @@ def _environment(name: str, deployed: Deployed) -> Iterator[dict[str, str]]:
     yield from ({"name": variable, "value": value} for variable, value in told.items())
 
 
-OUTSIDE = {
-    "nomis": "nomis",
-    "prisoner-search": "prisonerSearch",
-    "prison-register": "prisonRegister",
-    "prison-api": "prisonApi",
-}
+OUTSIDE = MappingProxyType(
+    {
+        "nomis": "nomis",
+        "prisoner-search": "prisonerSearch",
+        "prison-register": "prisonRegister",
+        "prison-api": "prisonApi",
+    }
+)
 
 
 def _service(name: str) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def _disruption(name: str) -> dict[str, Any]:
 def _policy(name: str, deployed: Deployed) -> dict[str, Any]:
     """Say who may come in and where it may go: nothing else passes."""
     callers = [{"podSelector": _selector(other)} for other, each in SERVICES.items() if name in each.calls]
-    entrance = [INGRESS] if deployed.public else []
+    entrance = [_namespace("ingressNamespace")] if deployed.public else []
     port = [{"protocol": "TCP", "port": ports()[name]}]
     goes: list[dict[str, Any]] = [
         {"ports": [{"protocol": "UDP", "port": DNS}, {"protocol": "TCP", "port": DNS}]},
@@ -204,10 +205,15 @@ def _policy(name: str, deployed: Deployed) -> dict[str, Any]:
         "spec": {
             "podSelector": _selector(name),
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [*callers, *entrance, SCRAPE], "ports": port}],
+            "ingress": [{"from": [*callers, *entrance, _namespace("monitoringNamespace")], "ports": port}],
             "egress": goes,
         },
     }
+
+
+def _namespace(value: str) -> dict[str, Any]:
+    name = f"{{{{ .Values.{value} }}}}"
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def _default_deny() -> dict[str, Any]:

@@ -16,7 +16,6 @@ from libs.messaging.topology import QueuePlan, Topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "infra" / "terraform" / "locations.tf.json"
-TAGS = {"application": "locations", "source": "infra/messaging.json"}
 
 
 def document(topology: Topology) -> dict[str, Any]:
@@ -58,6 +57,10 @@ def written() -> str:
     return json.dumps(document(Topology.load(ROOT / "infra" / "messaging.json")), indent=2) + "\n"
 
 
+def _tags() -> dict[str, str]:
+    return {"application": "locations", "source": "infra/messaging.json"}
+
+
 def _id(name: str) -> str:
     return name.replace(".", "-")
 
@@ -67,13 +70,13 @@ def _called(name: str) -> str:
 
 
 def _topic(name: str) -> dict[str, Any]:
-    return {"name": _called(name), "kms_master_key_id": "${var.kms_key_arn}", "tags": TAGS}
+    return {"name": _called(name), "kms_master_key_id": "${var.kms_key_arn}", "tags": _tags()}
 
 
 def _queues(topology: Topology) -> Iterator[tuple[str, Any]]:
     for name, plan in topology.queues.items():
         dead = dead_letter_of(name)
-        sealed = {"kms_master_key_id": "${var.kms_key_arn}", "tags": TAGS, **_fifo(name)}
+        sealed = {"kms_master_key_id": "${var.kms_key_arn}", "tags": _tags(), **_fifo(name)}
         yield _id(dead), sealed | {
             "name": _called(dead), "message_retention_seconds": plan.dead_letter.retention_seconds,
         }  # fmt: skip
@@ -155,7 +158,7 @@ def _database(name: str) -> dict[str, Any]:
         "backup_retention_period": 14,
         "deletion_protection": True,
         "publicly_accessible": False,
-        "tags": TAGS,
+        "tags": _tags(),
     }
 
 
@@ -181,7 +184,7 @@ def _policy(name: str, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any
     return {
         "name": _called(f"{name}-messaging"),
         "policy": json.dumps({"Version": "2012-10-17", "Statement": list(statements)}),
-        "tags": TAGS,
+        "tags": _tags(),
     }
 
 

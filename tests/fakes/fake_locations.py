@@ -204,7 +204,10 @@ class FakeLocations:
         except KeyTaken as taken:
             holder = taken.holder or location.id
             if self.states[holder].nomis_location_id is None and KEY not in self.states[holder].published:
-                self._note(holder, SyncWrite(last_updated_by="", nomis_location_id=location.nomis_location_id))
+                self._note(
+                    holder,
+                    SyncWrite(last_updated_by=location.last_updated_by, nomis_location_id=location.nomis_location_id),
+                )
                 return _outcome(location, holder, MigrateResult.ADOPTED)
             return _outcome(location, location.id, MigrateResult.FAILED, "duplicate path")
         self._note(

@@ -25,7 +25,10 @@ class StageLimits(BaseModel, frozen=True):
     page: PositiveInt = MIGRATE_BATCH_MAX
     # Passes beyond the first where NOMIS lists by page number, as long as a pass finds something new.
     listed_again_max: PositiveInt = 3
-    lease_seconds: PositiveFloat = 120
+    # Renewed while a page is worked on, so it only has to outlast a process that hangs for a moment.
+    lease_seconds: PositiveFloat = 30
+    # The same for whoever lists.
+    listing_lease_seconds: PositiveFloat = 15
     failures_sample: PositiveInt = 20
     swept_pages: PositiveInt = 8
     isolation: IsolationLimits = IsolationLimits()

@@ -53,6 +53,26 @@ class MigrationPagesContract:
         await pages.add_listed(RUN, 0, listed(N1))
         assert await pages.end_pass(RUN, 1, 0)
 
+    async def test_a_page_is_held_longer_by_whoever_works_on_it_and_by_nobody_else(self, pages: Any) -> None:
+        first, _ = await opened(pages)
+        taken = await pages.lease(RUN, first, NOW, LEASE)
+        assert await pages.keep(RUN, first, taken.attempt, NOW + 3 * LEASE)
+        assert await pages.lease(RUN, first, NOW + 2 * LEASE, LEASE) is None
+        late = await pages.lease(RUN, first, NOW + 4 * LEASE, LEASE)
+        assert not await pages.keep(RUN, first, taken.attempt, NOW + 9 * LEASE)
+        await pages.release(RUN, first, "why")
+        assert not await pages.keep(RUN, first, late.attempt, NOW + 9 * LEASE)
+        assert await pages.lease(RUN, first, NOW + 4 * LEASE, LEASE) is not None
+
+    async def test_one_lists_at_a_time_until_it_is_done_or_late(self, pages: Any) -> None:
+        assert await pages.claim_listing(RUN, NOW, NOW + LEASE)
+        assert not await pages.claim_listing(RUN, NOW, NOW + LEASE)
+        await pages.keep_listing(RUN, NOW + 2 * LEASE)
+        assert not await pages.claim_listing(RUN, NOW + LEASE, NOW + 2 * LEASE)
+        assert await pages.claim_listing(RUN, NOW + 2 * LEASE, NOW + 3 * LEASE)
+        await pages.keep_listing(RUN, NOW)
+        assert await pages.claim_listing(RUN, NOW, NOW + LEASE)
+
     async def test_a_leased_page_is_nobody_else_s_until_it_is_given_back_or_late(self, pages: Any) -> None:
         first, second = await opened(pages)
         assert await pages.waiting_pages(RUN, NOW, 10) == [first, second]

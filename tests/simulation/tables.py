@@ -103,6 +103,7 @@ class MigrationTables:
         self.pages: list[PageRow] = []
         self.pages_listed = 0
         self.listed = False
+        self.listing_until: datetime | None = None
         self.listed_again = 0
         self.fresh = 0
         self.after: NomisLocationId | None = None
@@ -161,6 +162,22 @@ class MigrationTables:
         row.leased_until, row.attempt = now + lease, row.attempt + 1
         pending = [self.items[i] for i in row.items if self.states[i] is ItemState.PENDING]
         return Lease([Item(each.id, each.parent_id) for each in pending], row.attempt, Kind.MIGRATION, frozenset())
+
+    async def keep(self, migration_id: str, page: int, attempt: int, until: datetime) -> bool:  # noqa: ARG002
+        row = self.pages[page]
+        if row.done or row.attempt != attempt or row.leased_until is None:
+            return False
+        row.leased_until = until
+        return True
+
+    async def claim_listing(self, migration_id: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002
+        if self.listing_until is not None and self.listing_until > now:
+            return False
+        self.listing_until = until
+        return True
+
+    async def keep_listing(self, migration_id: str, until: datetime) -> None:  # noqa: ARG002
+        self.listing_until = until
 
     async def release(self, migration_id: str, page: int, failure: str) -> None:  # noqa: ARG002
         self.pages[page].leased_until = None

@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from libs.domain.sync import SyncErrorCode
 from libs.web.outgoing import RemoteFailure, RemoteRefused
 from services.migration.records import Item, ItemState, Verdict
 from services.migration.settings import IsolationLimits
@@ -43,7 +44,7 @@ async def isolated(items: Sequence[Item], work: Work, ask: Ask, attempt: int, li
     try:
         return await work(items)
     except FAILURES as failure:
-        if _is_unwell(failure) and attempt < limits.attempts_whole:
+        if is_busy(failure) or (_is_unwell(failure) and attempt < limits.attempts_whole):
             raise
         patient = attempt < limits.attempts_max
         search = _Search(
@@ -60,6 +61,15 @@ def told(failure: BaseException) -> str:
     if isinstance(failure, RemoteFailure):
         return str(failure)[:REASON_MAX]
     return f"unreadable answer: {type(failure).__name__}" if isinstance(failure, FAILURES) else type(failure).__name__
+
+
+def is_busy(failure: Exception) -> bool:
+    """Tell that somebody else is writing there just now: no fault of any location, however often it is said."""
+    return (
+        isinstance(failure, RemoteRefused)
+        and failure.status == HTTPStatus.CONFLICT
+        and failure.body.get("errorCode") == SyncErrorCode.BUSY
+    )
 
 
 def _is_unwell(failure: Exception) -> bool:
@@ -103,6 +113,8 @@ class _Search:
             try:
                 verdicts += await self._work([item])
             except FAILURES as failure:
+                if is_busy(failure):
+                    raise
                 await ask()
                 verdicts.append(_failed(item, failure))
         return verdicts
@@ -111,6 +123,8 @@ class _Search:
         try:
             self.verdicts += await self._work(items)
         except FAILURES as failure:
+            if is_busy(failure):
+                raise
             self._in_a_row += 1
             if _is_unwell(failure) and self._gives_up and self._in_a_row > self._in_a_row_max:
                 raise

@@ -4,7 +4,9 @@ A crash anywhere repeats a page and changes nothing: creating again answers `exi
 again finds nothing pending. A run is over when no item is pending: counted, never guessed from the queue.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +23,7 @@ from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from libs.messaging.registry import Schema
+from libs.messaging.supervision import beside
 from services.migration.errors import MigrationNotFound
 from services.migration.ports import Locations, Mappings, NomisEstate
 from services.migration.records import Item, ItemState, Kind, Listing, Status, Verdict
@@ -35,6 +38,7 @@ PAGE = "MIGRATE_PAGE"
 ENDED = MappingProxyType(
     {Status.COMPLETED: "locations-migration-completed", Status.CANCELLED: "locations-migration-cancelled"}
 )
+RENEWALS_IN_A_LEASE = 3
 log = structlog.get_logger()
 Wake = Callable[[Sequence["Call"]], Awaitable[None]]
 PageWork = Callable[[str, frozenset[str], Sequence[Item]], Awaitable[list[Verdict]]]
@@ -103,11 +107,30 @@ class Stages:
             await self._pages.list_of(call.migration_id, listing.of_migration_id)
             await self._pages.finish_listing(call.migration_id)
             listing = await self._pages.listing(call.migration_id)
-        while listing.goes_on:
-            await self._list_page(call.migration_id, listing)
-            listing = await self._pages.listing(call.migration_id)
+        if listing.goes_on:
+            if not await self._pages.claim_listing(call.migration_id, self._now(), self._listing_end()):
+                return Ignored("its locations are being listed", {"migrationId": call.migration_id})
+            listing = await self._listed_whole(call.migration_id, listing)
         await self.go_on(call.migration_id)
         return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": listing.status.value})
+
+    async def _listed_whole(self, migration_id: str, listing: Listing) -> Listing:
+        async def keep() -> bool:
+            await self._pages.keep_listing(migration_id, self._listing_end())
+            return True
+
+        try:
+            async with self._renewed(keep, self._limits.listing_lease_seconds):
+                while listing.goes_on:
+                    await self._list_page(migration_id, listing)
+                    listing = await self._pages.listing(migration_id)
+        finally:
+            # Whoever is woken next need not wait for it to run out.
+            await self._pages.keep_listing(migration_id, self._now())
+        return listing
+
+    def _listing_end(self) -> datetime:
+        return self._now() + timedelta(seconds=self._limits.listing_lease_seconds)
 
     async def _list_page(self, migration_id: str, listing: Listing) -> None:
         limits = self._limits
@@ -127,7 +150,8 @@ class Stages:
             return Ignored("page is done, taken, or not wanted any more", facts)
         try:
             work = partial(self._works[lease.kind], call.migration_id, lease.prisons)
-            verdicts = await isolated(lease.items, work, self._ask, lease.attempt, self._limits.isolation)
+            async with self._kept(call, lease.attempt):
+                verdicts = await isolated(lease.items, work, self._ask, lease.attempt, self._limits.isolation)
         except BaseException as failure:
             # The next delivery need not wait for the lease to run out.
             await self._pages.release(call.migration_id, call.page, told(failure))
@@ -136,6 +160,28 @@ class Stages:
         await self._pages.mark(call.migration_id, call.page, verdicts, self._now())
         await self.go_on(call.migration_id)
         return Done("locations-migration-page-migrated", facts | {"items": str(len(lease.items))})
+
+    def _kept(self, call: Call, attempt: int) -> AbstractAsyncContextManager[None]:
+        """Hold a page for as long as the block lasts: one that is halved and halved again takes longer than a lease."""
+        seconds = self._limits.lease_seconds
+
+        async def keep() -> bool:
+            until = self._now() + timedelta(seconds=seconds)
+            return await self._pages.keep(call.migration_id, call.page, attempt, until)
+
+        return self._renewed(keep, seconds)
+
+    def _renewed(self, keep: Callable[[], Awaitable[bool]], seconds: float) -> AbstractAsyncContextManager[None]:
+        """Renew a lease of so many seconds while the block lasts, until it is another's."""
+        pause = seconds / RENEWALS_IN_A_LEASE
+
+        async def renew() -> None:
+            kept = True
+            while kept:
+                await asyncio.sleep(pause)
+                kept = await keep()
+
+        return beside("lease", renew, pause)
 
     async def sweep(self) -> None:
         """Wake again what a crash or a lost message let sleep."""

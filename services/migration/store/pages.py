@@ -246,6 +246,36 @@ class PageStore:
         items = [Item(row["nomis_id"], row["parent_nomis_id"]) for row in rows]
         return Lease(items, taken["attempts"], Kind(taken["migration_type"]), frozenset(taken["prisons"]))
 
+    async def keep(self, migration_id: str, page: int, attempt: int, until: datetime) -> bool:
+        """Hold a page longer that is worked on; false once it is done or another's."""
+        kept = await self._db.execute(
+            """
+            UPDATE migration_page SET leased_until = $4
+             WHERE migration_id = $1 AND page = $2 AND attempts = $3 AND NOT done AND leased_until > '-infinity'
+            """,
+            migration_id,
+            page,
+            attempt,
+            until,
+        )
+        return kept != "UPDATE 0"
+
+    async def claim_listing(self, migration_id: str, now: datetime, until: datetime) -> bool:
+        """Become the one who lists; false while another does."""
+        claimed = await self._db.execute(
+            "UPDATE migration_history SET listing_until = $3 WHERE migration_id = $1 AND listing_until <= $2",
+            migration_id,
+            now,
+            until,
+        )
+        return claimed != "UPDATE 0"
+
+    async def keep_listing(self, migration_id: str, until: datetime) -> None:
+        """Go on being the one who lists, or with `until` in the past be it no longer."""
+        await self._db.execute(
+            "UPDATE migration_history SET listing_until = $2 WHERE migration_id = $1", migration_id, until
+        )
+
     async def release(self, migration_id: str, page: int, failure: str) -> None:
         """Give a page back at once, with what was in the way."""
         await self._db.execute(

@@ -142,6 +142,35 @@ async def ended_despite(office: Office) -> MigrationRun:
     return await office.runs.run(started.migration_id)
 
 
+BUSY = RemoteRefused(409, {"errorCode": 151}, "POST", "/migrate/locations/batch")
+
+
+class Busy:
+    """A DPS in which somebody writes to the wing of these rows for so many calls; the rest goes well."""
+
+    def __init__(self, locations: Any, busy: set[int], calls: int) -> None:
+        self._locations, self._busy, self.calls = locations, busy, calls
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._locations, name)
+
+    async def migrate(self, locations: Sequence[Mapping[str, Any]]) -> list[MigrateOutcome]:
+        if self.calls and self._busy & {location["nomisLocationId"] for location in locations}:
+            self.calls -= 1
+            raise BUSY
+        found: list[MigrateOutcome] = await self._locations.migrate(locations)
+        return found
+
+
+async def test_a_wing_that_is_busy_however_long_fails_no_location(office: Office) -> None:
+    two_wings(office)
+    busy = sorted(office.nomis.rows)[3]
+    # Longer than the patience with a service that is away.
+    office.stages._locations = Busy(office.locations, {busy}, 2 * SMALL.isolation.attempts_max)
+    run = await ended_despite(office)
+    assert (run.status, run.records_migrated, run.records_failed) == (Status.COMPLETED, 14, 0)
+
+
 async def test_a_service_that_is_away_costs_no_location_anything(office: Office) -> None:
     two_wings(office)
     everything = set(office.nomis.rows)

@@ -1,6 +1,8 @@
 """A run over a real database: exact accounts, waves for parents; a death at any call repeats and changes nothing."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import Amendment, ListedPage, NomisLocation, NomisLocationId
+from libs.messaging.outcome import Ignored
 from services.migration.errors import MigrationActive, MigrationNotFound
 from services.migration.records import MigrationFilter, Status
 from services.migration.rules.page import history_of
@@ -234,3 +237,77 @@ def test_an_empty_string_is_no_date_and_a_wrong_one_is_refused_by_name() -> None
     assert json.loads(wish.model_dump_json(by_alias=True, exclude_defaults=True)) == {"toDate": "2024-01-31"}
     with pytest.raises(ValueError, match="fromDate"):
         MigrationFilter.model_validate_json('{"fromDate": "yesterday"}')
+
+
+class Gated:
+    """A NOMIS that answers only once it may, and tells that it was asked."""
+
+    def __init__(self, nomis: Any) -> None:
+        self._nomis = nomis
+        self.asked, self.go_on, self.lists = asyncio.Event(), asyncio.Event(), 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._nomis, name)
+
+    async def next_page(self, *given: Any) -> Any:
+        self.lists += 1
+        self.asked.set()
+        await self.go_on.wait()
+        return await self._nomis.next_page(*given)
+
+    async def details(self, ids: Sequence[NomisLocationId]) -> Any:
+        self.asked.set()
+        await self.go_on.wait()
+        return await self._nomis.details(ids)
+
+
+async def test_of_two_wake_ups_to_list_one_lists_and_no_page_is_read_twice(office: Office) -> None:
+    two_wings(office)
+    gated = Gated(office.nomis)
+    office.stages._nomis = gated
+    await office.control.start(MigrationFilter(), "BOSS")
+    [call] = office.queue
+    first = asyncio.create_task(office.deliver(call))
+    await gated.asked.wait()
+    assert await office.deliver(call) == Ignored("its locations are being listed", {"migrationId": call.migration_id})
+    gated.go_on.set()
+    await first
+    # Two pages of seven and an empty one, and once more for what may have come meanwhile.
+    assert gated.lists == 6
+    await office.deliver(call)
+    assert gated.lists == 6
+
+
+async def test_a_lister_that_died_is_followed_by_another_once_its_claim_is_over(office: Office) -> None:
+    two_wings(office)
+    started = await office.control.start(MigrationFilter(), "BOSS")
+    claimed_until = office.time + timedelta(seconds=SMALL.listing_lease_seconds)
+    assert await office.pages.claim_listing(started.migration_id, office.time, claimed_until)
+    await office.work()
+    assert (await office.pages.listing(started.migration_id)).goes_on
+    office.time = claimed_until
+    await office.stages.sweep()
+    await office.work()
+    assert not (await office.pages.listing(started.migration_id)).goes_on
+
+
+async def test_a_page_that_takes_longer_than_its_lease_stays_with_whoever_works_on_it(office: Office) -> None:
+    office.add("A", location_type="WING")
+    started = await office.control.start(MigrationFilter(), "BOSS")
+    await office.work_once()
+    quick = SMALL.model_copy(update={"lease_seconds": 0.03})
+    gated = Gated(office.nomis)
+    office.stages._nomis, office.stages._limits = gated, quick
+    [call] = office.queue
+    working = asyncio.create_task(office.deliver(call))
+    await gated.asked.wait()
+    for _ in range(3):
+        office.time += timedelta(seconds=1)
+        # Renewed by what the clock says now.
+        async with asyncio.timeout(20):
+            while await office.pages.waiting_pages(started.migration_id, office.time, 10):  # noqa: ASYNC110 - a table
+                await asyncio.sleep(0)
+        assert await office.pages.lease(started.migration_id, 0, office.time, timedelta(seconds=1)) is None
+    gated.go_on.set()
+    await working
+    assert (await office.runs.run(started.migration_id)).records_migrated == 1

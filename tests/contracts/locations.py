@@ -210,3 +210,18 @@ class LocationsContract:
         outcomes = await locations.migrate(page)
         assert [o.result for o in outcomes] == [MigrateResult.CREATED, MigrateResult.FAILED, MigrateResult.NO_PARENT]
         assert outcomes[1].reason == "duplicate path"
+
+    async def test_who_has_the_path_without_a_row_is_adopted_again_and_again_by_one_row_alone(
+        self, locations: Both
+    ) -> None:
+        ours = first(cell()).model_copy(update={"nomis_location_id": None, "nomis_description": None})
+        own = await locations.create(uuid4(), ours)
+        row, twin = migrated(cell()), migrated(cell(location_id=N2))
+        for _ in range(2):
+            [outcome] = await locations.migrate([row])
+            assert (outcome.id, outcome.result) == (own.location.id, MigrateResult.ADOPTED)
+        [refused] = await locations.migrate([twin])
+        assert (refused.result, refused.reason) == (MigrateResult.FAILED, "duplicate path")
+        seen = await locations.mirror(own.location.id)
+        assert seen is not None
+        assert (seen.sync.nomis_location_id, seen.location) == (N1, own.location)

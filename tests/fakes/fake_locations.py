@@ -203,7 +203,9 @@ class FakeLocations:
             self._insert(_born(location.fields, birth))
         except KeyTaken as taken:
             holder = taken.holder or location.id
-            if self.states[holder].nomis_location_id is None and KEY not in self.states[holder].published:
+            state = self.states[holder]
+            unclaimed = state.nomis_location_id is None and KEY not in state.published
+            if unclaimed or state.nomis_location_id == location.nomis_location_id:
                 self._note(
                     holder,
                     SyncWrite(last_updated_by=location.last_updated_by, nomis_location_id=location.nomis_location_id),

@@ -110,7 +110,8 @@ class MigrateChanges:
 
     async def _without_taken_paths(self, tx: Connection, fresh: dict[UUID, "Fresh"]) -> dict[UUID, MigrateOutcome]:
         """Take out of `fresh` whose path somebody holds, here or in this very page, and what stands below those."""
-        holders = await bulk.holders(tx, [(made.row.prison_id, made.row.path_hierarchy) for made in fresh.values()])
+        asked = [(made.row.prison_id, made.row.path_hierarchy, made.wish.nomis_location_id) for made in fresh.values()]
+        holders = await bulk.holders(tx, asked)
         seen: dict[Path, UUID] = {}
         outcomes: dict[UUID, MigrateOutcome] = {}
         for location_id, made in [*fresh.items()]:

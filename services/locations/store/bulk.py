@@ -59,18 +59,24 @@ async def claim(tx: Connection, rows: Sequence[tuple[UUID, NomisLocationId]]) ->
     )
 
 
-async def holders(tx: Connection, paths: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[UUID, bool]]:
-    """Return who holds these (prison, path) pairs, and whether the holder has a NOMIS row or is being given one."""
+async def holders(
+    tx: Connection, paths: Sequence[tuple[str, str, NomisLocationId]]
+) -> dict[tuple[str, str], tuple[UUID, bool]]:
+    """Return who holds these (prison, path) pairs, and whether the holder has another NOMIS row or is being given one.
+
+    A holder claimed for this very row is still to be had: whoever claimed it may have died before it was linked.
+    """
     records = await tx.fetch(
         """
         SELECT l.prison_id, l.path_hierarchy, l.id,
-               s.nomis_location_id IS NOT NULL OR coalesce(s.published ? 'key', false) AS linked
-          FROM unnest($1::text[], $2::text[]) AS wanted (prison, path)
+               coalesce(s.nomis_location_id <> wanted.nomis_id, s.published ? 'key', false) AS linked
+          FROM unnest($1::text[], $2::text[], $3::bigint[]) AS wanted (prison, path, nomis_id)
           JOIN location l ON l.prison_id = wanted.prison AND l.path_hierarchy = wanted.path
           LEFT JOIN sync_state s ON s.location_id = l.id
         """,
-        [prison for prison, _ in paths],
-        [path for _, path in paths],
+        [prison for prison, _, _ in paths],
+        [path for _, path, _ in paths],
+        [nomis_id for _, _, nomis_id in paths],
     )
     return {(r["prison_id"], r["path_hierarchy"]): (r["id"], r["linked"]) for r in records}
 

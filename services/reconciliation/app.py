@@ -36,7 +36,7 @@ from libs.worker.relaying import relaying
 from libs.worker.repeating import Repeated
 from libs.worker.running import beside
 from libs.worker.scopes import prison_of
-from services.reconciliation.api import comparison, looks, repairs, reports, switch_over
+from services.reconciliation.api import comparison, repairs, reports, switch_over
 from services.reconciliation.reconcile.comparison import Comparisons
 from services.reconciliation.reconcile.full_run import FullRuns
 from services.reconciliation.reconcile.looking import Look
@@ -153,7 +153,6 @@ class _Room:
         return (
             *reports.routes(told),
             *repairs.routes(repairs.RepairDoors(self.repair)),
-            *looks.routes(looks.LookDoors(self.look)),
             *comparison.routes(comparison.ComparisonDoors(self.comparisons)),
             *switch_over.routes(switch_over.SwitchOverDoors(self.switch_over)),
         )

@@ -8,8 +8,8 @@ from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed, row_id
-from services.staff_ui.views.comparing import name, plain
 from services.staff_ui.views.layout import OPERATIONS
+from services.staff_ui.views.location import value, words
 
 ROLES = frozenset({"ROLE_RECONCILE_LOCATIONS"})
 HERE = f"{OPERATIONS}/conflicts"
@@ -84,7 +84,7 @@ async def choose(visit: Visit) -> web.StreamResponse:
         facts=[
             Row("Location", conflict["key"]),
             Row("Field", conflict["name"]),
-            Row("Value", conflict["texts"][side] or "None"),
+            Row("Value", conflict["texts"][side]),
         ],
     )
     return await acted(visit, act, carry_out)
@@ -92,11 +92,11 @@ async def choose(visit: Visit) -> web.StreamResponse:
 
 def _shown(conflict: dict[str, Any]) -> dict[str, Any]:
     texts = {
-        "DPS": plain(conflict.get("dps")),
-        "NOMIS": plain(conflict.get("nomis")),
-        "base": plain(conflict.get("base")),
+        "DPS": value(conflict.get("dps")),
+        "NOMIS": value(conflict.get("nomis")),
+        "base": value(conflict.get("base")),
     }
-    return {**conflict, "name": name(conflict["field"]), "texts": texts}
+    return {**conflict, "name": words(conflict["field"]), "texts": texts}
 
 
 async def _ask(visit: Visit, method: str, path: str, **more: Any) -> Any:

@@ -108,7 +108,7 @@ async def _seen(visit: Visit, place: Place) -> Seen:
     """Ask reconciliation for a look; the page does not wait long for it, and does without."""
     try:
         async with asyncio.timeout(visit.look_seconds_max):
-            answer = await visit.api.ask("reconciliation", "GET", f"/locations/look/dps/{place.id}")
+            answer = await visit.api.ask("reconciliation", "GET", f"/locations/comparison/dps/{place.id}")
     except (RemoteFailure, TimeoutError):
         return NOT_SEEN
     return seen_of(answer.json())

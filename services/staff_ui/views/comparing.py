@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from services.staff_ui.views.location import value, words
+
 FINDINGS = MappingProxyType(
     {
         "DIFFERENT": "Different",
@@ -60,34 +62,15 @@ class Line:
     share: str = ""
 
 
-def plain(value: Any) -> str:
-    """Write a value of either side as people read it; nothing is empty."""
-    if value in (None, "", []):
-        return ""
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, list):
-        return ", ".join(plain(each) for each in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {plain(each)}" for name, each in value.items())
-    return str(value)
-
-
 def lines(fields: Sequence[Mapping[str, Any]]) -> list[Line]:
     """Put a location's fields beside each other; of a mismatch every field that is told differs."""
     return [
         Line(
-            name(each["field"]),
-            plain(each["dps"]),
-            plain(each["nomis"]),
+            words(each["field"]),
+            value(each["dps"]),
+            value(each["nomis"]),
             each.get("differs", True),
             each.get("share", ""),
         )
         for each in fields
     ]
-
-
-def name(field: str) -> str:
-    """Write the wire's name of a field in words: `maxCapacity` is "Max capacity"."""
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in field)
-    return words[:1].upper() + words[1:]

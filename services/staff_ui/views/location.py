@@ -183,7 +183,8 @@ def seen_of(answer: Json) -> Seen:
         return Seen("Same in NOMIS", "green")
     differing = tuple(
         {"field": words(each["field"]), "dps": value(each.get("dps")), "nomis": value(each.get("nomis"))}
-        for each in answer.get("differences", ())
+        for each in answer.get("fields", ())
+        if each["differs"]
     )
     missing = answer["finding"] == "MISSING_IN_NOMIS"
     return Seen("Not in NOMIS" if missing else "Different in NOMIS", "yellow", str(answer.get("reason", "")), differing)

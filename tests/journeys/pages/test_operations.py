@@ -146,9 +146,26 @@ async def held(house: House) -> AsyncIterator[None]:
         for each in types:
             await house.desk.operator.request("PUT", f"/queue-admin/switches/{each}", json={"mode": mode})
 
+    async def over() -> bool:
+        found = (await house.desk.operator.request("GET", "/migrate/locations/active-migration")).json()
+        return found["status"] in {"COMPLETED", "CANCELLED"}
+
     await switch("hold")
     yield
     await switch("on")
+    await seen(over, "the end of what was held")
+
+
+@pytest.mark.usefixtures("held")
+async def test_a_page_that_is_open_follows_what_happens_elsewhere(operator: Person, house: House) -> None:
+    await start(operator, "A rehearsal", "MDI")
+    await operator.presses("Start")
+    tag = operator.page.locator("main .govuk-tag").first
+    await expect(tag).to_have_text("Running")
+    run = operator.page.url.rpartition("/")[2]
+    for wish, told in (("pause", "Paused"), ("resume", "Running"), ("cancel", re.compile("[Cc]ancelled"))):
+        await house.desk.operator.request("POST", f"/migrate/locations/{run}/{wish}", ok=(202,))
+        await expect(tag).to_have_text(told, timeout=20_000)
 
 
 @pytest.mark.usefixtures("held")

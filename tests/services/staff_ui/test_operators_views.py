@@ -8,7 +8,7 @@ from multidict import MultiDict
 from services.staff_ui.forms.operators import COMPARE, REDRIVE, START, RateWish, RunWish, StartWish
 from services.staff_ui.forms.reading import read
 from services.staff_ui.views.charts import Point, line_chart, stacked_bar
-from services.staff_ui.views.comparing import lines, name, plain
+from services.staff_ui.views.comparing import lines
 from services.staff_ui.views.migrations import lasting, pace, status_tag, watched
 from services.staff_ui.views.sync import died, switch_rows
 from services.staff_ui.views.sync import watched as watched_queue
@@ -148,23 +148,6 @@ def test_switches_are_listed_everywhere_first() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        (None, ""),
-        ("", ""),
-        ([], ""),
-        (0, "0"),
-        (True, "Yes"),
-        (False, "No"),
-        (["B", "A"], "B, A"),
-        ({"usageType": "OCCUR"}, "usageType OCCUR"),
-    ],
-)
-def test_a_value_of_either_side_is_written_as_people_read_it(value: object, told: str) -> None:
-    assert plain(value) == told
-
-
 def test_both_sides_stand_beside_each_other_and_what_differs_is_marked() -> None:
     equal, different = lines(
         [
@@ -173,8 +156,7 @@ def test_both_sides_stand_beside_each_other_and_what_differs_is_marked() -> None
         ]
     )
     assert (equal.field, equal.differs, equal.share) == ("Code", False, "synced")
-    assert (different.field, different.dps, different.nomis, different.differs) == ("Max capacity", "2", "", True)
-    assert name("residentialHousingType") == "Residential housing type"
+    assert (different.field, different.dps, different.nomis, different.differs) == ("Max capacity", "2", "None", True)
 
 
 def posted(**answers: str) -> MultiDict[str]:

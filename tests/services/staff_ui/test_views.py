@@ -75,7 +75,13 @@ def test_changes_of_one_moment_are_one_entry() -> None:
 
 def test_a_number_that_differs_is_shown_as_a_number() -> None:
     difference = {"field": "maxCapacity", "dps": 1, "nomis": 0}
-    seen = seen_of({"finding": "DIFFERENT", "reason": "", "differences": [difference]})
+    seen = seen_of(
+        {
+            "finding": "DIFFERENT",
+            "reason": "",
+            "fields": [difference | {"differs": True}, {"field": "code", "dps": "1", "nomis": "1", "differs": False}],
+        }
+    )
     assert seen.differences == ({"field": "Max capacity", "dps": "1", "nomis": "0"},)
     assert seen_of({}).text == "Same in NOMIS"
 

@@ -49,7 +49,6 @@ class Act(Generic[Form]):
     checked: bool = False
     hard: bool = False
     warning: str = ""
-    about: str = ""
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -141,7 +140,6 @@ class Conduct(Generic[Form]):
             carry=[field for field in self._act.fields if field not in shown],
             step=step,
             errors=faults,
-            about=self._act.about,
             button=self._act.button if last else "Continue",
             status=BAD_REQUEST if faults else 200,
         )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -269,6 +270,8 @@ class World:
             now=self.clock.now,
             limits=PAGE_LIMITS,
             works={},
+            # A play has no loop; what outlasts a lease there is taken up by another.
+            renewing=lambda keep, seconds: nullcontext(),  # noqa: ARG005 - the port's signature
         )
 
     async def _wake(self, wire: Wire, calls: Sequence[Call]) -> None:

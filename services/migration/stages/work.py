@@ -4,7 +4,6 @@ A crash anywhere repeats a page and changes nothing: creating again answers `exi
 again finds nothing pending. A run is over when no item is pending: counted, never guessed from the queue.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -23,7 +22,7 @@ from libs.domain.wire import Wire
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, Unprocessable
 from libs.messaging.registry import Schema
-from libs.messaging.supervision import beside
+from libs.worker.renewing import Renewed, renewed
 from services.migration.errors import MigrationNotFound
 from services.migration.ports import Locations, Mappings, NomisEstate
 from services.migration.records import Item, ItemState, Kind, Listing, Status, Verdict
@@ -38,7 +37,6 @@ PAGE = "MIGRATE_PAGE"
 ENDED = MappingProxyType(
     {Status.COMPLETED: "locations-migration-completed", Status.CANCELLED: "locations-migration-cancelled"}
 )
-RENEWALS_IN_A_LEASE = 3
 log = structlog.get_logger()
 Wake = Callable[[Sequence["Call"]], Awaitable[None]]
 PageWork = Callable[[str, frozenset[str], Sequence[Item]], Awaitable[list[Verdict]]]
@@ -74,7 +72,9 @@ class Stages:
         now: Callable[[], datetime],
         limits: StageLimits,
         works: Mapping[Kind, PageWork],
+        renewing: Renewed = renewed,
     ) -> None:
+        self._renewing = renewing
         self._runs = runs
         self._pages = pages
         self._nomis = nomis
@@ -120,7 +120,7 @@ class Stages:
             return True
 
         try:
-            async with self._renewed(keep, self._limits.listing_lease_seconds):
+            async with self._renewing(keep, self._limits.listing_lease_seconds):
                 while listing.goes_on:
                     await self._list_page(migration_id, listing)
                     listing = await self._pages.listing(migration_id)
@@ -169,19 +169,7 @@ class Stages:
             until = self._now() + timedelta(seconds=seconds)
             return await self._pages.keep(call.migration_id, call.page, attempt, until)
 
-        return self._renewed(keep, seconds)
-
-    def _renewed(self, keep: Callable[[], Awaitable[bool]], seconds: float) -> AbstractAsyncContextManager[None]:
-        """Renew a lease of so many seconds while the block lasts, until it is another's."""
-        pause = seconds / RENEWALS_IN_A_LEASE
-
-        async def renew() -> None:
-            kept = True
-            while kept:
-                await asyncio.sleep(pause)
-                kept = await keep()
-
-        return beside("lease", renew, pause)
+        return self._renewing(keep, seconds)
 
     async def sweep(self) -> None:
         """Wake again what a crash or a lost message let sleep."""

@@ -14,6 +14,7 @@ import msgspec
 from libs.domain.bulk import NomisDetail
 from libs.domain.bulk import NomisRow as BulkRow
 from libs.domain.nomis import CreateNomisLocation, ListedLocation, ListedPage, NomisLocation, NomisLocationId
+from libs.domain.switch_over import PrisonUnknown
 from libs.domain.wire import Wire
 from libs.domain.writing import NomisWrites, with_other_as_oth
 from libs.settling.ports import NomisKeyTaken, NomisRow, NotAccepted, Stale
@@ -145,8 +146,14 @@ class NomisClient:
         return answer.status == HTTPStatus.NO_CONTENT
 
     async def set_switch(self, service: str, prison_id: str, *, on: bool) -> None:
-        """Switch a service on or off for a prison; done twice is done."""
-        await self._api.request("POST" if on else "DELETE", f"/agency-switches/{service}/agency/{prison_id}")
+        """Switch a service on or off for a prison; done twice is done. Raises PrisonUnknown."""
+        path = f"/agency-switches/{service}/agency/{prison_id}"
+        try:
+            await self._api.request("POST" if on else "DELETE", path)
+        except RemoteRefused as refused:
+            if refused.status == HTTPStatus.NOT_FOUND:
+                raise PrisonUnknown(prison_id) from refused
+            raise
 
     async def _ids(self, params: Mapping[str, str | int]) -> dict[str, Any]:
         found: dict[str, Any] = (await self._api.request("GET", "/locations/ids", params=params)).json()

@@ -44,6 +44,13 @@ class StepRefused(Exception):
     """A step that does not follow, or lacks what it rests on; the text says which."""
 
 
+class PrisonUnknown(Exception):
+    """NOMIS knows no prison of this id, so nothing of it can be switched."""
+
+    def __init__(self, prison_id: str) -> None:
+        super().__init__(f"NOMIS knows no prison {prison_id}")
+
+
 FORWARD = frozenset({(Stage.SCREENS_OFF, Stage.RECONCILED), (Stage.RECONCILED, Stage.ONE_WAY)})
 """The steps that rest on a clean check."""
 

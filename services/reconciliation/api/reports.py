@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
-from libs.domain.switch_over import StepRefused
+from libs.domain.switch_over import PrisonUnknown, StepRefused
 from libs.domain.wire import RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
@@ -32,6 +32,7 @@ PROBLEMS = MappingProxyType(
     {
         RunNotFound: Problem(404, "Not found"),
         LocationUnknown: Problem(404, "Location not found"),
+        PrisonUnknown: Problem(404, "Prison not found"),
         RunActive: Problem(409, "A run is under way"),
         RunNotOver: Problem(409, "The run is not over"),
         StepRefused: Problem(409, "Step refused"),

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from libs.domain.prisons import PRISON_ID
-from libs.domain.switch_over import CleanCheck, PrisonStage, Stage, StepRefused
+from libs.domain.switch_over import CleanCheck, PrisonStage, PrisonUnknown, Stage, StepRefused
 from libs.domain.wire import Wire
 from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
@@ -83,5 +83,5 @@ def routes(doors: SwitchOverDoors) -> Sequence[Route]:
     return (
         Route("GET", "/switch-over", doors.every, READ, problems=remote),
         Route("GET", one, doors.one, READ, problems=remote),
-        Route("PUT", one, doors.step, SWITCH_OVER, problems=(StepRefused, *remote)),
+        Route("PUT", one, doors.step, SWITCH_OVER, problems=(StepRefused, PrisonUnknown, *remote)),
     )

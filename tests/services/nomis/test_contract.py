@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestServer
 
 from libs.clients.nomis import NomisClient
 from libs.domain.nomis import NomisUsage
+from libs.domain.switch_over import PrisonUnknown
 from libs.domain.writing import NomisWrites
 from libs.web.outgoing import OutgoingSettings, api_session
 from services.nomis import app
@@ -54,6 +55,21 @@ class TestTheRealApi(ConditionalNomisContract):
         row = await nomis.read(location_id)
         assert row is not None
         assert [usage.internal_location_usage_type for usage in row.location.usages] == ["OTH"]
+
+
+@pytest.mark.usefixtures("prison")
+class TestTheAgencySwitches:
+    async def test_a_prison_is_switched_on_and_off_and_twice_is_once(self, outgoing: OutgoingSettings) -> None:
+        async with api_session(outgoing) as api:
+            nomis = NomisClient(api)
+            for on in (True, True, False, False):
+                await nomis.set_switch("LIP", "KMI", on=on)
+                assert await nomis.switch("LIP", "KMI") is on
+
+    async def test_a_prison_that_is_not_there_is_named(self, outgoing: OutgoingSettings) -> None:
+        async with api_session(outgoing) as api:
+            with pytest.raises(PrisonUnknown, match="QQI"):
+                await NomisClient(api).set_switch("LIP", "QQI", on=True)
 
 
 class TestTheApiAsPublished(NomisContract):

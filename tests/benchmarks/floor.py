@@ -55,14 +55,17 @@ NO_HOUSING = (None, None)
 
 @dataclass
 class Floor:
-    """What came of it: rows, seconds, and where the seconds went. `contested` are paths that two NOMIS rows claim."""
+    """What came of it: rows, seconds, and where the seconds went.
+
+    `contested` are the NOMIS rows that claim a path which another claims too: which of them gets it is not promised.
+    """
 
     locations: int = 0
     left_out: int = 0
     read_seconds: float = 0.0
     translate_seconds: float = 0.0
     load_seconds: float = 0.0
-    contested: set[tuple[str, str]] = field(default_factory=set)
+    contested: set[int] = field(default_factory=set)
 
     @property
     def seconds(self) -> float:
@@ -84,7 +87,7 @@ async def migrate(nomis: Database, locations: Database, mapping: Database) -> Fl
     """Copy everything, parents first, page by page."""
     result = Floor()
     paths: dict[int, str] = {}
-    taken: set[tuple[str, str]] = set()
+    taken: dict[tuple[str, str], int] = {}
     began = time.perf_counter()
     ids = by_depth(await nomis.fetch(IDS))
     for start in range(0, len(ids), PAGE):
@@ -126,20 +129,20 @@ def by_depth(rows: Iterable[Row]) -> list[int]:
     return ordered
 
 
-def translate(row: Row, page: Page, paths: dict[int, str], taken: set[tuple[str, str]], result: Floor) -> None:
+def translate(row: Row, page: Page, paths: dict[int, str], taken: dict[tuple[str, str], int], result: Floor) -> None:
     """Add a NOMIS row to the page, or leave it out as the services do."""
     nomis_id, prison, parent = row[0], row[3], row[4]
     if is_ignored(prison):
         result.left_out += 1
         return
     path = row[10] if parent is None else f"{paths[parent]}-{row[10]}" if parent in paths else None
-    if (prison, path) in taken:
-        result.contested.add((prison, str(path)))
+    if path is not None and (prison, path) in taken:
+        result.contested |= {nomis_id, taken[prison, path]}
     if path is None or (prison, path) in taken or not PRISON_ID.fullmatch(prison) or not translatable(row):
         result.left_out += 1
         return
     paths[nomis_id] = path
-    taken.add((prison, path))
+    taken[prison, path] = nomis_id
     dps_id = dps_id_for(nomis_id)
     location = location_of(row, dps_id, path)
     page.locations.append(tuple(location[name] for name in LOCATION))

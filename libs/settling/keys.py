@@ -63,7 +63,14 @@ def rewrites_description(
         return not MOVES & set(merged.to_dps)
     if agreed is None or MOVES & set(merged.to_dps):
         return bool(MOVES & set(merged.to_nomis))
-    return key != agreed
+    return key != agreed or _put_back(mirror, row, merged)
+
+
+def _put_back(mirror: LocationMirror, row: NomisLocation, merged: Merged) -> bool:
+    """Whether somebody in NOMIS changed the description along with a move that is refused, or where sync is one way."""
+    known = mirror.sync.nomis_description
+    refused = mirror.sync.one_way or bool(MOVES & set(merged.to_nomis))
+    return refused and known is not None and known != row.description
 
 
 def description_conflicts(mirror: LocationMirror, row: NomisLocation, *, rewrites: bool) -> tuple[Conflict, ...]:

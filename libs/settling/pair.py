@@ -313,8 +313,8 @@ class PairWalk:
             key_agreed=not look.writes_nomis and not memory.kept,
             published=published,
             nomis_location_id=row.location_id,
-            # Not remembered while it stands aside: reconciliation then sees that it has yet to take its place.
-            nomis_description=None if stands_aside(row.description) else row.description,
+            # Not remembered while it is to be another: whoever takes over then sees that it has yet to take its place.
+            nomis_description=None if look.rewrites or stands_aside(row.description) else row.description,
             conflicts=(
                 *merged.conflicts,
                 *description_conflicts(mirror, row, rewrites=look.rewrites),
@@ -365,6 +365,10 @@ class PairWalk:
                 if await self._stood_aside(circle, look, memory):
                     return None
         if place is Place.ASKED:
+            return None
+        if place is Place.TAKEN and look.row.location.description == way.freeing:
+            # Ours is held for good, and what we have instead somebody needs.
+            await self._aside_in_nomis(look, memory)
             return None
         if place is Place.TAKEN:
             memory.kept = True

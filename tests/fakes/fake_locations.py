@@ -170,6 +170,13 @@ class FakeLocations:
         """Change what sync remembers, as an operator's act or a test's arrangement would."""
         self.states[location_id] = self.states[location_id].model_copy(update=changed)
 
+    def switch_over(self, prison_id: str, *, one_way: bool) -> None:
+        """Have a prison take nothing from NOMIS any more, or take it again."""
+        self.one_way_prisons = self.one_way_prisons - {prison_id} | ({prison_id} if one_way else set())
+        for location_id, row in self.rows.items():
+            if row.prison_id == prison_id:
+                self.set_sync(location_id, one_way=one_way)
+
     def tell(self, kind: LocationEventType, row: LocationRow, source: Source) -> None:
         """Announce a change; here only noted."""
         self.events.append((kind.removeprefix("location.inside.prison."), row.id, source.value))
@@ -263,7 +270,8 @@ class FakeLocations:
         row = replace(row, path_hierarchy=self._path(row))
         self._refuse_taken(row)
         self.rows[row.id] = row
-        self.states[row.id] = SyncState(version=row.version, state_version=0)
+        one_way = row.prison_id in self.one_way_prisons
+        self.states[row.id] = SyncState(version=row.version, state_version=0, one_way=one_way)
 
     def _check_parent(self, row: LocationRow) -> None:
         if row.parent_id is None:

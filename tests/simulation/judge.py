@@ -8,12 +8,14 @@ from uuid import UUID
 
 from libs.domain.comparing import is_spare
 from libs.domain.events import Source
-from libs.domain.identity import stands_aside
-from libs.domain.nomis import NomisLocation
+from libs.domain.identity import is_vsip_room, stands_aside
+from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import DETAIL_FIELDS, DPS_MASTERED, SYNCED, Field, kind_in_dps, project_dps, project_nomis
-from libs.domain.sync import Conflict, OwnLocation
+from libs.domain.sync import Conflict, OwnLocation, Side
 from libs.domain.writing import is_soft_deleted
 from libs.settling.keys import aside_code
+from services.reconciliation.records import DueLocation
+from services.reconciliation.rules.settling import PARKED_ONE_WAY
 from tests.simulation.people import People
 from tests.simulation.sides import Edit
 from tests.simulation.world import World
@@ -35,12 +37,15 @@ def faults(world: World, people: People) -> list[str]:
         *_messages(world, people),
         *kept.lost(),
         *kept.made_up(),
+        *kept.copied(),
     ]
 
 
 def duplicates(world: World) -> list[NomisLocation]:
     """Rows that DPS cannot hold, because a linked location has their path: a person gives one another code."""
-    found = []
+    found: list[NomisLocation] = []
+    if world.one_way_since is not None:
+        return found
     for row in world.nomis.rows.values():
         link = world.mappings.by_nomis.get(row.parent_location_id) if row.parent_location_id is not None else None
         above = world.locations.rows.get(link.dps_location_id) if link else None
@@ -64,11 +69,25 @@ def _equal(world: World) -> Iterator[str]:
                 yield f"{own.key} {own.id}: {field} is {mine[field]!r} in DPS and {theirs[field]!r} in NOMIS"
         if _stands_aside(world, own) and not _has_no_place(world, own):
             yield f"{own.key} still stands aside in DPS"
-        if stands_aside(row.description) and not stands_aside(own.key):
+        if stands_aside(row.description) and not stands_aside(own.key) and not _held_one_way(world, own.key):
             yield f"{row.description} still stands aside in NOMIS"
     for row in world.nomis.rows.values():
-        if row.location_id not in world.mappings.by_nomis and not is_spare(row):
+        alone = row.location_id not in world.mappings.by_nomis and not is_spare(row)
+        if alone and not _reported_one_way(world, row):
             yield f"{row.description} {row.location_id} is only in NOMIS"
+
+
+def _held_one_way(world: World, key: str) -> bool:
+    """Whether a row that people were told of has this key: they have to say what becomes of it."""
+    return any(row.description == key and _reported_one_way(world, row) for row in world.nomis.rows.values())
+
+
+def _reported_one_way(world: World, row: NomisLocation) -> bool:
+    """Whether it was inserted in a prison that takes nothing from NOMIS, and people were told."""
+    if world.one_way_since is None or is_vsip_room(row.description):
+        return False
+    due = world.due.rows.get(DueLocation(Side.NOMIS, str(row.location_id)))
+    return due is not None and due.parked == PARKED_ONE_WAY
 
 
 def _stands_aside(world: World, own: OwnLocation) -> bool:
@@ -152,14 +171,29 @@ class Kept:
     def made_up(self) -> Iterator[str]:
         """Return the conflicts over a field that nobody changed in NOMIS: there was nothing to overwrite.
 
-        One that was linked to another row meanwhile met the values of that.
+        One that was linked to another row meanwhile met the values of that, and one that met an inserted row those.
         """
         rows = Counter(dps_id for dps_id, _ in {*self.world.mappings.ever})
         edited = {(self._dps_id(e), e.field.value) for e in self.people.journal if e.side is Source.NOMIS}
         for who, conflict in self.world.locations.conflicts:
             both = conflict.reason == "changed on both sides" and conflict.field != "description"
-            if both and rows[who] == 1 and (who, conflict.field) not in edited:
+            brought = isinstance(conflict.nomis, str | int) and conflict.nomis in self.people.brought
+            if both and not brought and rows[who] == 1 and (who, conflict.field) not in edited:
                 yield f"made up: {who} {conflict.field} is {conflict.dps!r} in DPS and was never {conflict.nomis!r}"
+
+    def copied(self) -> Iterator[str]:
+        """Return what a prison that is one way took from NOMIS. Texts and orders are never used twice."""
+        since = self.world.one_way_since
+        for edit in self.people.journal if since is not None else ():
+            who = self._dps_id(edit)
+            told = edit.field in (Field.COMMENTS, Field.LOCAL_NAME, Field.ORDER) and edit.side is Source.NOMIS
+            if since is None or not told or edit.step <= since or who not in self.world.locations.rows:
+                continue
+            row = self.world.nomis.rows.get(NomisLocationId(int(str(edit.who))))
+            if row is not None and is_vsip_room(row.description):
+                continue
+            if edit.new == self.world.locations.shown(who)[edit.field]:
+                yield f"copied though one way: {edit.who} {edit.field} {edit.new!r} of step {edit.step}"
 
     def _survived(self, edit: Edit, who: UUID) -> bool:
         world = self.world

@@ -14,6 +14,7 @@ from uuid import UUID
 from libs.domain.attributes import Attribute
 from libs.domain.codes import ConvertedCellType, DeactivatedReason, LocationType, UsageType
 from libs.domain.events import Source
+from libs.domain.identity import is_vsip_room
 from libs.domain.nomis import NomisLocation, NomisLocationId, NomisUsage, Profile
 from libs.domain.shared import SYNCED, Field, Kind, kind_in_dps, kind_of
 from libs.domain.sync import Usage
@@ -47,6 +48,8 @@ class People:
     world: World
     journal: list[Edit] = field(default_factory=list)
     buried: set[UUID] = field(default_factory=set)
+    brought: set[object] = field(default_factory=set)
+    """What inserted rows brought along."""
     made: int = 0
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -279,6 +282,7 @@ class People:
             ("screen close", self._screen_close),
             ("screen reopen", self._screen_reopen),
             ("screen insert", self._screen_insert),
+            ("the visits service inserts a room", self._visit_room),
             ("screen delete", self._screen_delete),
             ("screen delete and make again", self._screen_replace),
             ("another service writes as DPS", self._as_dps),
@@ -356,6 +360,7 @@ class People:
 
     def _insert(self, parent: NomisLocationId | None, code: str, description: str) -> None:
         number = next(self._numbers)
+        self.brought |= {number, f"inserted {number}", code}
         self.world.nomis.screen_insert(
             nomis_cell(
                 parent_location_id=parent,
@@ -365,6 +370,27 @@ class People:
                 list_sequence=number,
             )
         )
+
+    def _visit_room(self) -> bool:
+        """Only where a prison may be one way: rooms are taken all the same."""
+        if self.world.one_way_since is None:
+            return False
+        wing = self._any(self._rows("WING"))
+        if any(is_vsip_room(row.description) for row in self._rows()):
+            return False
+        self.world.nomis.screen_insert(
+            nomis_cell(
+                parent_location_id=wing.location_id,
+                location_code="VSIP_SOC",
+                location_type="VISIT",
+                unit_type=None,
+                profiles=(),
+                description=f"{PRISON}-VISITS-VSIP_SOC",
+                create_username=API_USER,
+                list_sequence=next(self._numbers),
+            )
+        )
+        return True
 
     def _screen_delete(self) -> bool:
         self.world.nomis.screen_delete(self._any(self._leaves()).location_id)

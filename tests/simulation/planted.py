@@ -20,7 +20,7 @@ from libs.domain.sync import LocationMirror, Side, SyncWrite
 from libs.domain.writing import dps_fields, nomis_writes
 from libs.messaging.outcome import RetryLater
 from libs.settling.outcome import Act, Settled, Way
-from libs.settling.pair import Known
+from libs.settling.pair import Known, Look, Memory, PairWalk
 from libs.settling.ports import KeyTaken, NomisKeyTaken, ParentRefused, RefusedByDps, Stale
 from libs.settling.settler import Settler
 from services.locations.records import LocationRow
@@ -173,6 +173,41 @@ class Remembers(Over):
         return self._read[location_id]
 
 
+class ForgetsStages(SimLocations):
+    """Takes from NOMIS what it is told, whatever stage the prison is at."""
+
+    def switch_over(self, prison_id: str, *, one_way: bool) -> None:
+        """Do nothing."""
+
+
+class Given(Over):
+    """NOMIS, of which one row was read already."""
+
+    def __init__(self, port: Any, row: Any) -> None:
+        super().__init__(port)
+        self.row = row
+
+    async def read(self, location_id: NomisLocationId) -> Any:  # noqa: ARG002 - it is the row asked for
+        return self.row
+
+
+class NomisFirst(PairWalk):
+    """Reads NOMIS first and DPS second, each time it looks (ADR 0007)."""
+
+    async def _look(self, mirror: LocationMirror, nomis_id: NomisLocationId, memory: Memory, way: Way) -> Look:
+        row = await self.nomis.read(nomis_id)
+        again = await self.locations.mirror(mirror.location.id) or mirror
+        given = PairWalk(self.locations, Given(self.nomis, row), self.relatives, self.room, self.limits, self.us)
+        return await given._look(again, nomis_id, memory, way)
+
+
+def nomis_first(locations: Any, nomis: Any, mappings: Any, side: Side) -> Any:  # noqa: ARG001 - the seam's shape
+    settler = Settler(locations, nomis, mappings)
+    walk = settler._pair
+    settler._pair = NomisFirst(walk.locations, walk.nomis, walk.relatives, walk.room, walk.limits, walk.us)
+    return settler
+
+
 PLANTED: Mapping[str, Seams] = MappingProxyType(
     {
         "snapshot write instead of merge": replace(SOUND, walk=Snapshots),
@@ -188,5 +223,7 @@ PLANTED: Mapping[str, Seams] = MappingProxyType(
         "ack before the effect": replace(SOUND, ack_first=True),
         "mapping saved before the create": replace(SOUND, walk=linking_first),
         "stale read kept across an await": replace(SOUND, over_nomis=Remembers),
+        "NOMIS read before DPS": replace(SOUND, walk=nomis_first),
+        "stages of the switch-over not enforced": replace(SOUND, locations=ForgetsStages),
     }
 )

@@ -1,6 +1,6 @@
 """Plays one seed: edits and faults for a while, then quiet, then the judge."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from libs.domain.identity import dps_id_for
@@ -33,20 +33,26 @@ class Plan:
     edits: int
     migrates: bool
     loses_broker: bool
+    switches: bool
+    turns_back: bool
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
         """Derive it from the seed."""
         chance = Random(seed * 7919 + 1)
         rough = chance.choice((0.0, 0.01, 0.03))
-        return cls(
+        stage = Random(seed * 7919 + 2)
+        plan = cls(
             conditional_writes=chance.random() < 0.6,
             authority=Side.NOMIS if chance.random() < 0.15 else Side.DPS,
             rates=Rates(rough, rough, rough / 2, rough, rough / 3, rough),
             edits=chance.randint(4, 24),
             migrates=chance.random() < 0.4,
             loses_broker=chance.random() < 0.1,
+            switches=stage.random() < 0.25,
+            turns_back=stage.random() < 0.5,
         )
+        return replace(plan, switches=plan.switches and not plan.migrates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class Player:
         scheduler = world.scheduler
         begin = self._beginnings()
         fibers = scheduler.fibers()
+        self._switch_over()
         if self.edits_left and (scheduler.chance.random() < 1 / TURNS_FOR_EDIT or not (fibers or begin)):
             self.edits_left -= 1
             self.people.act()
@@ -124,6 +131,20 @@ class Player:
         else:
             begin[chosen - len(fibers)]()
         return True
+
+    def _switch_over(self) -> None:
+        """Take the prison one way after a third of the edits, and perhaps back before the last third.
+
+        Nothing is waited for: what is on its way then is put back or recorded.
+        """
+        world, edits = self.world, self.plan.edits
+        made = edits - self.edits_left
+        if not self.plan.switches:
+            return
+        if world.one_way_since is None and edits // 3 <= made < edits // 3 * 2:
+            world.go_one_way(PRISON)
+        if world.one_way_since is not None and self.plan.turns_back and made >= edits // 3 * 2:
+            world.turn_back(PRISON)
 
     def _beginnings(self) -> "list[Begin]":
         world = self.world

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from libs.domain.events import LocationEventType, Source, location_event
+from libs.domain.identity import is_vsip_room
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import Field, project_dps, project_nomis
@@ -144,6 +145,7 @@ class SimNomis(FakeNomis):
         columns = NomisLocation.model_fields.keys() - {"profiles", "usages", "amendments", "modify_username"}
         names = {name for name in (*columns, "profiles", "usages") if _value(before, name) != _value(after, name)}
         ours = after is not None and module != "" and (after.modify_username or after.create_username) == API_USER
+        ours = ours and not (before is None and is_vsip_room(row.description))
         if names & columns:
             entries = {"p_agy_loc_id": row.prison_id, "p_description": row.description}
             if before is not None:

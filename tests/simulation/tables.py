@@ -36,6 +36,10 @@ class DueTable:
         """Have one looked at, as an operator's repair does."""
         self.rows[where] = DueRow(now)
 
+    def resume(self, reason: str, now: datetime) -> None:
+        """Have looked at what is parked for a reason that is none any more."""
+        self.rows |= {where: DueRow(now) for where, row in self.rows.items() if row.parked == reason}
+
     def demand_parked(self, now: datetime) -> int:
         """Have looked at again what is parked, as an operator's repair does."""
         parked = [where for where, row in self.rows.items() if row.parked is not None]

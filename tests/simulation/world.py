@@ -30,6 +30,7 @@ from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.reconciliation.reconcile.looking import Look
 from services.reconciliation.reconcile.settle_check import SettleCheck
 from services.reconciliation.records import DueLocation
+from services.reconciliation.rules.settling import PARKED_ONE_WAY
 from services.reconciliation.settings import SettleLimits
 from services.to_nomis.app import handlers as to_nomis_handlers
 from services.to_nomis.publish import Publisher
@@ -98,6 +99,7 @@ class World:
         self.migration.over = True
         self.topology = topology()
         self.counted = Counted()
+        self.one_way_since: int | None = None
         self.broker = self._new_broker()
         made = self.scheduler.process
         self.relays = [(made(f"relay of {o.topic}", 1), o) for o in (self.locations.outbox, self.nomis.outbox)]
@@ -121,6 +123,19 @@ class World:
         for _, outbox in self.relays:
             for row in outbox.rows:
                 row.published = False
+
+    def go_one_way(self, prison_id: str) -> None:
+        """Take nothing from NOMIS any more."""
+        self.scheduler.tell(f"{prison_id} goes one way")
+        self.one_way_since = self.scheduler.steps
+        self.locations.switch_over(prison_id, one_way=True)
+
+    def turn_back(self, prison_id: str) -> None:
+        """Take from NOMIS again, as `services.reconciliation.reconcile.switch_over` has it done."""
+        self.scheduler.tell(f"{prison_id} turns back")
+        self.one_way_since = None
+        self.locations.switch_over(prison_id, one_way=False)
+        self.due.resume(PARKED_ONE_WAY, self.clock.now())
 
     # --- what a process can begin to do ---
 

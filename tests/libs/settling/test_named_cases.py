@@ -231,3 +231,15 @@ class Counting:
                 return getattr(port, name)
 
         return Over()
+
+
+async def test_a_move_in_nomis_that_is_put_back_takes_its_description_along(house: House) -> None:
+    house.locations.staff_edit(CELL_ID, converted_cell_type=ConvertedCellType.OFFICE)
+    await house.settler.settle_dps(CELL_ID)
+    house.nomis.screen_edit(CELL_NOMIS, location_code="099", description="NWI-2-099")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert (house.row.location_code, house.row.description) == ("017", "NWI-2-017")
+    assert {c.field for _, c in house.locations.conflicts} == {"code", "description"}
+    house.nomis.screen_edit(CELL_NOMIS, description="NWI-ODD")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.row.description == "NWI-ODD"

@@ -1,6 +1,7 @@
 """A prison that is one way: what changes in NOMIS is put back or reported, never copied, and nothing is deleted."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +10,7 @@ from libs.domain.sync import LocationMirror
 from libs.messaging.outcome import RetryLater
 from libs.settling.outcome import Act
 from libs.settling.ports import Busy
-from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS, nomis_cell
+from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS, dps_cell, nomis_cell
 from tests.simulation.house import House
 
 
@@ -96,3 +97,23 @@ async def test_a_visit_room_is_taken_all_the_same(house: House) -> None:
     )
     settled = await house.settler.settle_nomis(room)
     assert settled.act is Act.CREATED
+
+
+async def test_a_description_changed_in_nomis_is_put_back_and_recorded(house: House) -> None:
+    house.nomis.screen_edit(CELL_NOMIS, description="NWI-ODD")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.row.description == house.cell.key
+    assert [(each.field, each.nomis) for _, each in house.locations.conflicts] == [("description", "NWI-ODD")]
+
+
+async def test_who_needs_a_description_gets_it_though_its_holder_has_no_place_to_go(house: House) -> None:
+    inserted(house, "099", description="NWI-2-018")
+    house.nomis.screen_edit(CELL_NOMIS, description="NWI-X")
+    house.locations.staff_edit(CELL_ID, code="018")
+    await house.settler.settle_dps(CELL_ID)
+    assert house.row.description == "NWI-X"
+    house.nomis.screen_edit(CELL_NOMIS, description="NWI-2-020")
+    new = house.locations.staff_create(dps_cell(id=UUID(int=18), code="020"))
+    await house.settler.settle_dps(new.id)
+    assert house.nomis.rows[house.mappings.by_dps[new.id].nomis_location_id].description == "NWI-2-020"
+    assert house.row.description == f"NWI-~{CELL_NOMIS}"

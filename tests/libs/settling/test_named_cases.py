@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from libs.domain.codes import ConvertedCellType
 from libs.domain.nomis import NomisLocationId, NomisUsage
 from libs.domain.sync import OwnLocation
 from libs.messaging.outcome import RetryLater, Unprocessable

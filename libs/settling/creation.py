@@ -17,7 +17,7 @@ from libs.domain.merge import with_published
 from libs.domain.nomis import CreateNomisLocation, NomisLocation, NomisLocationId
 from libs.domain.prisons import is_ignored
 from libs.domain.shared import SYNCED, Field, Projection, kind_in_dps, project_dps
-from libs.domain.sync import Conflict, LocationMirror, SyncWrite
+from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
 from libs.domain.writing import dps_create_fields, nomis_create, nomis_soft_delete
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.aside import back_in_place, leave_place
@@ -250,6 +250,11 @@ class Creation:
         if taken.by_nomis is None or taken.by_nomis.dps_location_id == dps_id:
             raise taken
         if twin := await self.locations.mirror(dps_id):
+            if not untouched(twin):
+                why = f"staff edited it in the moment before it turned out to be a twin of {taken.by_nomis.dps_location_id}"
+                gone = Conflict(field="deleted", dps=False, nomis=True, won=Side.NOMIS, reason=why)
+                noted = SyncWrite(last_updated_by=self.us.sync_user, conflicts=(gone,))
+                twin = await self.locations.write(dps_id, noted, twin.sync.etag)
             await self.locations.delete(dps_id, twin.sync.etag)
         return await self.pairs.settle_pair(taken.by_nomis.dps_location_id, nomis_id, way)
 

@@ -264,3 +264,23 @@ async def test_a_late_put_that_brings_back_an_old_value_is_no_edit(*, edited: bo
     await house.settler.settle_nomis(CELL_NOMIS)
     kept = ("theirs", "Theirs") if edited else ("ours again", "Ours")
     assert (house.cell.comments, house.cell.local_name) == (house.row.comment, house.row.user_description) == kept
+
+
+async def test_what_staff_edited_in_a_twin_that_goes_is_on_record(house: House) -> None:
+    theirs = house.nomis.screen_insert(
+        nomis_cell(location_code="018", description="NWI-2-018", parent_location_id=LANDING_NOMIS)
+    ).location_id
+    late = Running(partial(house.stepped.settle_nomis, theirs))
+    while dps_id_for(theirs) not in house.locations.locations:
+        late.step()
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="019"))
+    link = LocationMapping(dps_location_id=NEW_ID, nomis_location_id=theirs, mapping_type=MappingType.NOMIS_CREATED)
+    await house.mappings.save(link)
+    house.locations.staff_edit(dps_id_for(theirs), comments="ours")
+    late.finish()
+    assert dps_id_for(theirs) in house.locations.tombstones
+    [told] = [c for who, c in house.locations.conflicts if who == dps_id_for(theirs)]
+    assert (told.field, told.reason) == (
+        "deleted",
+        f"staff edited it in the moment before it turned out to be a twin of {NEW_ID}",
+    )

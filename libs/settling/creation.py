@@ -251,7 +251,8 @@ class Creation:
             raise taken
         if twin := await self.locations.mirror(dps_id):
             if not untouched(twin):
-                why = f"staff edited it in the moment before it turned out to be a twin of {taken.by_nomis.dps_location_id}"
+                other = taken.by_nomis.dps_location_id
+                why = f"staff edited it in the moment before it turned out to be a twin of {other}"
                 gone = Conflict(field="deleted", dps=False, nomis=True, won=Side.NOMIS, reason=why)
                 noted = SyncWrite(last_updated_by=self.us.sync_user, conflicts=(gone,))
                 twin = await self.locations.write(dps_id, noted, twin.sync.etag)

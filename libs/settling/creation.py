@@ -100,18 +100,29 @@ class Creation:
             await self.relatives.restore_parent(own.parent_id, parent, own.id, way)
             raise RetryLater(f"parent {parent} of {own.id} was gone from NOMIS") from None
 
+    async def made_before(self, mirror: LocationMirror) -> NomisLocationId | None:
+        """Return the row that an earlier try made for this location and left without a link, if it is still there."""
+        for key in _noted_keys(mirror):
+            found = await self.nomis.read_by_key(key)
+            if found is None or found.location.create_username != self.us.nomis_api_user:
+                continue
+            nomis_id = found.location.location_id
+            if nomis_id not in await self.mappings.for_nomis([nomis_id]):
+                return nomis_id
+        return None
+
     async def with_spare(self, row: RowFor, taken: MappingTaken, way: Way) -> Settled:
         """Two walks made a row for one location: ours goes out of use, under a name that nobody wants.
 
-        Raises MappingTaken where it was not that.
+        Raises MappingTaken where it was not that, and where the other row is gone already.
         """
         if not row.made or taken.by_dps is None or taken.by_nomis is not None:
-            raise taken
-        if await self.nomis.read(taken.by_dps.nomis_location_id) is None:
             raise taken
         if (spare := await self.nomis.read(row.nomis_id)) is not None:
             await leave_place(self.nomis, spare)
             await self.nomis.carry_out(row.nomis_id, nomis_soft_delete(), None)
+        if await self.nomis.read(taken.by_dps.nomis_location_id) is None:
+            raise taken
         return await self.pairs.settle_pair(row.mirror.location.id, taken.by_dps.nomis_location_id, way)
 
     async def _is_twin(self, mirror: LocationMirror) -> bool:

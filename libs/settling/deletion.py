@@ -63,6 +63,9 @@ class Deletion:
 
     async def _other_row(self, mirror: LocationMirror, nomis_id: NomisLocationId) -> NomisLocationId | None:
         """Return the living row that DPS was on its way to when it was linked to the one that is gone."""
+        if (made := await self.creation.made_before(mirror)) not in (None, nomis_id):
+            # An earlier walk undid the deletion already, and died before the link.
+            return made
         met = mirror.sync.nomis_location_id
         if met is None or met == nomis_id or await self.nomis.read(met) is None:
             return None

@@ -12,6 +12,8 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from libs.telemetry import spans
+
 Row: TypeAlias = asyncpg.Record
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
@@ -21,6 +23,8 @@ else:
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 JSONB_VERSION = b"\x01"
+# Of a statement, in a span.
+QUERY_CHARACTERS_MAX = 500
 
 
 class DatabaseSettings(BaseModel, frozen=True):
@@ -121,7 +125,7 @@ async def connect(settings: DatabaseSettings) -> AsyncIterator[Database]:
         # The server's own limit ends a statement first; this one is for a server that no longer answers.
         command_timeout=settings.statement_seconds + settings.connect_seconds,
         server_settings=_server_settings(settings),
-        init=speak_json,
+        init=_prepared,
         reset=tidy.reset,
     )
     await pool
@@ -129,6 +133,23 @@ async def connect(settings: DatabaseSettings) -> AsyncIterator[Database]:
         yield Database(pool, settings, tidy)
     finally:
         await _close(pool, settings.close_seconds)
+
+
+async def _prepared(connection: Connection) -> None:
+    await speak_json(connection)
+    if spans.wanted():
+        connection.add_query_logger(_tell)
+
+
+def _tell(query: Any) -> None:
+    """Tell of a statement: its text, which has places for values and no values."""
+    spans.within(
+        query.query.split(maxsplit=1)[0].upper() if query.query.strip() else "SQL",
+        "CLIENT",
+        query.elapsed,
+        {"db.system.name": "postgresql", "db.query.text": " ".join(query.query.split())[:QUERY_CHARACTERS_MAX]},
+        failed=query.exception is not None,
+    )
 
 
 async def speak_json(connection: Connection) -> None:

@@ -32,6 +32,7 @@ from libs.messaging.switching import AllOn, Switches
 from libs.messaging.traces import span_for
 from libs.messaging.vitals import Vitals
 from libs.messaging.waking import is_wake_up, wake_up
+from libs.telemetry import spans
 from libs.telemetry.tracing import TraceContext, begin
 
 # A backlog: receives came back as full as they could.
@@ -263,6 +264,20 @@ class Consumer:
             # Ours, by a lost lease or a drain that is over; whoever cancelled waits for this task to end.
             end = "lost" if turn.lease.state is State.LOST else "released"
             await self._closing.release(delivery, turn.lease)
+        seconds = asyncio.get_running_loop().time() - started
+        spans.ended(
+            f"process {self._queue.name}",
+            "CONSUMER",
+            trace,
+            seconds,
+            {
+                "messaging.destination.name": self._queue.name,
+                "messaging.operation.type": "process",
+                "event_type": message.type if message else "",
+                "outcome": end,
+            },
+            failed=ending is not None and ending.error is not None,
+        )
         handled = Handled(
             queue=self._queue.name,
             id=message.id if message else delivery.message_id,
@@ -271,7 +286,7 @@ class Consumer:
             outcome=end,
             reason=ending.reason if ending else "",
             facts=ending.facts if ending else NO_FACTS,
-            seconds=asyncio.get_running_loop().time() - started,
+            seconds=seconds,
             error=ending.error if ending else None,
             trace_id=trace.trace_id if trace else "",
             journey_seconds=self._journey(message, end),

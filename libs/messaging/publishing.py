@@ -1,8 +1,9 @@
 """Sends one round of outbox rows, at most one of each key, in as few calls as the topic allows."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.messaging.batching import packed
@@ -20,6 +21,7 @@ from libs.messaging.queue import (
     size_of,
 )
 from libs.messaging.traces import trace_of, with_trace
+from libs.telemetry import spans
 from libs.telemetry.tracing import TRACEPARENT
 
 
@@ -42,7 +44,10 @@ async def publish_round(
 
     async def call(topic: str, batch: list[tuple[OutboxRow, Parcel]]) -> list[Published]:
         async with free:
+            started = time.perf_counter()
             refusals = await _publish(topics.get(topic), [parcel for _, parcel in batch])
+        if spans.wanted():
+            _tell(topic, batch, refusals, time.perf_counter() - started)
         return [
             Published(row, refusal, trace_dropped(row, parcel))
             for (row, parcel), refusal in zip(batch, refusals, strict=True)
@@ -72,6 +77,23 @@ def parcel_of(row: OutboxRow, published_at: str) -> Parcel:
     # Each hop has a span of its own.
     attributes = with_trace({**row.attributes, **own}, trace.child() if trace else None)
     return Parcel(row.body, attributes, group=row.key[:GROUP_CHARACTERS_MAX], deduplication=str(row.event_id))
+
+
+def _tell(
+    topic: str, batch: Sequence[tuple[OutboxRow, Parcel]], refusals: Sequence[Refusal | None], seconds: float
+) -> None:
+    for (row, parcel), refusal in zip(batch, refusals, strict=True):
+        sent, written = trace_of(parcel.attributes), trace_of(row.attributes)
+        if sent is None or written is None:
+            continue
+        spans.ended(
+            f"publish {topic}",
+            "PRODUCER",
+            replace(sent, parent_id=written.span_id),
+            seconds,
+            {"messaging.destination.name": topic, "messaging.operation.type": "send", "event_type": row.type},
+            failed=refusal is not None,
+        )
 
 
 def trace_dropped(row: OutboxRow, parcel: Parcel) -> bool:

@@ -34,5 +34,5 @@ def span_for(message: Message, now: datetime) -> TraceContext:
     if carried is None:
         return TraceContext.new()
     if now - message.told_at > FRESH:
-        return TraceContext.new(link=carried.trace_id)
+        return TraceContext.new(link=carried.trace_id, link_span=carried.span_id)
     return carried.child()

@@ -21,18 +21,23 @@ SAMPLED = "01"
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """A span: ids in lower-case hex; `state` is the vendors' own, handed on unread; `link` is another trace's id."""
+    """A span: ids in lower-case hex; `state` is the vendors' own, handed on unread; `link` is another trace's id.
+
+    `parent_id` is the span it was begun in, `link_span` the one of the linked trace.
+    """
 
     trace_id: str
     span_id: str
     flags: str = SAMPLED
     state: str | None = None
     link: str | None = None
+    parent_id: str | None = None
+    link_span: str | None = None
 
     @classmethod
-    def new(cls, link: str | None = None) -> "TraceContext":
+    def new(cls, link: str | None = None, link_span: str | None = None) -> "TraceContext":
         """Begin a trace, perhaps one that is only linked to an older one."""
-        return cls(f"{getrandbits(128) or 1:032x}", _span_id(), link=link)
+        return cls(f"{getrandbits(128) or 1:032x}", _span_id(), link=link, link_span=link_span)
 
     @classmethod
     def read(cls, traceparent: str | None, tracestate: str | None = None) -> "TraceContext | None":
@@ -46,7 +51,7 @@ class TraceContext:
 
     def child(self) -> "TraceContext":
         """Begin a span in the same trace: every hop has one of its own."""
-        return TraceContext(self.trace_id, _span_id(), self.flags, self.state)
+        return TraceContext(self.trace_id, _span_id(), self.flags, self.state, parent_id=self.span_id)
 
     @property
     def traceparent(self) -> str:

@@ -15,9 +15,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
 from prometheus_client import CollectorRegistry
 
+from libs.telemetry import spans
 from libs.telemetry.loop_lag import loop_lag, watched_loop
 from libs.telemetry.metrics import CONTENT_TYPE, exposition, process_registry
-from libs.telemetry.tracing import bound, span_of
+from libs.telemetry.tracing import bound, current, span_of
 from libs.web import binding
 from libs.web.answering import encoder, respond, unless_known
 from libs.web.auth import AuthSettings, Caller, NotSignedIn, Verifier, verifier
@@ -187,6 +188,18 @@ class Edge:
         took = time.perf_counter() - started
         observe(request.method, response.status, took)
         if not is_open:
+            spans.ended(
+                f"{request.method} {template}",
+                "SERVER",
+                current(),
+                took,
+                {
+                    "http.request.method": request.method,
+                    "http.route": template,
+                    "http.response.status_code": response.status,
+                },
+                failed=response.status >= 500,  # noqa: PLR2004 - HTTP's own number
+            )
             # What was read without trouble is counted, and told only to who asks for it: it is nearly everything.
             if response.status >= 400 or request.method not in READS:  # noqa: PLR2004 - HTTP's own number
                 _tell(log.info, request, template, response, took, caller)

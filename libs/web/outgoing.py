@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from yarl import URL
 
+from libs.telemetry import spans
 from libs.telemetry.tracing import current
 
 OK = frozenset({200, 201, 204})
@@ -221,15 +222,34 @@ class ApiSession:
         seconds: float,
     ) -> ApiAnswer:
         timeout = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, self._settings.connect_seconds))
-        span = current()
+        # Every try is a span of its own.
+        span = around.child() if (around := current()) else None
         if span is not None:
-            # Every try is a span of its own.
-            headers = {**headers, **span.child().headers}
+            headers = {**headers, **span.headers}
+        started, status = time.perf_counter(), 0
         # Redirects are not followed: none of our APIs redirects, and the token must not travel on.
-        async with self._session.request(
-            method, self._base + path, params=params, data=body, headers=headers, timeout=timeout, allow_redirects=False
-        ) as answer:
-            return ApiAnswer(answer.status, answer.headers, await answer.read())
+        try:
+            async with self._session.request(
+                method,
+                self._base + path,
+                params=params,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as answer:
+                status = answer.status
+                return ApiAnswer(answer.status, answer.headers, await answer.read())
+        finally:
+            if span is not None:
+                spans.ended(
+                    f"{method} {self._settings.name or 'api'}",
+                    "CLIENT",
+                    span,
+                    time.perf_counter() - started,
+                    {"http.request.method": method, "http.response.status_code": status},
+                    failed=not 0 < status < 400,  # noqa: PLR2004 - HTTP's own number
+                )
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from libs.clients.nomis import NomisClient
 from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import SYNCED, kind_in_dps, project_dps, project_nomis
 from libs.domain.sync import LocationMirror
+from libs.telemetry import spans
+from libs.telemetry.spans import Span
 from libs.web.auth import AuthSettings
 from libs.web.outgoing import OutgoingSettings, api_session
 from services.from_nomis import app as from_nomis
@@ -42,6 +45,7 @@ from tests.conftest import Auth, BrokerAddress, Databases, MakeToken
 from tests.services.nomis.prison import Prison
 
 Client = TestClient[web.Request, web.Application]
+SPANS_KEPT = 5000
 MESSAGING = ROOT / "infra" / "messaging.json"
 NOBODY = "http://127.0.0.1:1"
 WAIT_SECONDS = 60.0
@@ -83,6 +87,8 @@ class Town:
     pod: dict[str, str]
     from_nomis: Worker
     to_nomis: Worker
+    # What the services did lately, each in its trace.
+    spans: "deque[Span]"
 
     async def prison(self, prison_id: str, landings: int = 2, cells: int = 3) -> list[NomisLocationId]:
         """Build a wing with landings and cells, silently as the generator does; return the ids, the wing's first."""
@@ -207,6 +213,8 @@ async def _opened(built: web.Application) -> AsyncIterator[web.Application]:
 async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIterator[Town]:
     """Open every service; the AWS keys are in the environment already."""
     await set_up(broker.endpoint_url, broker.region, MESSAGING)
+    told: deque[Span] = deque(maxlen=SPANS_KEPT)
+    spans.send_to(told.append)
     async with AsyncExitStack() as stack:
         signed: dict[str, Any] = {"api_base_url_oauth": auth.url, "oauth_issuer": auth.issuer}
         aws: dict[str, Any] = {"aws_endpoint_url": broker.endpoint_url, "aws_region": broker.region}
@@ -289,6 +297,7 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
             _environment(settings, dsn["migration"], auth.secrets["migration"]),
             Worker(lambda: from_nomis.build(from_it)),
             Worker(lambda: to_nomis.build(to_it)),
+            told,
         )
         stack.push_async_callback(opened.from_nomis.stop)
         stack.push_async_callback(opened.to_nomis.stop)

@@ -16,13 +16,15 @@ from infra.local.broker import Broker, BrokerPlan
 from infra.local.roster import ServiceSpec, Surroundings, databases, roster
 from infra.local.settings import ROOT, EstateSettings
 from infra.local.stand_in_settings import SignInSettings
+from libs.telemetry.settings import ExportSettings
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-WATCHING = {"prometheus", "grafana"}
+WATCHING = {"prometheus", "grafana", "jaeger"}
 NOT_OURS = {"postgres", "broker", "topology", *WATCHING}
 READ_BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 # Told on one machine only: which service it is, the image knows; Python's buffering too.
+CONTAINERS_ONLY = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 LOCAL_ONLY = {"PYTHONUNBUFFERED", "SERVICE"}
 
 
@@ -50,7 +52,7 @@ def test_the_same_processes_run_in_containers() -> None:
 def test_a_process_is_told_the_same_in_a_container(spec: ServiceSpec) -> None:
     on_one_machine = told_on_one_machine(spec)
     in_a_container: dict[str, str] = SERVICES[spec.name]["environment"]
-    assert set(in_a_container) == set(on_one_machine) - LOCAL_ONLY
+    assert set(in_a_container) - CONTAINERS_ONLY == set(on_one_machine) - LOCAL_ONLY
     for name, value in in_a_container.items():
         if name.startswith("API_BASE_URL_") or name == "OAUTH_ISSUER":
             # http://mapping:8083 there is http://127.0.0.1:8083 here.
@@ -82,7 +84,7 @@ def test_a_process_is_told_all_that_it_must_know(spec: ServiceSpec) -> None:
 
 def test_nothing_is_told_that_nobody_listens_to() -> None:
     told = {name for spec in roster() for name in SERVICES[spec.name]["environment"]}
-    heard = {name.upper() for spec in roster() for name in fields(spec)}
+    heard = {name.upper() for spec in roster() for name in (*fields(spec), *ExportSettings.model_fields)}
     assert told <= heard | READ_BY_BOTOCORE
 
 

@@ -1,5 +1,6 @@
 """docs/authorisation.md lists every door of every service with the role it asks for, as the services have it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,3 +31,12 @@ async def test_the_page_lists_the_doors_as_they_are(house: Mapping[str, Served],
     written = tmp_path / PAGE.name
     written.write_text(page(house))
     assert PAGE.read_text() == written.read_text(), f"cp {written} {PAGE.relative_to(ROOT)}"
+
+
+def test_every_door_that_retirement_points_at_is_there() -> None:
+    listed = {
+        re.sub(r"{[^}]*}", "{}", door) for door in re.findall(r"^\| `([^`]+)` \|", PAGE.read_text(), re.MULTILINE)
+    }
+    named = re.findall(r"`((?:GET|POST|PUT) /[^`]+)`", (ROOT / "docs" / "retirement.md").read_text())
+    assert named
+    assert [door for door in named if re.sub(r"{[^}]*}", "{}", door) not in listed] == []

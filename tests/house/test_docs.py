@@ -84,3 +84,12 @@ def test_every_target_of_make_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z][a-z-]*)", page.read_text())}
     assert named - targets == set()
+
+
+FILE = re.compile(r"^(?:services|libs|infra|tests|docs)/[\w./-]+\.\w+$")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    named = [code for code in CODE.findall(FENCED.sub("", page.read_text())) if FILE.match(code)]
+    assert [name for name in named if not (ROOT / name).exists()] == []

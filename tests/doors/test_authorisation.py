@@ -21,7 +21,8 @@ def page(house: Mapping[str, Served]) -> str:
     parts = [HEAD]
     for name, served in house.items():
         parts += [f"\n## {name}\n", "| door | roles | scope |", "|---|---|---|"]
-        for route in sorted(served.app[ROUTES], key=lambda each: (each.path, each.method)):
+        routes = served.app[ROUTES]
+        for route in sorted(routes, key=lambda each: (each.path, each.method)):
             roles = "*open*" if route.needs.is_open else ", ".join(f"`{role}`" for role in sorted(route.needs.roles))
             parts.append(f"| `{route.method} {route.path}` | {roles} | {route.needs.scope or ''} |")
     return "\n".join(parts) + "\n"

@@ -4,14 +4,12 @@ Where no exporter is set a span costs one look at a variable. The ids are those 
 what is logged and what travels are one trace.
 """
 
-import atexit
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-from libs.telemetry.settings import ExportSettings
 from libs.telemetry.tracing import TraceContext, current
 
 Kind = Literal["SERVER", "CLIENT", "PRODUCER", "CONSUMER", "INTERNAL"]
@@ -66,15 +64,3 @@ def within(name: str, kind: Kind, seconds: float, attributes: Mapping[str, Value
     """Tell the same of a span within the one that runs here."""
     if _SINK.get() is not None and (around := current()) is not None:
         ended(name, kind, around.child(), seconds, attributes, failed=failed)
-
-
-def configure(service: str) -> None:
-    """Export spans where the environment says (`OTEL_EXPORTER_OTLP_ENDPOINT`); call it before anything is started."""
-    settings = ExportSettings()
-    if settings.otel_exporter_otlp_endpoint is not None:
-        # Only who exports pays for loading the library.
-        from libs.telemetry.otlp import exporter  # noqa: PLC0415
-
-        sink, close = exporter(service, settings)
-        atexit.register(close)
-        send_to(sink)

@@ -19,7 +19,7 @@ from libs.messaging import aws
 from libs.messaging.audit import Auditor
 from libs.messaging.dead_rows import DeadRows
 from libs.messaging.outbox import Outbox
-from libs.telemetry import logging, spans
+from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Check, Health, api_check, database_check
@@ -185,7 +185,7 @@ def _now() -> datetime:
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
-    spans.configure("locations")
+    exporting.configure("locations")
     logging.configure("locations", settings.log_level, settings.log_pretty)
     async with build(settings) as app:
         await serve(app, settings.http_host, settings.http_port, stop_on_signals())

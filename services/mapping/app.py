@@ -9,7 +9,7 @@ from aiohttp import web
 from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import connect
-from libs.telemetry import logging, spans
+from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
@@ -40,7 +40,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
-    spans.configure("mapping")
+    exporting.configure("mapping")
     logging.configure("mapping", settings.log_level, settings.log_pretty)
     async with build(settings) as app:
         await serve(app, settings.http_host, settings.http_port, stop_on_signals())

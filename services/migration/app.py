@@ -21,7 +21,7 @@ from libs.messaging.audit import Auditor
 from libs.messaging.dead_rows import DeadRows
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, QueueGone
-from libs.telemetry import logging, spans
+from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
@@ -213,7 +213,7 @@ def _now() -> datetime:
 
 async def run(settings: Settings) -> None:
     """Work and serve until told to stop."""
-    spans.configure("migration")
+    exporting.configure("migration")
     logging.configure("migration", settings.log_level, settings.log_pretty)
     async with build(settings) as app:
         await serve(app, settings.http_host, settings.http_port, stop_on_signals())

@@ -13,7 +13,7 @@ from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
 from libs.messaging.metrics import PublishMetrics
-from libs.telemetry import logging, spans
+from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health, database_check
@@ -74,7 +74,7 @@ def _now() -> datetime:
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
-    spans.configure("nomis")
+    exporting.configure("nomis")
     logging.configure("nomis", settings.log_level, settings.log_pretty)
     async with build(settings) as app:
         await serve(app, settings.http_host, settings.http_port, stop_on_signals())

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from aiohttp import web
 
-from libs.telemetry import logging, spans
+from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import EDGE, application, serve, stop_on_signals
 from libs.web.auth import verifier
@@ -85,7 +85,7 @@ def _add(app: web.Application, guard: Guard, doors: Sequence[Door]) -> None:
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop."""
-    spans.configure("staff_ui")
+    exporting.configure("staff_ui")
     logging.configure("staff_ui", settings.log_level, settings.log_pretty)
     async with build(settings) as app:
         await serve(app, settings.http_host, settings.http_port, stop_on_signals())

@@ -9,7 +9,7 @@ from aiohttp import web
 from libs.domain.events import SETTLE
 from libs.messaging import aws
 from libs.messaging.endings import Handler
-from libs.telemetry import logging, spans
+from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application, serve, stop_on_signals
 from libs.web.health import Health
@@ -78,7 +78,7 @@ def _now() -> datetime:
 
 async def run(settings: Settings) -> None:
     """Work and serve until told to stop."""
-    spans.configure("to-nomis")
+    exporting.configure("to-nomis")
     logging.configure("to-nomis", settings.log_level, settings.log_pretty)
     async with build(settings) as app:
         await serve(app, settings.http_host, settings.http_port, stop_on_signals())

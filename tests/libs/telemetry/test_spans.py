@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 
-from libs.telemetry import spans
+from libs.telemetry import exporting, spans
 from libs.telemetry.otlp import exporter, readable
 from libs.telemetry.settings import ExportSettings
 from libs.telemetry.spans import Span
@@ -46,7 +46,7 @@ def test_without_an_endpoint_nothing_is_exported(monkeypatch: pytest.MonkeyPatch
 
     def play() -> None:
         spans.send_to(None)
-        spans.configure("x")
+        exporting.configure("x")
         assert not spans.wanted()
 
     contextvars.copy_context().run(play)

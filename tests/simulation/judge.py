@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs.domain.comparing import is_spare
 from libs.domain.events import Source
-from libs.domain.identity import is_vsip_room, stands_aside
+from libs.domain.identity import dps_id_for, is_vsip_room, stands_aside
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import DETAIL_FIELDS, DPS_MASTERED, SYNCED, Field, kind_in_dps, project_dps, project_nomis
 from libs.domain.sync import Conflict, OwnLocation, Side
@@ -172,8 +172,11 @@ class Kept:
         """Return the conflicts over a field that nobody changed in NOMIS: there was nothing to overwrite.
 
         One that was linked to another row meanwhile met the values of that, and one that met an inserted row those.
+        The row that a location was made of counts though its link was never saved: it may have been deleted before.
         """
-        rows = Counter(dps_id for dps_id, _ in {*self.world.mappings.ever})
+        nomis = self.world.nomis
+        made_of = {(dps_id_for(nomis_id), nomis_id) for nomis_id in (*nomis.rows, *nomis.deleted)}
+        rows = Counter(dps_id for dps_id, _ in {*self.world.mappings.ever} | made_of)
         edited = {(self._dps_id(e), e.field.value) for e in self.people.journal if e.side is Source.NOMIS}
         for who, conflict in self.world.locations.conflicts:
             both = conflict.reason == "changed on both sides" and conflict.field != "description"

@@ -284,3 +284,20 @@ async def test_what_staff_edited_in_a_twin_that_goes_is_on_record(house: House) 
         "deleted",
         f"staff edited it in the moment before it turned out to be a twin of {NEW_ID}",
     )
+
+
+async def test_a_row_made_again_before_its_link_was_saved_is_on_record_with_what_staff_edited(house: House) -> None:
+    row = nomis_cell(location_code="018", description="NWI-2-018", user_description="theirs")
+    first = house.nomis.screen_insert(row).location_id
+    who = dps_id_for(first)
+    died = Running(partial(house.stepped.settle_nomis, first))
+    while who not in house.locations.locations:
+        died.step()
+    house.locations.staff_edit(who, local_name="ours")
+    house.nomis.screen_delete(first)
+    again = house.nomis.screen_insert(row.model_copy(update={"user_description": None})).location_id
+    await house.settler.settle_dps(who)
+    assert house.mappings.by_dps[who].nomis_location_id == again
+    assert house.nomis.rows[again].user_description == house.locations.locations[who].local_name == "ours"
+    [told] = [conflict for location_id, conflict in house.locations.conflicts if location_id == who]
+    assert (told.field, told.base, told.dps, told.nomis) == ("localName", "theirs", "ours", "")

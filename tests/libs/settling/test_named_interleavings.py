@@ -301,3 +301,30 @@ async def test_a_row_made_again_before_its_link_was_saved_is_on_record_with_what
     assert house.nomis.rows[again].user_description == house.locations.locations[who].local_name == "ours"
     [told] = [conflict for location_id, conflict in house.locations.conflicts if location_id == who]
     assert (told.field, told.base, told.dps, told.nomis) == ("localName", "theirs", "ours", "")
+
+
+async def test_a_row_made_again_by_a_walk_that_died_is_linked_though_the_edit_was_taken_back(house: House) -> None:
+    before = house.cell.comments
+    house.locations.staff_edit(CELL_ID, comments="ours")
+    house.nomis.screen_delete(CELL_NOMIS)
+    died = Running(partial(house.stepped.settle_nomis, CELL_NOMIS))
+    while "create" not in house.nomis.calls:
+        died.step()
+    house.locations.staff_edit(CELL_ID, comments=before)
+    [again] = house.nomis.rows.keys() - {LANDING_NOMIS}
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.mappings.by_dps[CELL_ID].nomis_location_id == again
+    assert house.nomis.rows[again].comment == before
+    assert house.differences() == []
+
+
+async def test_of_two_rows_made_the_spare_goes_out_of_use_though_the_linked_one_is_deleted(house: House) -> None:
+    house.locations.staff_create(dps_cell(id=NEW_ID, code="018"))
+    first = asleep(partial(house.stepped.settle_dps, NEW_ID), 6)
+    house.locations.staff_edit(NEW_ID, code="019")
+    asleep(partial(house.stepped.settle_dps, NEW_ID), 8).finish()
+    linked = house.mappings.by_dps[NEW_ID].nomis_location_id
+    house.nomis.screen_delete(linked)
+    first.finish()
+    [spare] = [each for each in house.nomis.rows.values() if is_spare(each)]
+    assert spare.location_id not in house.mappings.by_nomis

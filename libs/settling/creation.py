@@ -32,8 +32,10 @@ from libs.settling.ports import (
     Nomis,
     NomisKeyTaken,
     NotAccepted,
+    ParentGone,
     ParentRefused,
     Stale,
+    SyncOff,
 )
 
 
@@ -162,6 +164,30 @@ class Creation:
         known = Known(mirror, {parent: dps_parent} if parent is not None and dps_parent is not None else {})
         settled = await self.pairs.settle_pair(dps_id, row.location_id, way, known)
         return _as(Act.CREATED, settled)
+
+    async def again_in_dps(self, dps_id: UUID, nomis_id: NomisLocationId, way: Way) -> Settled:
+        """Give a linked row back the location that DPS forgot, under the id it had.
+
+        A mapping is saved after its location, so this one was there: its database was restored from before it. Raises
+        Tombstoned, KeyTaken.
+        """
+        row = await self.nomis.read(nomis_id)
+        if row is None:
+            raise RetryLater(f"{nomis_id} went while {dps_id} was made anew")
+        above = row.location.parent_location_id
+        parent = await self.relatives.dps_parent(above, way) if above is not None else None
+        try:
+            mirror = await self._make_in_dps(row.location, dps_id, parent, way)
+        except ParentGone:
+            if above is None or parent is None:
+                raise
+            await self.relatives.restore_parent(parent, above, dps_id, way)
+            mirror = await self._make_in_dps(row.location, dps_id, parent, way)
+        except ParentRefused as refused:
+            raise Unprocessable(f"{nomis_id}: {refused}") from refused
+        except SyncOff as off:
+            raise RetryLater(f"{dps_id} is linked but not in DPS, and sync is one way: {off}") from off
+        return _as(Act.CREATED, await self.pairs.settle_pair(dps_id, nomis_id, way, Known(mirror)))
 
     async def _make_in_dps(
         self, row: NomisLocation, dps_id: UUID, dps_parent: UUID | None, way: Way

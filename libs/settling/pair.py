@@ -106,6 +106,10 @@ class Gone(Exception):
     """The NOMIS row of a linked pair is not there."""
 
 
+class NotInDps(Exception):
+    """DPS knows nothing of the location of a linked pair, not even that it was deleted; its NOMIS row is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a walk was told before it came here, so that it need not ask again: true at some moment of this very walk.
@@ -185,7 +189,7 @@ class PairWalk:
     us: Us
 
     async def settle(self, dps_id: UUID, nomis_id: NomisLocationId, way: Way, known: Known) -> Settled:
-        """Settle the pair. Raises Gone, Tombstoned, Circle, RetryLater when it keeps moving."""
+        """Settle the pair. Raises Gone, NotInDps, Tombstoned, Circle, RetryLater when it keeps moving."""
         act = Act.NOTHING
         mirror = known.mirror
         memory = Memory(dict(known.links))
@@ -235,8 +239,7 @@ class PairWalk:
             # Both halves are gone, or never were: only the link is left.
             raise Gone(str(nomis_id))
         if mirror is None:
-            # The mapping is saved after the location, so this id is on its way or its database was restored older.
-            raise RetryLater(f"{dps_id} is linked but not in DPS")
+            raise NotInDps(str(dps_id))
         return mirror
 
     async def _look(self, mirror: LocationMirror, nomis_id: NomisLocationId, memory: Memory, way: Way) -> Look:

@@ -10,7 +10,7 @@ from libs.settling.creation import Creation
 from libs.settling.deletion import Deletion
 from libs.settling.keys import Circle
 from libs.settling.outcome import Act, Settled, Us, WalkLimits, Way
-from libs.settling.pair import Gone, Known, PairWalk
+from libs.settling.pair import Gone, Known, NotInDps, PairWalk
 from libs.settling.ports import (
     Busy,
     KeyTaken,
@@ -75,6 +75,8 @@ class Settler:
                 # By the row: meanwhile the location may have been linked to another, which is to be taken out of use.
                 await self._mappings.remove_row(nomis_id)
                 return Settled(Act.DELETED, dps_id, nomis_id)
+        except NotInDps:
+            return await self._creation.again_in_dps(dps_id, nomis_id, way)
         except Tombstoned:
             return await self._deletion.gone_from_dps(dps_id, nomis_id, way)
 

@@ -1,7 +1,9 @@
 """One estate of real processes on free ports, with a generated NOMIS estate of one prison in it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -31,10 +33,11 @@ async def generated(estate: Estate, *prisons: str) -> None:
         await load(connection, NomisEstate(SEED, "tiny", prisons))
 
 
-@pytest.fixture(scope="package")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+@asynccontextmanager
+async def opened(directory: Path) -> AsyncIterator[House]:
+    """Start an estate with three generated prisons, on free ports, and sit down at it."""
     settings = EstateSettings.on_free_ports(
-        tmp_path_factory.mktemp("journeys"),
+        directory,
         postgres_fsync=False,
         restart_first_seconds=0.1,
         restart_longest_seconds=1,
@@ -48,3 +51,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
             yield House(estate, desk)
     finally:
         await estate.stop()
+
+
+@pytest.fixture(scope="package")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with opened(tmp_path_factory.mktemp("journeys")) as house:
+        yield house

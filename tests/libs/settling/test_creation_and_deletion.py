@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import partial
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -134,8 +134,10 @@ async def test_a_row_linked_to_another_is_not_adopted(house: House) -> None:
     await house.mappings.save(
         LocationMapping(dps_location_id=other, nomis_location_id=stranger, mapping_type=MappingType.NOMIS_CREATED)
     )
-    with pytest.raises(RetryLater, match=str(other)):
+    with pytest.raises(RetryLater, match="NWI-2-018"):
         await house.settler.settle_dps(own.id)
+    assert house.mappings.by_nomis[stranger].dps_location_id == other
+    assert own.id not in house.mappings.by_dps
 
 
 async def test_ignored_agencies_stay_where_they_are(house: House) -> None:
@@ -231,3 +233,28 @@ async def test_a_location_deleted_in_dps_goes_out_of_use_in_nomis_and_keeps_its_
     assert (house.row.active, house.row.capacity, house.row.certified) == (False, 0, False)
     assert CELL_ID in house.mappings.by_dps
     assert (await house.settler.settle_dps(CELL_ID)).act is Act.NOTHING
+
+
+def forget(house: House, *ids: UUID) -> None:
+    """Have DPS know nothing of these, as after the restore of an older database."""
+    for dps_id in ids:
+        del house.locations.rows[dps_id], house.locations.states[dps_id]
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+async def test_what_an_older_database_of_dps_lacks_comes_back_under_its_id(house: House, by_row: bool) -> None:
+    own = new_in_dps(house)
+    await house.settler.settle_dps(own.id)
+    linked = house.mappings.by_dps[own.id]
+    below = dict(house.locations.locations)
+    # Its parent too, which a walk may come to last.
+    forget(house, own.id, CELL_ID, LANDING_ID)
+    settled = await (
+        house.settler.settle_nomis(linked.nomis_location_id) if by_row else house.settler.settle_dps(own.id)
+    )
+    assert (settled.act, settled.dps_location_id) == (Act.CREATED, own.id)
+    assert house.mappings.by_dps[own.id] == linked
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.locations.locations.keys() == below.keys()
+    assert house.differences() == []
+    assert house.locations.conflicts == []

@@ -117,3 +117,11 @@ async def test_who_needs_a_description_gets_it_though_its_holder_has_no_place_to
     await house.settler.settle_dps(new.id)
     assert house.nomis.rows[house.mappings.by_dps[new.id].nomis_location_id].description == "NWI-2-020"
     assert house.row.description == f"NWI-~{CELL_NOMIS}"
+
+
+async def test_what_an_older_database_of_dps_lacks_waits_for_a_person(house: House) -> None:
+    del house.locations.rows[CELL_ID], house.locations.states[CELL_ID]
+    with pytest.raises(RetryLater, match="not in DPS, and sync is one way"):
+        await house.settler.settle_nomis(CELL_NOMIS)
+    assert CELL_ID not in house.locations.locations
+    assert CELL_NOMIS in house.mappings.by_nomis

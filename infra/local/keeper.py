@@ -100,8 +100,10 @@ class Keeper:
             began = loop.time()
             try:
                 await self._begin(again=True)
-            except CANNOT_START as error:
-                log.warning("part-not-restarted", part=self.part.name, reason=str(error), deaths=deaths)
+            except Exception as error:  # noqa: BLE001 - whoever starts others again must outlive whatever hinders it
+                # Also what follows a start may fail: the database may be away while a broker is filled again.
+                reason = str(error) if isinstance(error, CANNOT_START) else repr(error)
+                log.warning("part-not-restarted", part=self.part.name, reason=reason, deaths=deaths)
                 await self.part.stop()
             else:
                 self.restarts += 1

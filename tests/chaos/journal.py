@@ -1,12 +1,13 @@
 """What was edited, and the judge of whether each edit is still there, was followed by a later one, or is on record.
 
 An edit is lost when it is the last one its side made of a field, the field ends with another value, no later edit of
-the other side explains that value, and no conflict names the edit. Shares no code with the services it judges.
+the other side explains that value, and no conflict names the edit. Whoever opens a location again wipes the details of
+its deactivation, which its journal names no further. Shares no code with the services it judges.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -88,10 +89,14 @@ def lost(entries: Iterable[Entry], both: Both, conflicts: Iterable[Conflict]) ->
     for conflict in conflicts:
         recorded[conflict.dps_id].append(conflict)
     found: list[Lost] = []
-    for (dps_id, field), of_field in _by_field(entries, both.dps_of).items():
+    by_field = _by_field(entries, both.dps_of)
+    for (dps_id, field), of_field in by_field.items():
         row = both.dps.get(dps_id)
-        if row is not None and field in SHARED[row["kind"]] and not (field in DETAILS and row["active"] == "true"):
-            found += _judged(of_field, str(row[field]), recorded[dps_id])
+        if row is None or field not in SHARED[row["kind"]] or (field in DETAILS and row["active"] == "true"):
+            continue
+        openings = [one for one in by_field.get((dps_id, "active"), ()) if one.value == "true"]
+        wiped = [replace(one, field=field, value="") for one in openings if field in DETAILS]
+        found += _judged(of_field, wiped, str(row[field]), recorded[dps_id])
     return found
 
 
@@ -104,13 +109,13 @@ def _by_field(entries: Iterable[Entry], dps_of: Mapping[int, str]) -> Mapping[tu
     return by_field
 
 
-def _judged(entries: Sequence[Entry], ended: str, conflicts: Sequence[Conflict]) -> list[Lost]:
+def _judged(entries: Sequence[Entry], wiped: Sequence[Entry], ended: str, conflicts: Sequence[Conflict]) -> list[Lost]:
     lasts = [last for side in ("NOMIS", "DPS") if (last := _last(entries, side)) is not None]
     return [
         Lost(last, ended)
         for last in lasts
         if last.value != ended
-        and not _explained(last, entries, ended)
+        and not _explained(last, [*entries, *wiped], ended)
         and not any(conflict.names(last) for conflict in conflicts)
     ]
 

@@ -52,6 +52,17 @@ def test_details_of_a_deactivation_go_with_it() -> None:
     assert [one.entry for one in lost([edit], ended("x", active="false", reason="OTHER"), [])] == [edit]
 
 
+def test_a_later_opening_by_the_other_side_explains_a_detail_that_is_gone_and_an_earlier_one_does_not() -> None:
+    edit = Entry("NOMIS", 12, "proposed", "2026-12-05", at=5)
+    opened = Entry("DPS", CELL, "active", "true", at=7)
+    closed = ended("x", active="false", proposed="", reason="OTHER")
+    assert lost([edit, opened, replace(opened, value="false", at=8)], closed, []) == []
+    assert [
+        one.entry for one in lost([edit, replace(opened, at=4), replace(opened, value="false", at=8)], closed, [])
+    ] == [edit]
+    assert [one.entry for one in lost([edit, replace(opened, value="false", at=8)], closed, [])] == [edit]
+
+
 def test_what_is_not_shared_or_no_longer_there_is_not_judged() -> None:
     assert lost([replace(NOMIS_EDIT, field="usages")], ended("x"), []) == []
     assert lost([replace(NOMIS_EDIT, location=99)], ended("x"), []) == []

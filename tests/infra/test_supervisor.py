@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import orjson
 import psutil
 import pytest
 
 from infra.local.__main__ import arguments
-from infra.local.keeper import Backoff
+from infra.local.child import Child, Command
+from infra.local.keeper import Backoff, Keeper
 from infra.local.leftovers import AlreadyRunning
 from infra.local.logs import cut
 from infra.local.ports import PortTaken
@@ -146,6 +148,49 @@ async def test_after_a_sigkill_of_the_supervisor_a_new_start_finds_the_data_and_
     (data / "mine.txt").write_text("not the estate's")
     await purge(estate.settings)
     assert [path.name for path in data.iterdir()] == ["mine.txt"]
+
+
+class Sleeper:
+    """A part that does nothing until it is ended."""
+
+    name = "sleeper"
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self.child: Child | None = None
+
+    async def start(self) -> None:
+        command = Command(
+            self.name, (sys.executable, "-c", "import signal; signal.pause()"), {}, cwd=self._output.parent
+        )
+        self.child = await Child.start(command, self._output)
+
+    async def stop(self) -> None:
+        if self.child is not None:
+            await self.child.stop(5)
+            self.child = None
+
+
+async def test_what_dies_is_started_again_also_when_what_follows_a_start_fails(tmp_path: Path) -> None:
+    # As a broker's is, while the database, whose outboxes are to be published again, is starting, too.
+    starts: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def follows(again: bool) -> None:
+        await starts.put(again)
+        if again and hindrances:
+            raise hindrances.pop()
+
+    hindrances = [asyncpg.CannotConnectNowError("the database system is starting up")]
+    keeper = Keeper(Sleeper(tmp_path / "log"), Backoff(0.01, 0.01, 0), follows)
+    async with asyncio.timeout(10):
+        await keeper.start()
+        try:
+            keeper.kill(signal.SIGKILL)
+            assert [await starts.get() for _ in range(3)] == [False, True, True]
+            await keeper.ready.wait()
+        finally:
+            await keeper.stop()
+    assert (keeper.restarts, hindrances) == (1, [])
 
 
 def test_a_log_is_cut_and_its_end_kept_beside(tmp_path: Path) -> None:

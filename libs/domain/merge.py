@@ -48,12 +48,12 @@ class _Sides:
     def nomis_edited(self, field: Field) -> bool:
         """Whether NOMIS holds an edit of its own: not the base, and not a late write of ours.
 
-        What is known to have been touched counts, even if it was set back to the base.
+        What is known to have been touched counts, even if it was set back to the base, or to what we were to send.
         """
-        value = self.nomis[field]
+        value, sent = self.nomis[field], self.published.get(field.value, ())
         if value == self.base.get(field.value):
-            return field in self.touched and bool(self.published.get(field.value))
-        return value not in self.published.get(field.value, ())
+            return field in self.touched and bool(sent)
+        return value not in sent or field in self.touched
 
     def dps_edited(self, field: Field) -> bool:
         return self.dps[field] != self.base.get(field.value)

@@ -46,6 +46,18 @@ async def test_a_screen_edit_that_another_walk_took_over_survives_our_late_put(h
     assert house.differences() == []
 
 
+async def test_a_screen_edit_to_the_value_that_a_dead_walk_was_to_write_is_no_late_write_of_ours(house: House) -> None:
+    before = house.cell.comments
+    house.locations.staff_edit(CELL_ID, comments="ours")
+    asleep(partial(house.stepped.settle_dps, CELL_ID), 4 if house.nomis.conditional_writes else 5)
+    assert house.locations.states[CELL_ID].published["comments"] == ["ours"]
+    house.locations.staff_edit(CELL_ID, comments=before)
+    house.nomis.screen_edit(CELL_NOMIS, comment="ours")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert (house.cell.comments, house.row.comment) == ("ours", "ours")
+    assert house.differences() == []
+
+
 async def test_a_link_to_the_new_row_outlives_a_walk_that_met_the_old_one(house: House) -> None:
     house.nomis.screen_delete(CELL_NOMIS)
     house.locations.staff_edit(CELL_ID, code="018")

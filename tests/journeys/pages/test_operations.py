@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from infra.local.demo.desk import seen
 from infra.local.demo.scenario import a_cell
-from libs.messaging.queue import Parcel
+from libs.messaging.queue import Parcel, Queue
 from services.staff_ui.operators.doors import operator_doors
 from tests.journeys.conftest import House
 from tests.journeys.pages.browsing import Person, signed_in
@@ -277,6 +277,15 @@ async def test_events_that_were_refused_are_published_again_or_given_up(operator
     await operator.page.get_by_label("Choose event 900000012").check()
     await operator.presses("Publish the chosen again")
     assert await banner(operator) == "1 event to be published again"
+    # Nobody can read it, so it ends with the dead letters of all who are told; the next test finds none of ours.
+    for queue in ("to-nomis-locations-dlq", "reconciliation-locations-dlq"):
+        dead = house.desk.broker.queue(queue)
+
+        async def arrived(dead: Queue = dead) -> bool:
+            return (await dead.depth()).visible >= 1
+
+        await seen(arrived, f"the event that nobody can read, on {queue}")
+        await dead.purge()
 
 
 async def test_what_differs_is_shown_side_by_side_and_repaired(operator: Person, house: House) -> None:

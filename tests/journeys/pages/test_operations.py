@@ -286,6 +286,8 @@ async def test_events_that_were_refused_are_published_again_or_given_up(operator
 
         await seen(arrived, f"the event that nobody can read, on {queue}")
         await dead.purge()
+    # What is kept is published once more when a broker forgot its topics, as the next journey has it do.
+    await house.desk.locations_database.execute("DELETE FROM outbox WHERE key = 'K'")
 
 
 async def test_what_differs_is_shown_side_by_side_and_repaired(operator: Person, house: House) -> None:

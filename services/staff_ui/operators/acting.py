@@ -103,6 +103,11 @@ async def pressed(
         )
 
 
+def none_chosen(what: str, name: str, values: Sequence[object]) -> Fault:
+    """Say that nothing was ticked; `values` are those of the page's boxes, the first of which the sentence links to."""
+    return Fault(f"{name}-{values[0]}" if values else "", f"Select at least one {what}", name)
+
+
 def row_id(visit: Visit, name: str) -> int:
     """Return a number of the address. Raises NotThere."""
     text = visit.request.match_info[name]

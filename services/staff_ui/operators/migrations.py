@@ -5,16 +5,17 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from libs.web.routing import Event, Events
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.forms.operators import START, StartWish
-from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed
+from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, none_chosen, pressed
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.migrations import KINDS, Watched, status_tag, watched
-from services.staff_ui.views.words import counted
+from services.staff_ui.views.words import counted, number
 
 ROLES = frozenset({"ROLE_MIGRATE_LOCATIONS"})
 HERE = f"{OPERATIONS}/migrations"
@@ -130,14 +131,16 @@ async def cancel(visit: Visit) -> web.StreamResponse:
     return await acted(visit, act, carry_out)
 
 
-async def items(visit: Visit) -> web.StreamResponse:
-    """List what was skipped or failed for one reason, by page."""
+async def items(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
+    """List what was skipped or failed for one reason, by page; say so where nothing was ticked."""
     run_id, query = _run_id(visit), visit.request.query
     params = {"state": query.get("state", "failed"), "after": query.get("after", "0"), "size": str(PAGE)}
     if reason := query.get("reason"):
         params["reason"] = reason
     found = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/items", params=params)
     more = {**params, "after": str(found[-1]["nomisLocationId"])} if len(found) == PAGE else None
+    here = URL(f"{HERE}/{run_id}")
+    faults = [none_chosen("location", "id", [each["nomisLocationId"] for each in found])] if unticked else []
     return visit.render(
         "operators/migration_items.html",
         title=f"Locations that {'failed' if params['state'] == 'failed' else 'were skipped'}",
@@ -145,27 +148,45 @@ async def items(visit: Visit) -> web.StreamResponse:
         items=found,
         reason=reason,
         can_retry=params["state"] == "failed",
-        here=f"{HERE}/{run_id}",
-        more=visit.request.rel_url.with_query(more) if more else None,
+        retry=URL(f"{here}/retry").with_query(params),
+        more=URL(f"{here}/items").with_query(more) if more else None,
+        errors=faults,
+        status=400 if faults else 200,
     )
 
 
 async def retry(visit: Visit) -> web.StreamResponse:
-    """Try failed locations again: those that are ticked, those of one reason, or all."""
-    run_id = _run_id(visit)
-    chosen = [int(each) for each in visit.form.getall("id", []) if each.isascii() and each.lstrip("-").isdecimal()]
-    wish: dict[str, Any] = {"nomisLocationIds": chosen}
-    if reason := visit.form.get("reason"):
-        wish = {"reason": reason}
+    """Try failed locations again: those that are ticked, those of one reason or, after a look at it, all."""
     if "all" in visit.form:
-        wish = {"all": True}
+        return await _retry_all(visit)
+    run_id, reason = _run_id(visit), visit.form.get("reason")
+    chosen = [int(each) for each in visit.form.getall("id", []) if each.isascii() and each.lstrip("-").isdecimal()]
+    if not (chosen or reason):
+        return await items(visit, unticked=True)
+    wish: dict[str, Any] = {"reason": reason} if reason else {"nomisLocationIds": chosen}
+    return await pressed(visit, f"{HERE}/{run_id}", lambda: _retried(visit, run_id, wish))
 
-    async def carry_out() -> web.StreamResponse:
-        told = await _ask(visit, "POST", f"{DOOR}/{run_id}/retry", json=wish, ok=(200, 202))
-        done = f"{counted(told['retried'], 'location')} to be tried again"
-        return visit.see_other(f"{HERE}/{run_id}", done=done)
 
-    return await pressed(visit, f"{HERE}/{run_id}", carry_out)
+async def _retry_all(visit: Visit) -> web.StreamResponse:
+    run_id = _run_id(visit)
+    failures = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/failures")
+    failed = sum(each["count"] for each in failures if each["state"] == "failed")
+    act = Act(
+        "Try all that failed again",
+        NoAnswers,
+        "Try all again",
+        f"{HERE}/{run_id}",
+        crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
+        warning=lambda _: "Mend first what they failed of, or they will fail again.",
+        facts=[Row("Run", run_id.replace("T", " at ")), Row("Failed locations", number(failed))],
+        keep={"all": ["yes"]},
+    )
+    return await acted(visit, act, lambda _: _retried(visit, run_id, {"all": True}))
+
+
+async def _retried(visit: Visit, run_id: str, wish: dict[str, Any]) -> web.StreamResponse:
+    told = await _ask(visit, "POST", f"{DOOR}/{run_id}/retry", json=wish, ok=(200, 202))
+    return visit.see_other(f"{HERE}/{run_id}", done=f"{counted(told['retried'], 'location')} to be tried again")
 
 
 async def verify(visit: Visit) -> web.StreamResponse:

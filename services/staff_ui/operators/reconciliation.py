@@ -4,15 +4,16 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.forms.operators import COMPARE, RunWish
-from services.staff_ui.operators.acting import Act, acted, crumbs, pressed, row_id
+from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, none_chosen, pressed, row_id
 from services.staff_ui.views.comparing import FINDINGS, RUN_STATUSES, lines
 from services.staff_ui.views.layout import OPERATIONS
-from services.staff_ui.views.words import counted
+from services.staff_ui.views.words import counted, number
 
 ROLES = frozenset({"ROLE_RECONCILE_LOCATIONS"})
 HERE = f"{OPERATIONS}/reconciliation"
@@ -53,8 +54,8 @@ async def start(visit: Visit) -> web.StreamResponse:
     return await acted(visit, act, carry_out)
 
 
-async def one(visit: Visit) -> web.StreamResponse:
-    """Show a run and, by page, what it found, with both sides beside each other."""
+async def one(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
+    """Show a run and, by page, what it found, with both sides beside each other; say so where nothing was ticked."""
     run_id, query = row_id(visit, "runId"), visit.request.query
     finding = query.get("finding", "")
     after = query.get("after", "0")
@@ -64,6 +65,8 @@ async def one(visit: Visit) -> web.StreamResponse:
     )
     kept = {"finding": finding} if finding in FINDINGS else {}
     more = {**kept, "after": str(found[-1]["mismatchId"])} if len(found) == PAGE else None
+    here = URL(f"{HERE}/{run_id}")
+    faults = [none_chosen("location", "mismatch", [each["mismatchId"] for each in found])] if unticked else []
     return visit.render(
         "operators/run.html",
         title=f"Comparison {run_id}",
@@ -74,9 +77,12 @@ async def one(visit: Visit) -> web.StreamResponse:
         findings=FINDINGS,
         finding=finding,
         mismatches=[{**each, "lines": lines(each["differences"])} for each in found],
-        more=visit.request.rel_url.with_query(more) if more else None,
-        first=visit.request.rel_url.with_query(kept) if after != "0" else None,
-        here=f"{HERE}/{run_id}",
+        more=here.with_query(more) if more else None,
+        first=here.with_query(kept) if after != "0" else None,
+        here=here,
+        repair=URL(f"{here}/repair").with_query(params),
+        errors=faults,
+        status=400 if faults else 200,
     )
 
 
@@ -89,18 +95,43 @@ async def as_csv(visit: Visit) -> web.StreamResponse:
 
 
 async def repair(visit: Visit) -> web.StreamResponse:
-    """Have the ticked mismatches settled, or all of the run."""
+    """Have the ticked mismatches settled, or, after a look at what that means, all of the run."""
+    if "all" in visit.form:
+        return await _repair_all(visit)
     run_id = row_id(visit, "runId")
     chosen = [int(each) for each in visit.form.getall("mismatch", []) if each.isascii() and each.isdecimal()]
-    body = {} if "all" in visit.form else {"mismatchIds": chosen}
+    if not chosen:
+        return await one(visit, unticked=True)
+    return await pressed(visit, f"{HERE}/{run_id}", lambda: _repaired(visit, run_id, {"mismatchIds": chosen}))
 
-    async def carry_out() -> web.StreamResponse:
-        told = await _ask(visit, "PUT", f"{DOOR}/{run_id}/repair", json=body)
-        return visit.see_other(
-            f"{HERE}/{run_id}", done=f"{counted(told['locations'], 'location')} to be looked at and settled"
-        )
 
-    return await pressed(visit, f"{HERE}/{run_id}", carry_out)
+async def _repair_all(visit: Visit) -> web.StreamResponse:
+    run_id = row_id(visit, "runId")
+    run = await _ask(visit, "GET", f"{DOOR}/{run_id}")
+    act = Act(
+        "Repair all of the run",
+        NoAnswers,
+        "Repair all",
+        f"{HERE}/{run_id}",
+        crumbs(TRAIL, (f"Comparison {run_id}", f"{HERE}/{run_id}")),
+        warning=lambda _: (
+            "A worker merges both sides of each location and writes to DPS and to NOMIS what either lacks."
+        ),
+        facts=[
+            Row("Comparison", str(run_id)),
+            Row("Prison", run["prisonId"] or "All"),
+            Row("Mismatches", number(run["mismatches"])),
+        ],
+        hard=True,
+        keep={"all": ["yes"]},
+    )
+    return await acted(visit, act, lambda _: _repaired(visit, run_id, {}))
+
+
+async def _repaired(visit: Visit, run_id: int, wish: dict[str, Any]) -> web.StreamResponse:
+    told = await _ask(visit, "PUT", f"{DOOR}/{run_id}/repair", json=wish)
+    done = f"{counted(told['locations'], 'location')} to be looked at and settled"
+    return visit.see_other(f"{HERE}/{run_id}", done=done)
 
 
 async def location(visit: Visit) -> web.StreamResponse:

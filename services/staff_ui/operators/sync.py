@@ -10,7 +10,7 @@ from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.forms.operators import REDRIVE, RateWish, SwitchWish, switching
-from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed
+from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, none_chosen, pressed
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.sync import MODES, NAMES, QUEUES, Watched, died, switch_rows, unknown, watched
 from services.staff_ui.views.words import counted
@@ -24,20 +24,33 @@ RATE_OFFERED = "10"
 TRAIL = ("Sync", HERE)
 
 
-async def now(visit: Visit) -> web.StreamResponse:
-    """Show both directions, the queues beside, and the outbox."""
+async def now(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
+    """Show both directions, the queues beside, and the outbox; say so where nothing was ticked."""
     *queues, outbox = await asyncio.gather(*(_watched(visit, queue) for queue in QUEUES), _outbox(visit))
-    return visit.render("operators/sync.html", title="Sync", crumbs=crumbs(), queues=queues, outbox=outbox, here=HERE)
+    refused = [each["id"] for each in outbox["dead"]] if outbox else []
+    faults = [none_chosen("event", "row", refused)] if unticked else []
+    return visit.render(
+        "operators/sync.html",
+        title="Sync",
+        crumbs=crumbs(),
+        queues=queues,
+        outbox=outbox,
+        here=HERE,
+        errors=faults,
+        status=400 if faults else 200,
+    )
 
 
-async def one(visit: Visit) -> web.StreamResponse:
-    """Show one queue: its hour, its dead letters by reason and one by one, and what is held."""
+async def one(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
+    """Show a queue: its hour, its dead letters and what is held; say so where nothing was ticked."""
     queue = _queue(visit)
     seen, letters, switches = await asyncio.gather(
         _watched(visit, queue),
         _ask(visit, queue, "GET", f"{DOOR}/get-dlq-messages/{queue}-dlq", params={"maxMessages": LETTERS_SHOWN}),
         _ask(visit, queue, "GET", f"{DOOR}/switches"),
     )
+    boxes = [each["messageId"] for each in letters["messages"]]
+    faults = [none_chosen("dead letter", "message", boxes)] if unticked else []
     return visit.render(
         "operators/queue.html",
         title=NAMES[queue],
@@ -48,6 +61,8 @@ async def one(visit: Visit) -> web.StreamResponse:
         parked=switches["parkedCount"],
         modes=MODES,
         here=f"{HERE}/{queue}",
+        errors=faults,
+        status=400 if faults else 200,
     )
 
 
@@ -90,19 +105,42 @@ async def stop(visit: Visit) -> web.StreamResponse:
 
 
 async def letters(visit: Visit) -> web.StreamResponse:
-    """Send chosen dead letters back, or delete them."""
-    queue = _queue(visit)
-    chosen = visit.form.getall("message", [])
-    delete = visit.form.get("do") == "delete"
+    """Send chosen dead letters back or, after a look at what that means, delete them."""
+    queue, chosen = _queue(visit), visit.form.getall("message", [])
+    if not chosen:
+        return await one(visit, unticked=True)
+    if visit.form.get("do") == "delete":
+        return await _delete(visit, queue, chosen)
 
     async def carry_out() -> web.StreamResponse:
-        door = "delete-messages" if delete else "retry-messages"
-        told = await _ask(visit, queue, "PUT", f"{DOOR}/{door}/{queue}-dlq", json={"messageIds": chosen})
-        done, count = ("deleted", "messagesDeletedCount") if delete else ("sent back", "messagesMovedCount")
-        missing = f"{len(told['notFound']):,} were not there any more" if told["notFound"] else ""
-        return visit.see_other(f"{HERE}/{queue}", done=f"{counted(told[count], 'dead letter')} {done}", more=missing)
+        told = await _ask(visit, queue, "PUT", f"{DOOR}/retry-messages/{queue}-dlq", json={"messageIds": chosen})
+        return _done(visit, queue, f"{counted(told['messagesMovedCount'], 'dead letter')} sent back", told["notFound"])
 
     return await pressed(visit, f"{HERE}/{queue}", carry_out)
+
+
+async def _delete(visit: Visit, queue: str, chosen: list[str]) -> web.StreamResponse:
+    async def carry_out(_: NoAnswers) -> web.StreamResponse:
+        told = await _ask(visit, queue, "PUT", f"{DOOR}/delete-messages/{queue}-dlq", json={"messageIds": chosen})
+        return _done(visit, queue, f"{counted(told['messagesDeletedCount'], 'dead letter')} deleted", told["notFound"])
+
+    act = Act(
+        f"{NAMES[queue]}: delete {counted(len(chosen), 'dead letter')}",
+        NoAnswers,
+        "Delete for good",
+        f"{HERE}/{queue}",
+        crumbs(TRAIL, (NAMES[queue], f"{HERE}/{queue}")),
+        warning=lambda _: "They cannot be had back. What they told of is found by the next comparison only.",
+        facts=[Row("Queue", f"{queue}-dlq"), Row("Messages", ", ".join(chosen))],
+        hard=True,
+        keep={"do": ["delete"], "message": chosen},
+    )
+    return await acted(visit, act, carry_out)
+
+
+def _done(visit: Visit, queue: str, done: str, missing: list[str]) -> web.Response:
+    more = f"{len(missing):,} were not there any more" if missing else ""
+    return visit.see_other(f"{HERE}/{queue}", done=done, more=more)
 
 
 async def replay(visit: Visit) -> web.StreamResponse:
@@ -148,9 +186,12 @@ async def switch(visit: Visit) -> web.StreamResponse:
 
 async def publish(visit: Visit) -> web.StreamResponse:
     """Publish refused events again."""
+    rows = _rows(visit)
+    if not rows:
+        return await now(visit, unticked=True)
 
     async def carry_out() -> web.StreamResponse:
-        told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/retry-dead", json={"ids": _rows(visit)})).json()
+        told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/retry-dead", json={"ids": rows})).json()
         return visit.see_other(HERE, done=f"{counted(told['revivedCount'], 'event')} to be published again")
 
     return await pressed(visit, HERE, carry_out)
@@ -159,6 +200,8 @@ async def publish(visit: Visit) -> web.StreamResponse:
 async def discard(visit: Visit) -> web.StreamResponse:
     """Give refused events up for good."""
     rows = _rows(visit)
+    if not rows:
+        return await now(visit, unticked=True)
 
     async def carry_out(_: NoAnswers) -> web.StreamResponse:
         told = (await visit.api.ask("locations", "PUT", f"{OUTBOX}/discard-dead", json={"ids": rows})).json()

@@ -46,9 +46,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         seal = Seal(settings.session_secrets.get_secret_value().split(","))
         names = PrisonNames(apis["prison_register"], settings.prisons_cache_seconds, time.monotonic)
         sessions = Sessions(seal, settings.session_limits)
-        guard = Guard(
-            settings, House(pages, apis, names, settings.look_seconds_max), sessions, seal, verified, time.time
-        )
+        house = House(pages, apis, names, settings.look_seconds_max, settings.watch_seconds)
+        guard = Guard(settings, house, sessions, seal, verified, time.time)
         entrance = Entrance(settings, guard, SignIn(settings, seal, sign_in_server, verified), pages)
         registry = process_registry()
         checks = {name: api_check(api) for name, api in apis.items() if name == "locations"}

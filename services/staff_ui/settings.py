@@ -7,12 +7,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from yarl import URL
 
 from libs.web.auth import AuthSettings
-from libs.web.limits import HttpLimits
+from libs.web.limits import HttpLimits, StreamLimits
 from libs.web.outgoing import OutgoingSettings
 
 SECRET_LENGTH_MIN = 32
 # Sealed, a token of many roles takes more than one header line is usually given.
-LIMITS = HttpLimits(body_bytes_max=1024 * 1024, field_bytes_max=32 * 1024, request_seconds_max=30)
+# A browser whose stream has ended comes again by itself and is asked anew who it is.
+LIMITS = HttpLimits(
+    body_bytes_max=1024 * 1024,
+    field_bytes_max=32 * 1024,
+    request_seconds_max=30,
+    streams=StreamLimits(stream_seconds_max=60),
+)
 
 
 class SessionLimits(BaseModel, frozen=True):
@@ -64,6 +70,8 @@ class Settings(BaseSettings):
     api_retries: NonNegativeInt = 1
     # Whether NOMIS holds the same: a page is shown without an answer that takes longer.
     look_seconds_max: PositiveFloat = 3
+    # How often a page that is open asks how far a run is.
+    watch_seconds: PositiveFloat = 1.5
     prisons_cache_seconds: PositiveFloat = 600
 
     # What npm installed: the look of the pages (`infra/node/package.json`).

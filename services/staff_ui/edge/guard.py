@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ from libs.web.application import EDGE
 from libs.web.auth import Caller, NotSignedIn, Verifier
 from libs.web.metrics import Observe
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
-from libs.web.problems import SignInUnreachable
+from libs.web.problems import SignInUnreachable, TooManyStreams
 from libs.web.routing import Events
 from services.staff_ui.edge import forgery
 from services.staff_ui.edge.cookies import Cookies
@@ -32,6 +32,7 @@ from services.staff_ui.settings import Settings
 READS = frozenset({"GET", "HEAD"})
 SESSION, SHOWN, KEPT = "locations-session", "locations-notice", "locations-sign-in"
 NOTICE_SECONDS_MAX = 300
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse | Events]]
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ FAILURES = MappingProxyType(
         NotThere: Failure(404, "not_found.html"),
         RemoteUnavailable: Failure(503, "unavailable.html"),
         SignInUnreachable: Failure(503, "unavailable.html"),
+        TooManyStreams: Failure(503, "unavailable.html"),
     }
 )
 UNEXPECTED = Failure(500, "unexpected.html")
@@ -86,7 +88,7 @@ class Guard:
     def page(self, door: Door, observe: Observe) -> AiohttpHandler:
         """Make the handler of a page for the signed-in."""
 
-        async def answer(request: web.Request) -> web.StreamResponse:
+        async def answer(request: web.Request) -> web.StreamResponse | Events:
             session, caller = await self._signed_in(request)
             form = NO_FORM if request.method in READS else await self._own_form(request, session)
             if door.roles and caller.roles.isdisjoint(door.roles):
@@ -94,7 +96,7 @@ class Guard:
             notice = self._notice(request)
             value = await door.handler(Visit(request, self._house, session, caller, form, notice))
             if isinstance(value, Events):
-                return await request.app[EDGE].streams.send(request, value)
+                return value
             self._renewed(request, value, session)
             if notice is not None and value.content_type == "text/html":
                 self.cookies.write(value, request.cookies, SHOWN, "")
@@ -102,9 +104,7 @@ class Guard:
 
         return self.open(door.path, answer, observe)
 
-    def open(
-        self, template: str, answer: Callable[[web.Request], Awaitable[web.StreamResponse]], observe: Observe
-    ) -> AiohttpHandler:
+    def open(self, template: str, answer: Answering, observe: Observe) -> AiohttpHandler:
         """Make the handler of a page for everybody: headers, deadline, log, and a page for every failure."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -130,14 +130,14 @@ class Guard:
 
         return await self._guarded(request, "-", missing)
 
-    async def _guarded(
-        self, request: web.Request, template: str, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def _guarded(self, request: web.Request, template: str, answer: Answering) -> web.StreamResponse:
         if (elsewhere := self._misdirected(request)) is not None:
             return elsewhere
         try:
             async with asyncio.timeout(self._seconds_max):
-                response = await answer(request)
+                value = await answer(request)
+            # A stream has limits of its own (`HttpLimits.streams`); only its beginning is a request like any other.
+            response = await request.app[EDGE].streams.send(request, value) if isinstance(value, Events) else value
         except Exception as error:  # noqa: BLE001 - the pages' edge: everything becomes a page
             response = self._failed(request, template, error)
         if not response.prepared:
@@ -209,11 +209,19 @@ class Guard:
             log.error("page-failed", method=request.method, route=template, exc_info=error)
         else:
             log.info("page-refused", method=request.method, route=template, kind=kind.__name__, reason=str(error))
-        session = self.session(request)
-        text = self._house.pages.write(
-            f"errors/{failure.template}",
-            {"person": session.name, "csrf_field": forgery.FIELD, "csrf": forgery.token(session.forgery_key)}
-            if session
-            else {},
-        )
+        text = self._house.pages.write(f"errors/{failure.template}", self._around(request))
         return web.Response(text=text, status=failure.status, content_type="text/html")
+
+    def _around(self, request: web.Request) -> Mapping[str, object]:
+        """Return what a failure's page has around it: the person, if signed in, and the sections they see."""
+        session = self.session(request)
+        if session is None:
+            return {}
+        caller = self._verifier.remembered(f"Bearer {session.token}")
+        return {
+            "person": session.name,
+            "roles": caller.roles if caller else frozenset(),
+            "path": request.path,
+            "csrf_field": forgery.FIELD,
+            "csrf": forgery.token(session.forgery_key),
+        }

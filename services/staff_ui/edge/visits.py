@@ -35,6 +35,7 @@ class House:
     sessions: Mapping[str, ApiSession]
     names: PrisonNames
     look_seconds_max: float
+    watch_seconds: float
 
 
 class Visit:
@@ -55,6 +56,7 @@ class Visit:
         self.api = Asker(house.sessions, session.token)
         self.names = house.names
         self.look_seconds_max = house.look_seconds_max
+        self.watch_seconds = house.watch_seconds
         self._pages = house.pages
         self._session = session
         self._notice = notice

@@ -21,8 +21,6 @@ ROLES = frozenset({"ROLE_MIGRATE_LOCATIONS"})
 HERE = f"{OPERATIONS}/migrations"
 DOOR = "/migrate/locations"
 PAGE = 50
-# A browser comes again when a stream ends; each is well within the deadline of a request.
-LIVE_LOOKS, LOOK_SECONDS = 12, 1.5
 STEERING = frozenset({"pause", "resume"})
 TRAIL = ("Migrations", HERE)
 
@@ -88,13 +86,13 @@ async def live(visit: Visit) -> Events:
 
 
 async def _told(visit: Visit, run_id: str, seen: Watched) -> AsyncGenerator[Event, None]:
-    for _ in range(LIVE_LOOKS):
+    # Each open page asks for itself, with its own person's token, so that a role taken away ends what it sees.
+    while seen.active:
         yield Event(visit.part("operators/migration_progress.html", seen=seen), "part")
-        if not seen.active:
-            yield Event("over", "end")
-            return
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(visit.watch_seconds)
         seen = await _seen(visit, run_id)
+    yield Event(visit.part("operators/migration_progress.html", seen=seen), "part")
+    yield Event("over", "end")
 
 
 async def steer(visit: Visit) -> web.StreamResponse:

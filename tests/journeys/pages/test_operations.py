@@ -18,6 +18,7 @@ from tests.journeys.test_reconciliation import silently
 
 HOSTILE = """<script>alert("x")</script><img src=x onerror=alert(1)>'"&{{7*7}}"""
 QUEUE = "to-nomis-locations"
+TABS_MAX = 60
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,28 @@ async def reconciliation_database(house: House) -> AsyncIterator["asyncpg.Connec
     connection = await asyncpg.connect(house.estate.endpoints["databases"]["reconciliation"]["dsn"])
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def dead(house: House) -> AsyncIterator[Queue]:
+    """The dead letters of a queue; none are left to the next test."""
+    queue = house.desk.broker.queue(f"{QUEUE}-dlq")
+    yield queue
+    await queue.purge()
+
+
+async def all_died(person: Person, count: int) -> None:
+    """Wait until so many messages have died of bodies that cannot be read, and none is being sent back."""
+
+    async def died() -> bool:
+        await person.goes(f"/operations/sync/{QUEUE}")
+        under_way = await person.page.get_by_role("button", name="Stop sending back").count()
+        reasons = await person.page.locator("main tr", has_text="Field required").count()
+        letters = await person.page.locator("input[name=message]").count()
+        # One row for each letter, and one that counts them.
+        return (under_way, letters, reasons) == (0, count, count + 1)
+
+    await seen(died, "the letters that died")
 
 
 async def banner(person: Person) -> str:
@@ -49,6 +72,15 @@ async def start(person: Person, kind: str, prisons: str) -> None:
 async def over(person: Person) -> None:
     await expect(person.page.locator("main .govuk-tag").first).to_have_text("Completed", timeout=30_000)
     await person.page.locator("[data-live]").wait_for(state="detached")
+
+
+async def told_to_tick(person: Person, sentence: str, box: str) -> None:
+    """See the summary say it, follow its link to the first box, and tick that one."""
+    await person.page.locator(".govuk-error-summary").get_by_role("link", name=sentence, exact=True).click()
+    focused = await person.page.evaluate("document.activeElement.name + ' ' + document.activeElement.type")
+    assert focused == f"{box} checkbox"
+    assert await person.page.title() == f"Error: {await person.heading()} – Locations inside prison – GOV.UK"
+    await person.page.keyboard.press("Space")
 
 
 def numbers(text: str) -> list[int]:
@@ -121,8 +153,10 @@ async def test_failed_locations_are_tried_again_one_by_one_by_reason_and_all(
     assert HOSTILE in await operator.text()
     await operator.looks("migration-failed")
     await operator.page.get_by_role("link", name=re.compile("^Show those for: <script>")).click()
-    await operator.page.locator("input[name=id]").first.check()
     await operator.looks("migration-failed-items")
+    await operator.presses("Try the chosen again")
+    await operator.looks("migration-failed-none-chosen")
+    await told_to_tick(operator, "Select at least one location", "id")
     await operator.presses("Try the chosen again")
     assert await banner(operator) == "1 location to be tried again"
     await over(operator)
@@ -132,6 +166,11 @@ async def test_failed_locations_are_tried_again_one_by_one_by_reason_and_all(
     await failing()
     await operator.goes(path)
     await operator.presses("Try all that failed again")
+    assert re.search(r"Failed locations\s+2\s", await operator.text())
+    await operator.looks("migration-retry-all-check")
+    await operator.clicks("Go back")
+    await operator.presses("Try all that failed again")
+    await operator.presses("Try all again")
     assert await banner(operator) == "2 locations to be tried again"
     await over(operator)
     assert HOSTILE not in await operator.text()
@@ -194,20 +233,29 @@ async def test_a_run_is_paused_resumed_and_cancelled_without_scripts(browser: Br
     await plain.page.context.close()
 
 
-async def test_sync_shows_both_directions_and_dead_letters_go_back_or_away(operator: Person, house: House) -> None:
+async def test_sync_shows_both_directions_and_dead_letters_go_back_or_away(operator: Person, dead: Queue) -> None:
     await operator.goes("/operations/sync")
     said = await operator.text()
     assert all(each in said for each in ("DPS to NOMIS", "NOMIS to DPS", "Rate", "Lag", "Waiting", "Dead letters"))
     await operator.looks("sync")
-    dead = house.desk.broker.queue(f"{QUEUE}-dlq")
     kind = "location.inside.prison.amended"
     sent = [Parcel("{}", {"failureReason": HOSTILE, "failureAt": "whenever", "eventType": kind}) for _ in range(3)]
     assert await dead.send(sent) == [None] * 3
     await operator.goes(f"/operations/sync/{QUEUE}")
     assert (await operator.text()).count(HOSTILE) == 4
     await operator.looks("queue-dead")
-    await operator.page.locator("input[name=message]").first.check()
     await operator.presses("Delete the chosen")
+    await operator.looks("queue-none-chosen")
+    await told_to_tick(operator, "Select at least one dead letter", "message")
+    chosen = await operator.page.locator("input[name=message]:checked").get_attribute("value")
+    await operator.presses("Delete the chosen")
+    assert str(chosen) in await operator.text()
+    await operator.looks("dead-letters-delete-check")
+    await operator.clicks("Go back")
+    assert await operator.page.locator("input[name=message]").count() == 3
+    await operator.page.locator(f"input[value='{chosen}']").check()
+    await operator.presses("Delete the chosen")
+    await operator.presses("Delete for good")
     assert await banner(operator) == "1 dead letter deleted"
     await operator.page.locator("input[name=message]").first.check()
     await operator.presses("Send the chosen back")
@@ -226,12 +274,7 @@ async def test_sync_shows_both_directions_and_dead_letters_go_back_or_away(opera
     await operator.presses("Send back what is no longer held")
     assert await banner(operator) == "0 messages sent back, 0 still held"
 
-    async def dead_again() -> bool:
-        return (await dead.depth()).visible >= 2
-
-    # Their bodies cannot be read, so they die again; the next test of dead letters finds none of ours.
-    await seen(dead_again, "the letters that died again")
-    await dead.purge()
+    await all_died(operator, 2)
 
 
 async def test_a_switch_is_changed_after_a_look_at_what_that_means(operator: Person) -> None:
@@ -256,6 +299,7 @@ async def test_a_switch_is_changed_after_a_look_at_what_that_means(operator: Per
     assert await banner(operator) == "location.inside.prison.amended is on for MDI"
 
 
+@pytest.mark.usefixtures("dead")
 async def test_events_that_were_refused_are_published_again_or_given_up(operator: Person, house: House) -> None:
     await house.desk.locations_database.execute(
         """
@@ -268,6 +312,12 @@ async def test_events_that_were_refused_are_published_again_or_given_up(operator
     await operator.goes("/operations/sync")
     assert HOSTILE in await operator.text()
     await operator.looks("sync-refused-events")
+    await operator.presses("Publish the chosen again")
+    await operator.looks("sync-none-chosen")
+    await told_to_tick(operator, "Select at least one event", "row")
+    await operator.goes("/operations/sync")
+    await operator.presses("Give the chosen up")
+    assert "Select at least one event" in await operator.text()
     await operator.page.get_by_label("Choose event 900000011").check()
     await operator.presses("Give the chosen up")
     assert "They are never published" in await operator.text()
@@ -322,7 +372,10 @@ async def test_what_differs_is_shown_side_by_side_and_repaired(operator: Person,
     assert comment in await operator.text()
     await operator.looks("both-sides")
     await operator.page.go_back()
-    await operator.page.locator("input[name=mismatch]").first.check()
+    await operator.presses("Repair the chosen")
+    assert await operator.page.get_by_role("link", name="All", exact=True).count() == 1
+    await operator.looks("comparison-none-chosen")
+    await told_to_tick(operator, "Select at least one location", "mismatch")
     await operator.presses("Repair the chosen")
     assert await banner(operator) == "1 location to be looked at and settled"
     await operator.goes(f"/operations/reconciliation/location/nomis/{nomis_id}")
@@ -334,6 +387,11 @@ async def test_what_differs_is_shown_side_by_side_and_repaired(operator: Person,
     await seen(equal, "both sides equal")
     await operator.presses("Repair")
     assert "settles what differs" in await banner(operator)
+    await operator.goes(path)
+    await operator.presses("Repair all of the run")
+    await operator.looks("repair-all-check")
+    await operator.presses("Repair all")
+    assert re.fullmatch(r"[\d,]+ locations? to be looked at and settled", await banner(operator))
     await operator.goes("/operations/reconciliation")
     await operator.looks("comparisons")
 
@@ -420,6 +478,120 @@ async def test_a_prison_is_taken_a_step_on_and_back_and_what_blocks_it_is_said(o
     await operator.presses("Continue")
     await operator.presses("Take this step")
     assert "Both ways" in await banner(operator)
+
+
+async def test_reconciliation_redrive_and_a_step_are_done_without_scripts(
+    browser: Browser, house: House, dead: Queue
+) -> None:
+    _, nomis_id = await a_cell(house.desk)
+    await silently(
+        house.desk.nomis_database,
+        "UPDATE agency_internal_locations SET comment_text = 'plain' WHERE internal_location_id = $1",
+        nomis_id,
+    )
+    plain = await signed_in(browser, house, "OPERATOR", scripts=False)
+    await plain.goes("/operations/reconciliation/start")
+    await plain.types("Prison (optional)", "LEI")
+    await plain.chooses("Report it only")
+    await plain.presses("Continue")
+    await plain.presses("Start")
+    path = plain.page.url.removeprefix(plain.url)
+
+    async def compared() -> bool:
+        await plain.goes(path)
+        return await plain.page.get_by_text("Look again").count() == 0
+
+    await seen(compared, "the end of the comparison")
+    mine = plain.page.locator("section", has_text="plain").first
+    await mine.locator("input[name=mismatch]").check()
+    await plain.looks("comparison-plain")
+    await plain.presses("Repair the chosen")
+    assert await banner(plain) == "1 location to be looked at and settled"
+    assert await dead.send([Parcel("{}", {"failureReason": "plain"})]) == [None]
+    await plain.goes(f"/operations/sync/{QUEUE}")
+    await plain.clicks("Send all back", "button")
+    await plain.presses("Continue")
+    await plain.presses("Send back")
+    assert await banner(plain) == "Sending back 1 dead letter"
+    await plain.looks("queue-plain")
+    await plain.goes("/operations/switch-over/MDI")
+    await plain.clicks("Turn NOMIS screens off", "button")
+    await plain.types("Why is this step taken?", "to see it")
+    await plain.presses("Continue")
+    await plain.presses("Take this step")
+    assert await banner(plain) == "Moorland (HMP & YOI): NOMIS screens off"
+    await plain.goes("/operations/switch-over/MDI/BOTH_WAYS")
+    await plain.types("Why is this step taken?", "seen")
+    await plain.presses("Continue")
+    await plain.presses("Take this step")
+    assert "Both ways" in await banner(plain)
+    await all_died(plain, 1)
+    await plain.page.context.close()
+
+
+async def tabs_to(person: Person, name: str) -> None:
+    """Press Tab until what has the focus is called so."""
+    told = "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
+    met = []
+    for _ in range(TABS_MAX):
+        await person.page.keyboard.press("Tab")
+        met.append(await person.page.evaluate(told))
+        if met[-1] == name:
+            return
+    raise AssertionError(f"{name} is not among {met}")
+
+
+async def test_a_dead_letter_is_deleted_by_keyboard_alone(operator: Person, dead: Queue) -> None:
+    assert await dead.send([Parcel("{}", {"failureReason": "keys"})]) == [None]
+    await operator.goes("/operations")
+    keys = operator.page.keyboard
+    for name, address in (("Sync", "**/sync"), ("DPS to NOMIS", f"**/sync/{QUEUE}")):
+        await tabs_to(operator, name)
+        await keys.press("Enter")
+        await operator.page.wait_for_url(address)
+    await tabs_to(operator, "Delete the chosen")
+    await keys.press("Enter")
+    await operator.page.wait_for_url("**/letters")
+    # The summary has the focus when the page comes, so its link is the next stop.
+    await keys.press("Tab")
+    await keys.press("Enter")
+    await keys.press("Space")
+    await tabs_to(operator, "Delete the chosen")
+    await keys.press("Enter")
+    await expect(operator.page.get_by_role("button", name="Delete for good")).to_be_visible()
+    await tabs_to(operator, "Delete for good")
+    await keys.press("Enter")
+    await operator.page.wait_for_url(f"**/sync/{QUEUE}")
+    assert await banner(operator) == "1 dead letter deleted"
+    assert (await dead.depth()).visible == 0
+
+
+async def test_a_forged_form_of_an_operator_changes_nothing(operator: Person) -> None:
+    kind = "location.inside.prison.amended"
+    path = f"{operator.url}/operations/sync/{QUEUE}/switch"
+    await operator.goes(f"/operations/sync/{QUEUE}/switch")
+    hidden = operator.page.locator("main input[name=_csrf]")
+    token = str(await hidden.get_attribute("value"))
+    filled = {"_step": "confirm", "type": kind, "mode": "hold", "prison": "MDI"}
+
+    async def modes() -> set[str]:
+        await operator.goes(f"/operations/sync/{QUEUE}")
+        rows = operator.page.get_by_role("row", name=re.compile(f"^{re.escape(kind)} MDI"))
+        return {each.strip() for each in await rows.locator("td").last.all_inner_texts()}
+
+    before = await modes()
+    assert "Held" not in before
+    for csrf, origin in (("x", operator.url), (token, "https://evil.example")):
+        sent = {**filled, "_csrf": csrf}
+        answer = await operator.page.request.post(path, form=sent, headers={"Origin": origin})
+        assert answer.status == 403
+        assert await modes() == before
+    # The same form, ours, does what it says.
+    for mode, told in (("hold", {"Held"}), ("on", {"On"})):
+        sent = {**filled, "_csrf": token, "mode": mode}
+        answer = await operator.page.request.post(path, form=sent, headers={"Origin": operator.url})
+        assert answer.status == 200
+        assert {each.capitalize() for each in await modes()} == told
 
 
 async def test_nobody_but_operators_gets_to_any_of_it(staff: Person, operator: Person) -> None:

@@ -1,44 +1,26 @@
 """The doors of the pages while nothing behind them answers."""
 
 import re
-import time
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from infra.local.ports import free_port
-from infra.local.settings import ROOT
 from services.staff_ui import app
+from services.staff_ui.edge.doors import Door
 from services.staff_ui.edge.guard import SESSION
-from services.staff_ui.edge.sealing import Seal
-from services.staff_ui.edge.sessions import Session, Sessions
-from services.staff_ui.settings import SessionLimits, Settings
+from services.staff_ui.operators.doors import PARTS, Part, operator_doors
+from services.staff_ui.settings import Settings
+from services.staff_ui.views.layout import OPERATOR_ROLES
 from tests.conftest import Auth, MakeToken
+from tests.services.staff_ui.serving import cookie, settings, signed_in
 
 Client = TestClient[web.Request, web.Application]
-SECRET = "s" * 32
 PORT = free_port()
 STAFF = {"ROLE_VIEW_LOCATIONS", "ROLE_MAINTAIN_LOCATIONS"}
-
-
-def settings(auth: Auth, public_url: str) -> Settings:
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    names = ("locations", "reconciliation", "migration", "to_nomis", "from_nomis", "prison_register")
-    return Settings.model_validate(
-        dict(
-            public_url=public_url,
-            api_base_url_oauth=auth.url,
-            oauth_issuer=auth.issuer,
-            client_id="staff-ui",
-            client_secret=SecretStr("x"),
-            session_secrets=SecretStr(SECRET),
-            node_modules=ROOT / "infra/node/node_modules",
-            **{f"api_base_url_{name}": nowhere for name in names},
-        )
-    )
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +30,6 @@ async def pages(auth: Auth) -> AsyncIterator[Client]:
         TestClient(TestServer(built, host="127.0.0.1", port=PORT)) as client,
     ):
         yield client
-
-
-def cookie(token: str, seconds: float = 3600) -> dict[str, str]:
-    now = time.time()
-    session = Session.begun(token, "Lee", now + seconds, now)
-    return {"Cookie": f"{SESSION}={Sessions(Seal([SECRET]), SessionLimits()).closed(session, now)}"}
 
 
 async def test_the_pages_say_when_the_api_is_away(pages: Client, token: MakeToken) -> None:
@@ -144,3 +120,50 @@ async def test_over_https_cookies_are_secure_and_browsers_stay(auth: Auth) -> No
 def test_a_short_secret_is_refused(auth: Auth) -> None:
     with pytest.raises(ValidationError, match="at least 32 characters"):
         Settings.model_validate({**settings(auth, "http://x").model_dump(), "session_secrets": "short"})
+
+
+FILLED = {
+    "runId": "1",
+    "wish": "pause",
+    "queue": "to-nomis-locations",
+    "side": "dps",
+    "locationId": "1",
+    "conflictId": "1",
+    "prisonId": "LEI",
+    "stage": "ONE_WAY",
+}
+
+
+async def _status(pages: Client, door: Door, token: str) -> int:
+    path = re.sub(r"\{(\w+)(:[^}]*)?\}", lambda found: FILLED[found[1]], door.path)
+    sealed, csrf = signed_in(token)
+    form = {"_csrf": csrf, "_step": "confirm"} if door.method == "POST" else None
+    headers = {"Cookie": f"{SESSION}={sealed}"}
+    async with pages.request(door.method, path, data=form, headers=headers, allow_redirects=False) as answer:
+        return answer.status
+
+
+@pytest.mark.parametrize("door", operator_doors(), ids=lambda door: f"{door.method} {door.path}")
+async def test_an_operator_without_the_role_of_a_door_is_kept_out(pages: Client, token: MakeToken, door: Door) -> None:
+    every = OPERATOR_ROLES | STAFF
+    assert await _status(pages, door, token(every - door.roles, username="OP", prisons={"LEI"})) == 403
+    for role in door.roles:
+        assert await _status(pages, door, token({role}, username="OP", prisons={"LEI"})) != 403, role
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.text)
+async def test_an_operator_without_the_role_of_a_part_does_not_see_its_link(
+    pages: Client, token: MakeToken, part: Part
+) -> None:
+    seen = {each.text for each in PARTS if not each.roles <= part.roles}
+    headers = cookie(token((OPERATOR_ROLES | STAFF) - part.roles, username="OP", prisons={"LEI"}))
+    async with pages.get("/operations", headers=headers) as answer:
+        page = await answer.text()
+    assert f'href="{part.href}"' not in page
+    assert {each.text for each in PARTS if f'href="{each.href}"' in page} == seen
+
+
+async def test_who_is_no_operator_does_not_see_that_there_are_operations(pages: Client, token: MakeToken) -> None:
+    for roles, shown in ((STAFF, 0), (STAFF | {"ROLE_QUEUE_ADMIN"}, 1)):
+        async with pages.get("/prisons/LEI", headers=cookie(token(roles, username="OP", prisons={"LEI"}))) as answer:
+            assert (await answer.text()).count('href="/operations"') == shown

@@ -1,0 +1,48 @@
+"""The pages without an estate: what they are told from outside, and people who are signed in."""
+
+import time
+
+from pydantic import SecretStr
+
+from infra.local.ports import free_port
+from infra.local.settings import ROOT
+from services.staff_ui.edge import forgery
+from services.staff_ui.edge.guard import SESSION
+from services.staff_ui.edge.sealing import Seal
+from services.staff_ui.edge.sessions import Session, Sessions
+from services.staff_ui.settings import SessionLimits, Settings
+from tests.conftest import Auth
+
+SECRET = "s" * 32
+
+
+def settings(auth: Auth, public_url: str, api_url: str = "") -> Settings:
+    """Point all APIs to one address; without it, nothing answers there."""
+    api_url = api_url or f"http://127.0.0.1:{free_port()}"
+    names = ("locations", "reconciliation", "migration", "to_nomis", "from_nomis", "prison_register")
+    return Settings.model_validate(
+        dict(
+            public_url=public_url,
+            api_base_url_oauth=auth.url,
+            oauth_issuer=auth.issuer,
+            client_id="staff-ui",
+            client_secret=SecretStr("x"),
+            api_retries=0,
+            session_secrets=SecretStr(SECRET),
+            node_modules=ROOT / "infra/node/node_modules",
+            **{f"api_base_url_{name}": api_url for name in names},
+        )
+    )
+
+
+def signed_in(token: str, seconds: float = 3600) -> tuple[str, str]:
+    """Return the session's cookie, and a token for its forms."""
+    now = time.time()
+    session = Session.begun(token, "Lee", now + seconds, now)
+    sealed = Sessions(Seal([SECRET]), SessionLimits()).closed(session, now)
+    return sealed, forgery.token(session.forgery_key)
+
+
+def cookie(token: str) -> dict[str, str]:
+    """Return the header that a browser with this session sends."""
+    return {"Cookie": f"{SESSION}={signed_in(token)[0]}"}

@@ -141,8 +141,8 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - the pages' edge: everything becomes a page
             response = self._failed(request, template, error)
         if not response.prepared:
-            for name, value in self._headers.items():
-                response.headers.setdefault(name, value)
+            for name, told in self._headers.items():
+                response.headers.setdefault(name, told)
             if NOTICE in response:
                 sealed = self._seal.close(SHOWN, response[NOTICE].content(), self.now())
                 self.cookies.write(response, request.cookies, SHOWN, sealed)

@@ -572,7 +572,7 @@ async def test_a_forged_form_of_an_operator_changes_nothing(operator: Person) ->
     await operator.goes(f"/operations/sync/{QUEUE}/switch")
     hidden = operator.page.locator("main input[name=_csrf]")
     token = str(await hidden.get_attribute("value"))
-    filled = {"_step": "confirm", "type": kind, "mode": "hold", "prison": "MDI"}
+    filled: dict[str, str | float | bool] = {"_step": "confirm", "type": kind, "mode": "hold", "prison": "MDI"}
 
     async def modes() -> set[str]:
         await operator.goes(f"/operations/sync/{QUEUE}")

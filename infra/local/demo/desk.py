@@ -18,6 +18,7 @@ from libs.clients.mapping import MappingClient
 from libs.clients.nomis import NomisClient
 from libs.domain.bulk import NomisDetail
 from libs.domain.nomis import NomisLocation, NomisLocationId
+from libs.domain.queues import QueueName
 from libs.domain.shared import SYNCED, kind_in_dps, project_dps, project_nomis
 from libs.domain.sync import OwnLocation
 from libs.messaging.aws import Aws, AwsSettings, connect
@@ -29,7 +30,6 @@ WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 AT_ONCE = 20
 PAGE = 500
-QUEUES = ("to-nomis-locations", "from-nomis-locations", "migration-locations", "reconciliation-locations")
 SCREEN_USER, SCREEN_MODULE = "QDEMO_GEN", "OIMMHOLO"
 
 Seen = TypeVar("Seen")
@@ -66,7 +66,7 @@ class Desk:
 
     async def depths(self) -> dict[str, int]:
         """Count what is on each worker's queue and on its dead-letter queue."""
-        names = [name + end for name in QUEUES for end in ("", DEAD_LETTER)]
+        names = [name + end for name in QueueName for end in ("", DEAD_LETTER)]
         depths = {name: await self.broker.queue(name).depth() for name in names}
         return {name: depth.visible + depth.in_flight + depth.delayed for name, depth in depths.items()}
 

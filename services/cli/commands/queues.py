@@ -1,13 +1,12 @@
 """`lip queues`: what waits, what is dead and why, and sending it back."""
 
 import asyncio
-from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
+from libs.domain.queues import READERS, QueueName
 from libs.web.outgoing import RemoteUnavailable
 from services.cli import views
 from services.cli.calls import Calls
@@ -17,23 +16,6 @@ from services.cli.errors import NotAsWished
 app = typer.Typer(no_args_is_help=True, help="See what waits, what is dead and why, and send it back.")
 
 
-class QueueName(StrEnum):
-    """The queues that there are."""
-
-    TO_NOMIS = "to-nomis-locations"
-    FROM_NOMIS = "from-nomis-locations"
-    MIGRATION = "migration-locations"
-    RECONCILIATION = "reconciliation-locations"
-
-
-READERS: Mapping[QueueName, str] = MappingProxyType(
-    {
-        QueueName.TO_NOMIS: "to_nomis",
-        QueueName.FROM_NOMIS: "from_nomis",
-        QueueName.MIGRATION: "migration",
-        QueueName.RECONCILIATION: "reconciliation",
-    },
-)
 DEAD = "-dlq"
 WATCH = "/queue-admin/queues"
 DEPTH_COLUMNS = MappingProxyType(

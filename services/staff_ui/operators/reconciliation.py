@@ -114,9 +114,7 @@ async def _repair_all(visit: Visit) -> web.StreamResponse:
         "Repair all",
         f"{HERE}/{run_id}",
         crumbs(TRAIL, (f"Comparison {run_id}", f"{HERE}/{run_id}")),
-        warning=lambda _: (
-            "A worker merges both sides of each location and writes to DPS and to NOMIS what either lacks."
-        ),
+        warning=lambda _: "A worker merges both sides of each location and writes the outcome to DPS and to NOMIS.",
         facts=[
             Row("Comparison", str(run_id)),
             Row("Prison", run["prisonId"] or "All"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from libs.domain.queues import READERS, QueueName
 from libs.web.outgoing import RemoteUnavailable
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
@@ -12,7 +13,7 @@ from services.staff_ui.errors import NotThere
 from services.staff_ui.forms.operators import REDRIVE, RateWish, SwitchWish, switching
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, none_chosen, pressed
 from services.staff_ui.views.layout import OPERATIONS
-from services.staff_ui.views.sync import MODES, NAMES, QUEUES, Watched, died, switch_rows, unknown, watched
+from services.staff_ui.views.sync import MODES, NAMES, Watched, died, switch_rows, unknown, watched
 from services.staff_ui.views.words import counted
 
 ROLES = frozenset({"ROLE_QUEUE_ADMIN"})
@@ -26,7 +27,7 @@ TRAIL = ("Sync", HERE)
 
 async def now(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
     """Show both directions, the queues beside, and the outbox; say so where nothing was ticked."""
-    *queues, outbox = await asyncio.gather(*(_watched(visit, queue) for queue in QUEUES), _outbox(visit))
+    *queues, outbox = await asyncio.gather(*(_watched(visit, queue) for queue in QueueName), _outbox(visit))
     refused = [each["id"] for each in outbox["dead"]] if outbox else []
     faults = [none_chosen("event", "row", refused)] if unticked else []
     return visit.render(
@@ -227,7 +228,7 @@ def _rows(visit: Visit) -> list[int]:
 
 def _queue(visit: Visit) -> str:
     queue = visit.request.match_info["queue"]
-    if queue not in QUEUES:
+    if queue not in READERS:
         raise NotThere(queue)
     return queue
 
@@ -248,7 +249,7 @@ async def _outbox(visit: Visit) -> Any:
 
 
 async def _ask(visit: Visit, queue: str, method: str, path: str, **more: Any) -> Any:
-    return (await visit.api.ask(QUEUES[queue], method, path, **more)).json()
+    return (await visit.api.ask(READERS[queue], method, path, **more)).json()
 
 
 def doors() -> Doors:

@@ -6,26 +6,18 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from libs.domain.queues import QueueName
 from libs.domain.wire import LONDON
 from services.staff_ui.views.charts import LineChart, Point, line_chart
 from services.staff_ui.views.migrations import lasting
 from services.staff_ui.views.words import when
 
-QUEUES: Mapping[str, str] = MappingProxyType(
+NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "to-nomis-locations": "to_nomis",
-        "from-nomis-locations": "from_nomis",
-        "migration-locations": "migration",
-        "reconciliation-locations": "reconciliation",
-    }
-)
-"""Who reads which queue."""
-NAMES = MappingProxyType(
-    {
-        "to-nomis-locations": "DPS to NOMIS",
-        "from-nomis-locations": "NOMIS to DPS",
-        "migration-locations": "Migration",
-        "reconciliation-locations": "Reconciliation",
+        QueueName.TO_NOMIS: "DPS to NOMIS",
+        QueueName.FROM_NOMIS: "NOMIS to DPS",
+        QueueName.MIGRATION: "Migration",
+        QueueName.RECONCILIATION: "Reconciliation",
     }
 )
 MODES = MappingProxyType({"on": "On", "hold": "Held", "drop": "Dropped"})

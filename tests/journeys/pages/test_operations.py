@@ -522,7 +522,7 @@ async def test_reconciliation_redrive_and_a_step_are_done_without_scripts(
     await plain.types("Why is this step taken?", "to see it")
     await plain.presses("Continue")
     await plain.presses("Take this step")
-    assert await banner(plain) == "Moorland (HMP & YOI): NOMIS screens off"
+    assert await banner(plain) == "Moorland: NOMIS screens off"
     await plain.goes("/operations/switch-over/MDI/BOTH_WAYS")
     await plain.types("Why is this step taken?", "seen")
     await plain.presses("Continue")

@@ -1,6 +1,7 @@
 """The pages without an estate: what they are told from outside, and people who are signed in."""
 
 import time
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -46,3 +47,24 @@ def signed_in(token: str, seconds: float = 3600) -> tuple[str, str]:
 def cookie(token: str) -> dict[str, str]:
     """Return the header that a browser with this session sends."""
     return {"Cookie": f"{SESSION}={signed_in(token)[0]}"}
+
+
+def progress(**changed: Any) -> dict[str, Any]:
+    """Return what the migration's progress door answers of a run that is under way."""
+    plain_run = {
+        "migrationId": "2026-11-24T10:00:00",
+        "migrationType": "LOCATIONS",
+        "status": "STARTED",
+        "paused": False,
+        "estimated": 400,
+        "listingComplete": True,
+        "listed": 100,
+        "migrated": 40,
+        "skipped": 10,
+        "failed": 5,
+        "pending": 45,
+        "perSecond": 4.0,
+        "secondsLeft": 90,
+        "prisons": [],
+    }
+    return plain_run | changed

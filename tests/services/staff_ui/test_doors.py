@@ -16,7 +16,7 @@ from services.staff_ui.operators.doors import PARTS, Part, operator_doors
 from services.staff_ui.settings import Settings
 from services.staff_ui.views.layout import OPERATOR_ROLES
 from tests.conftest import Auth, MakeToken
-from tests.services.staff_ui.serving import cookie, settings, signed_in
+from tests.services.staff_ui.serving import cookie, progress, settings, signed_in
 
 Client = TestClient[web.Request, web.Application]
 PORT = free_port()
@@ -167,3 +167,29 @@ async def test_who_is_no_operator_does_not_see_that_there_are_operations(pages: 
     for roles, shown in ((STAFF, 0), (STAFF | {"ROLE_QUEUE_ADMIN"}, 1)):
         async with pages.get("/prisons/LEI", headers=cookie(token(roles, username="OP", prisons={"LEI"}))) as answer:
             assert (await answer.text()).count('href="/operations"') == shown
+
+
+async def test_a_stream_outlasts_the_deadline_of_a_request(auth: Auth, token: MakeToken) -> None:
+    async def going_on(_: web.Request) -> web.Response:
+        return web.json_response(progress())
+
+    migration = web.Application()
+    migration.router.add_get("/migrate/locations/history/1/progress", going_on)
+    async with TestServer(migration) as serving:
+        port = free_port()
+        plain = settings(auth, f"http://127.0.0.1:{port}", str(serving.make_url("")))
+        limits = plain.http_limits.model_copy(update={"request_seconds_max": 1})
+        hasty = plain.model_copy(update={"http_limits": limits, "watch_seconds": 0.05})
+        async with (
+            app.build(hasty) as built,
+            TestClient(TestServer(built, host="127.0.0.1", port=port)) as client,
+            client.get("/operations/migrations/1/live", headers=cookie(token(OPERATOR_ROLES, username="OP"))) as answer,
+        ):
+            assert answer.status == 200
+            # At twenty a second at most, these take longer than any other request may.
+            parts = 0
+            async for line in answer.content:
+                parts += line.startswith(b"event: part")
+                if parts == 30:
+                    break
+            assert parts == 30

@@ -12,26 +12,7 @@ from services.staff_ui.views.comparing import lines
 from services.staff_ui.views.migrations import lasting, pace, status_tag, watched
 from services.staff_ui.views.sync import died, switch_rows
 from services.staff_ui.views.sync import watched as watched_queue
-
-
-def progress(**changed: Any) -> dict[str, Any]:
-    plain_run = {
-        "migrationId": "2026-11-24T10:00:00",
-        "migrationType": "LOCATIONS",
-        "status": "STARTED",
-        "paused": False,
-        "estimated": 400,
-        "listingComplete": True,
-        "listed": 100,
-        "migrated": 40,
-        "skipped": 10,
-        "failed": 5,
-        "pending": 45,
-        "perSecond": 4.0,
-        "secondsLeft": 90,
-        "prisons": [],
-    }
-    return plain_run | changed
+from tests.services.staff_ui.serving import progress
 
 
 def test_a_line_goes_from_corner_to_corner_and_is_said_in_words() -> None:

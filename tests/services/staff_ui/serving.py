@@ -36,10 +36,10 @@ def settings(auth: Auth, public_url: str, api_url: str = "") -> Settings:
     )
 
 
-def signed_in(token: str, seconds: float = 3600) -> tuple[str, str]:
+def signed_in(token: str, seconds: float = 3600, name: str = "Lee") -> tuple[str, str]:
     """Return the session's cookie, and a token for its forms."""
     now = time.time()
-    session = Session.begun(token, "Lee", now + seconds, now)
+    session = Session.begun(token, name, now + seconds, now)
     sealed = Sessions(Seal([SECRET]), SessionLimits()).closed(session, now)
     return sealed, forgery.token(session.forgery_key)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from html import escape
 
 import pytest
 from aiohttp import web
@@ -193,3 +194,14 @@ async def test_a_stream_outlasts_the_deadline_of_a_request(auth: Auth, token: Ma
                 if parts == 30:
                     break
             assert parts == 30
+
+
+async def test_a_hostile_name_is_shown_as_a_name_wherever_a_page_says_it(pages: Client, token: MakeToken) -> None:
+    name = "<script>alert(1)</script>"
+    sealed, _ = signed_in(token(OPERATOR_ROLES, username="OP"), name=name)
+    # A page that is well, and one of a failure.
+    for path in ("/operations", "/operations/migrations"):
+        async with pages.get(path, headers={"Cookie": f"{SESSION}={sealed}"}) as answer:
+            page = await answer.text()
+        assert name not in page, path
+        assert escape(name) in page, path

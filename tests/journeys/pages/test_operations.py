@@ -510,7 +510,8 @@ async def test_reconciliation_redrive_and_a_step_are_done_without_scripts(
     await plain.looks("comparison-plain")
     await plain.presses("Repair the chosen")
     assert await banner(plain) == "1 location to be looked at and settled"
-    assert await dead.send([Parcel("{}", {"failureReason": "plain"})]) == [None]
+    kind = "location.inside.prison.amended"
+    assert await dead.send([Parcel("{}", {"failureReason": "plain", "eventType": kind})]) == [None]
     await plain.goes(f"/operations/sync/{QUEUE}")
     await plain.clicks("Send all back", "button")
     await plain.presses("Continue")

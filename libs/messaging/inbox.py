@@ -10,22 +10,19 @@ for handlers whose effect must not be repeated: a counter, a sum, a row without 
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from hashlib import blake2b
+from datetime import datetime
 
 import asyncpg
-import structlog
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, PositiveInt
 
 from libs.db.pool import Connection, Database
 from libs.messaging.endings import Handler
 from libs.messaging.message import Message
 from libs.messaging.outcome import Ignored, Outcome, RetryLater, Unprocessable
+from libs.messaging.remembered import DUPLICATE, Remembered, RememberedSettings, digest_of
 from libs.telemetry.metrics import counter
 
 InTransaction = Callable[[Message, Connection], Awaitable[Outcome]]
-DUPLICATE = "duplicate"
 NOTE = """
 INSERT INTO inbox (consumer, message_id, body_hash, told_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (consumer, message_id) DO NOTHING RETURNING true
@@ -37,33 +34,24 @@ DELETE FROM inbox WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM inbox WHERE told_at < $1 ORDER BY told_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ))
 """
-log = structlog.get_logger()
 
 
-class InboxSettings(BaseModel, frozen=True):
-    """How long rows are kept, and how many go at once."""
-
-    # The longest that a queue keeps a message is 14 days.
-    keep_days: PositiveInt = 15
-    prune_rows_max: PositiveInt = 5000
-
-
-class Inbox:
+class Inbox(Remembered):
     """The messages of one consumer, by name; several may share a database."""
+
+    FORGET = FORGET
+    PRUNE = PRUNE
 
     def __init__(
         self,
         database: Database,
         consumer: str,
-        settings: InboxSettings | None = None,
+        settings: RememberedSettings | None = None,
         *,
         now: Callable[[], datetime],
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self._database = database
-        self._consumer = consumer
-        self._settings = settings or InboxSettings()
-        self._now = now
+        super().__init__(database, consumer, settings or RememberedSettings(), now)
         registry = registry or CollectorRegistry()
         self._duplicates = counter(
             registry, "messaging_inbox_duplicates", "Messages that had had their effect", ("queue",)
@@ -73,8 +61,7 @@ class Inbox:
         """Make a handler of one that works in the transaction it is given."""
 
         async def handle(message: Message) -> Outcome:
-            if message.told_at < self._horizon():
-                raise Unprocessable(f"expired: told of more than {self._settings.keep_days} days ago")
+            self._refuse_expired(message)
             try:
                 async with self._database.transaction() as tx:
                     if await self._is_new(tx, message):
@@ -86,18 +73,6 @@ class Inbox:
 
         return handle
 
-    async def forget(self, message_id: str) -> bool:
-        """Let a message have its effect again, should it be sent again on purpose; tell whether it was known."""
-        return await self._database.execute(FORGET, self._consumer, message_id) != "DELETE 0"
-
-    async def prune(self) -> int:
-        """Delete some of what is older than any message can be; return how many, so that the caller may go on."""
-        done = await self._database.execute(PRUNE, self._horizon(), self._settings.prune_rows_max)
-        return int(done.rsplit(" ", 1)[1])
-
-    def _horizon(self) -> datetime:
-        return self._now() - timedelta(days=self._settings.keep_days)
-
     async def _is_new(self, tx: Connection, message: Message) -> bool:
         """Note it; false for a duplicate. Raises Unprocessable for another message under a known id."""
         digest = digest_of(message)
@@ -106,8 +81,3 @@ class Inbox:
         if await tx.fetchval(KNOWN, self._consumer, message.id) not in {digest, None}:
             raise Unprocessable("id: known with another body")
         return False
-
-
-def digest_of(message: Message) -> bytes:
-    """Tell one body from another under the same id."""
-    return blake2b(message.body.encode(), digest_size=16).digest()

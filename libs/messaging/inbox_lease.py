@@ -15,13 +15,13 @@ from uuid import UUID, uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
 from libs.db.pool import Database
 from libs.messaging.endings import Handler
-from libs.messaging.inbox import DUPLICATE, digest_of
 from libs.messaging.message import Message
 from libs.messaging.outcome import Ignored, Outcome, RetryLater, Unprocessable
+from libs.messaging.remembered import DUPLICATE, Remembered, RememberedSettings, digest_of
 from libs.telemetry.metrics import counter
 
 # `reclaimed` is true where an earlier claim had run out: its owner died, or took too long.
@@ -56,14 +56,11 @@ DELETE FROM inbox_claim WHERE ctid = ANY(ARRAY(
 log = structlog.get_logger()
 
 
-class LeaseSettings(BaseModel, frozen=True):
-    """How long a claim lasts, how long rows are kept, and how many go at once."""
+class LeaseSettings(RememberedSettings, frozen=True):
+    """How long a claim lasts, and what is kept."""
 
     # Longer than a handler may take, or a copy would begin beside it.
     claim_seconds: PositiveFloat = 120
-    # The longest that a queue keeps a message is 14 days.
-    keep_days: PositiveInt = 15
-    prune_rows_max: PositiveInt = 5000
 
 
 class Steps:
@@ -91,8 +88,11 @@ class Steps:
 InSteps = Callable[[Message, Steps], Awaitable[Outcome]]
 
 
-class InboxLease:
+class InboxLease(Remembered):
     """The messages of one consumer, by name; several may share a database."""
+
+    FORGET = FORGET
+    PRUNE = PRUNE
 
     def __init__(
         self,
@@ -104,10 +104,8 @@ class InboxLease:
         registry: CollectorRegistry | None = None,
         new_owner: Callable[[], UUID] = uuid4,
     ) -> None:
-        self._database = database
-        self._consumer = consumer
         self._settings = settings or LeaseSettings()
-        self._now = now
+        super().__init__(database, consumer, self._settings, now)
         self._new_owner = new_owner
         registry = registry or CollectorRegistry()
         self._duplicates = counter(
@@ -121,8 +119,7 @@ class InboxLease:
         """Make a handler of one that takes steps."""
 
         async def handle(message: Message) -> Outcome:
-            if message.told_at < self._horizon():
-                raise Unprocessable(f"expired: told of more than {self._settings.keep_days} days ago")
+            self._refuse_expired(message)
             owner = self._new_owner()
             if not await self._claimed(message, owner):
                 return Ignored(DUPLICATE)
@@ -137,18 +134,6 @@ class InboxLease:
             return outcome
 
         return handle
-
-    async def forget(self, message_id: str) -> bool:
-        """Let a message have its effect again, should it be sent again on purpose; tell whether it was known."""
-        return await self._database.execute(FORGET, self._consumer, message_id) != "DELETE 0"
-
-    async def prune(self) -> int:
-        """Delete some of what is older than any message can be; return how many, so that the caller may go on."""
-        done = await self._database.execute(PRUNE, self._horizon(), self._settings.prune_rows_max)
-        return int(done.rsplit(" ", 1)[1])
-
-    def _horizon(self) -> datetime:
-        return self._now() - timedelta(days=self._settings.keep_days)
 
     async def _claimed(self, message: Message, owner: UUID) -> bool:
         """Claim it; false for a duplicate. Raises RetryLater while another has it, Unprocessable for another body."""

@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from libs.db.pool import Connection, Database, DatabaseSettings, connect
 from libs.messaging.endings import Handler
-from libs.messaging.inbox import Inbox, InboxSettings
+from libs.messaging.inbox import Inbox
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, RetryLater, Unprocessable
+from libs.messaging.remembered import RememberedSettings
 from tests.conftest import MakeDatabase
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -38,7 +39,7 @@ async def db(database: MakeDatabase) -> AsyncIterator[Database]:
 
 
 def inbox(db: Database, registry: CollectorRegistry | None = None) -> Inbox:
-    return Inbox(db, "ours", InboxSettings(prune_rows_max=2), now=lambda: AT, registry=registry)
+    return Inbox(db, "ours", RememberedSettings(prune_rows_max=2), now=lambda: AT, registry=registry)
 
 
 async def effects(db: Database) -> list[int]:

@@ -21,6 +21,7 @@ EVENT_NAMES: Mapping[str, str] = MappingProxyType(
         "stream-failed": "A stream of server-sent events broke off; the browser asks for it again.",
         "health-check-failed": "A part that `/health` asks (database, queue, service) is away.",
         "jwks-unreadable": "The signing keys could not be read; those known before go on being used.",
+        "jwks-too-old": "The signing keys could not be read for so long that those known are used no more.",
         "repeated-failed": "A thing done every so often failed this time; it is done again at its next time.",
         "worker-died": "A worker inside the process ended in a failure; the process ends so that it is started anew.",
         # Consumers.

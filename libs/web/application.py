@@ -30,6 +30,7 @@ from libs.web.metrics import UNKNOWN_ROUTE, HttpMetrics, Observe
 from libs.web.openapi import document
 from libs.web.pages.documentation import documentation_routes
 from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, TookTooLong, hmpps
+from libs.web.rates import Rates
 from libs.web.routing import OPEN, Events, Needs, Reply, Route
 
 METRICS = Needs.role("ROLE_METRICS")
@@ -98,6 +99,7 @@ class Edge:
         self.limits = limits
         self.streams = streams
         self.metrics = metrics
+        self.rates = Rates(limits.rates, time.monotonic)
         self._observe_stranger = metrics.route(UNKNOWN_ROUTE)
         self.verifier: Verifier | None = None
 
@@ -178,6 +180,7 @@ class Edge:
         try:
             if not is_open:
                 caller = await self._caller(request)
+                self.rates.take((caller.client_id, caller.username))
             response = await answer(request, caller)
         except NotSignedIn as refused:
             response = web.Response(status=401, headers={"WWW-Authenticate": refused.challenge})
@@ -221,7 +224,7 @@ class Edge:
         return self.writer.response(error, request.path)
 
 
-# For doors that answer people and not programs: they count in the same numbers and stream within the same limits.
+# For doors that answer people and not programs: same numbers, same limits of streams and of requests a second.
 EDGE = web.AppKey("edge", Edge)
 
 

@@ -28,6 +28,8 @@ class AuthSettings(BaseModel, frozen=True):
     issuer: str | None = None
     jwks_cache_seconds: PositiveFloat = 300
     jwks_refetch_seconds: PositiveFloat = 10
+    # A key that was withdrawn while the server cannot be asked is taken no longer than this.
+    jwks_outage_seconds_max: PositiveFloat = 4 * 60 * 60
     timeout_seconds: PositiveFloat = 5
     leeway_seconds: NonNegativeFloat = 10
     tokens_remembered_max: PositiveInt = 2000
@@ -71,15 +73,20 @@ class Keys:
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
         self._answered_at = float("-inf")
+        self._last_try_failed = False
         self._one_at_a_time = asyncio.Lock()
 
     async def key(self, key_id: str) -> jwt.PyJWK:
         """Give the key, asking the server if it is unknown or what we know is old."""
         if key_id not in self._keys or self._age() > self._settings.jwks_cache_seconds:
             await self._refresh()
+        if self._keys and self._age() > self._settings.jwks_outage_seconds_max:
+            log.error("jwks-too-old", keys_dropped=len(self._keys))
+            self._keys = {}
         if key_id in self._keys:
             return self._keys[key_id]
-        if not self._keys:
+        if not self._keys or self._last_try_failed:
+            # It may be a new key: only who knows all keys may say that it is none.
             raise SignInUnreachable("the sign-in server's keys cannot be read", {"Retry-After": "5"})
         raise NotSignedIn("unknown key id")
 
@@ -94,7 +101,9 @@ class Keys:
             try:
                 self._keys = await self._fetch()
                 self._fetched_at = self._clock()
+                self._last_try_failed = False
             except (aiohttp.ClientError, TimeoutError, ValueError, jwt.PyJWTError) as failure:
+                self._last_try_failed = True
                 log.warning("jwks-unreadable", reason=type(failure).__name__, keys_kept=len(self._keys))
             finally:
                 self._answered_at = self._clock()

@@ -1,4 +1,4 @@
-"""How much a caller may send, and how long anything may take."""
+"""How much and how often a caller may send, and how long anything may take."""
 
 from aiohttp import web
 from pydantic import BaseModel, PositiveFloat, PositiveInt
@@ -12,6 +12,16 @@ class StreamLimits(BaseModel, frozen=True):
     stream_seconds_max: PositiveFloat = 600
     ping_seconds: PositiveFloat = 15
     send_seconds: PositiveFloat = 20
+
+
+class RateLimits(BaseModel, frozen=True):
+    """How often one caller, a person or a client, may ask one process; 429 above. Health and info are not counted."""
+
+    # A process carries about three times as much; workers at full speed ask about half as often.
+    requests_per_second: PositiveFloat = 2000
+    # May come at once after a silence.
+    burst: PositiveInt = 4000
+    callers_max: PositiveInt = 10_000
 
 
 class HttpLimits(BaseModel, frozen=True):
@@ -35,6 +45,7 @@ class HttpLimits(BaseModel, frozen=True):
     shutdown_seconds: PositiveFloat = 20
     backlog: PositiveInt = 512
     streams: StreamLimits = StreamLimits()
+    rates: RateLimits = RateLimits()
 
 
 LIMITS = web.AppKey("limits", HttpLimits)

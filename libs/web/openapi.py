@@ -26,6 +26,7 @@ from libs.web.problems import (
     SignInUnreachable,
     TookTooLong,
     TooLarge,
+    TooManyRequests,
     TooManyStreams,
     TooSlow,
     Trouble,
@@ -189,7 +190,7 @@ def _kinds(route: Route, signature: binding.Signature) -> list[type[Exception]]:
     if answered(signature.answer) is Events:
         kinds.append(TooManyStreams)
     if not route.needs.is_open:
-        kinds += [AccessDenied, SignInUnreachable, TookTooLong]
+        kinds += [AccessDenied, TooManyRequests, SignInUnreachable, TookTooLong]
     return list(dict.fromkeys(kinds))
 
 

@@ -91,6 +91,10 @@ class TooManyStreams(Refusal):
     """As many event streams are open as this process keeps; come again later, or ask without a stream."""
 
 
+class TooManyRequests(Refusal):
+    """The caller asks faster than one caller may."""
+
+
 class TookTooLong(Refusal):
     """The handler did not end in time and was stopped; what it had begun was rolled back."""
 
@@ -116,6 +120,7 @@ KIT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         PreconditionFailed: Problem(412, "Precondition failed"),
         AccessDenied: Problem(403, "Forbidden"),
         TooManyStreams: Problem(503, "Too many streams"),
+        TooManyRequests: Problem(429, "Too many requests"),
         TookTooLong: Problem(503, "Took too long"),
         SignInUnreachable: Problem(503, "Sign-in unavailable"),
     },

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from yarl import URL
 
 from libs.web.auth import AuthSettings
-from libs.web.limits import HttpLimits, StreamLimits
+from libs.web.limits import HttpLimits, RateLimits, StreamLimits
 from libs.web.outgoing import OutgoingSettings
 
 SECRET_LENGTH_MIN = 32
@@ -18,6 +18,8 @@ LIMITS = HttpLimits(
     field_bytes_max=32 * 1024,
     request_seconds_max=30,
     streams=StreamLimits(stream_seconds_max=60),
+    # Of one person; each page asks the APIs several times.
+    rates=RateLimits(requests_per_second=50, burst=200),
 )
 
 

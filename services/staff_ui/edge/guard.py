@@ -17,7 +17,7 @@ from libs.web.application import EDGE
 from libs.web.auth import Caller, NotSignedIn, Verifier
 from libs.web.metrics import Observe
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
-from libs.web.problems import SignInUnreachable, TooManyStreams
+from libs.web.problems import Refusal, SignInUnreachable, TooManyRequests, TooManyStreams
 from libs.web.routing import Events
 from services.staff_ui.edge import forgery
 from services.staff_ui.edge.cookies import Cookies
@@ -55,6 +55,7 @@ FAILURES = MappingProxyType(
         RemoteUnavailable: Failure(503, "unavailable.html"),
         SignInUnreachable: Failure(503, "unavailable.html"),
         TooManyStreams: Failure(503, "unavailable.html"),
+        TooManyRequests: Failure(429, "unavailable.html"),
     }
 )
 UNEXPECTED = Failure(500, "unexpected.html")
@@ -90,6 +91,7 @@ class Guard:
 
         async def answer(request: web.Request) -> web.StreamResponse | Events:
             session, caller = await self._signed_in(request)
+            request.app[EDGE].rates.take(caller.username)
             form = NO_FORM if request.method in READS else await self._own_form(request, session)
             if door.roles and caller.roles.isdisjoint(door.roles):
                 raise NotAllowed("a role is missing")
@@ -210,7 +212,8 @@ class Guard:
         else:
             log.info("page-refused", method=request.method, route=template, kind=kind.__name__, reason=str(error))
         text = self._house.pages.write(f"errors/{failure.template}", self._around(request))
-        return web.Response(text=text, status=failure.status, content_type="text/html")
+        told = error.headers if isinstance(error, Refusal) else None
+        return web.Response(text=text, status=failure.status, content_type="text/html", headers=told)
 
     def _around(self, request: web.Request) -> Mapping[str, object]:
         """Return what a failure's page has around it: the person, if signed in, and the sections they see."""

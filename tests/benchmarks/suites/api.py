@@ -27,6 +27,7 @@ from infra.local.accounts import Accounts, generated, names
 from infra.local.ports import free_port
 from infra.local.tokens import Grant, Signer, new_key
 from libs.web.auth import AuthSettings
+from libs.web.limits import HttpLimits, RateLimits
 from tests.benchmarks import http_load
 from tests.benchmarks.estates import bare_databases, copied, database
 from tests.benchmarks.measuring import (
@@ -154,6 +155,8 @@ async def running(name: str, dsn: str, options: Options) -> AsyncIterator[Runnin
             "CLIENT_ID": "locations",
             "CLIENT_SECRET": accounts.secrets["locations"],
             "RELAY_ENABLED": "false",
+            # One caller asks as fast as it can.
+            "HTTP_LIMITS": HttpLimits(rates=RateLimits(requests_per_second=10**6, burst=10**6)).model_dump_json(),
         }
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", MODULES[name], env=settings | {"PATH": os.defpath}, stdout=asyncio.subprocess.DEVNULL

@@ -267,6 +267,6 @@ async def test_open_doors_need_no_token(client: Client) -> None:
 async def test_the_document_knows_routes_models_and_problems(client: Client) -> None:
     document = await (await client.get("/v3/api-docs")).json()
     read = document["paths"]["/rooms/{room_id}"]["get"]
-    assert set(read["responses"]) == {"200", "400", "401", "403", "409", "500", "503"}
+    assert set(read["responses"]) == {"200", "400", "401", "403", "409", "429", "500", "503"}
     assert "roomCode" in str(document["components"]["schemas"])
     assert document["paths"]["/rooms"]["get"]["parameters"][0]["name"] == "page"

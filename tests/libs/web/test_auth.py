@@ -15,6 +15,8 @@ from infra.local.tokens import Grant, Signer, new_key
 from libs.web.auth import AuthSettings, NotSignedIn, Verifier, verifier
 from libs.web.problems import SignInUnreachable
 
+OUTAGE = AuthSettings(jwks_url="").jwks_outage_seconds_max
+
 
 @dataclass
 class World:
@@ -165,6 +167,35 @@ async def test_an_outage_is_survived_with_the_keys_we_have(world: World, first: 
         world.seconds += 600
         assert (await check.caller(header(first, "later"))).client_id == "later"
         assert world.asked == 2
+
+
+async def test_a_key_that_is_new_in_an_outage_is_neither_taken_nor_refused(
+    world: World, first: Signer, second: Signer
+) -> None:
+    async with checking(world) as check:
+        await check.caller(header(first))
+        world.up = False
+        world.seconds += 11
+        with pytest.raises(SignInUnreachable):
+            await check.caller(header(second))
+        world.up, world.shown = True, [second]
+        world.seconds += 11
+        assert (await check.caller(header(second, "new"))).client_id == "new"
+        with pytest.raises(NotSignedIn):
+            await check.caller(header(first, "withdrawn"))
+
+
+async def test_keys_that_could_not_be_renewed_for_long_are_used_no_more(world: World, first: Signer) -> None:
+    async with checking(world) as check:
+        await check.caller(header(first))
+        world.up = False
+        world.seconds += OUTAGE - 60
+        assert (await check.caller(header(first, "just in time"))).client_id == "just in time"
+        world.seconds += 120
+        with pytest.raises(SignInUnreachable):
+            await check.caller(header(first, "too late"))
+        world.up = True
+        assert (await check.caller(header(first, "again"))).client_id == "again"
 
 
 async def test_without_any_key_nobody_is_told_to_sign_in_again(world: World, first: Signer) -> None:

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import ValidationError
 
 from infra.local.ports import free_port
+from libs.web.limits import RateLimits
 from services.staff_ui import app
 from services.staff_ui.edge.doors import Door
 from services.staff_ui.edge.guard import SESSION
@@ -168,6 +169,24 @@ async def test_who_is_no_operator_does_not_see_that_there_are_operations(pages: 
     for roles, shown in ((STAFF, 0), (STAFF | {"ROLE_QUEUE_ADMIN"}, 1)):
         async with pages.get("/prisons/LEI", headers=cookie(token(roles, username="OP", prisons={"LEI"}))) as answer:
             assert (await answer.text()).count('href="/operations"') == shown
+
+
+async def test_who_asks_too_often_is_told_to_wait_and_nobody_else(auth: Auth, token: MakeToken) -> None:
+    port = free_port()
+    plain = settings(auth, f"http://127.0.0.1:{port}")
+    rates = RateLimits(requests_per_second=0.001, burst=2)
+    strict = plain.model_copy(update={"http_limits": plain.http_limits.model_copy(update={"rates": rates})})
+    lee, ann = (cookie(token(STAFF, username=name, prisons={"LEI"})) for name in ("LEE", "ANN"))
+    async with (
+        app.build(strict) as built,
+        TestClient(TestServer(built, host="127.0.0.1", port=port)) as client,
+    ):
+        statuses = [(await client.get("/prisons/LEI", headers=lee)).status for _ in range(2)]
+        async with client.get("/prisons/LEI", headers=lee) as answer:
+            assert (statuses, answer.status) == ([503, 503], 429)
+            assert int(answer.headers["Retry-After"]) > 0
+            assert "Sorry, the service is unavailable" in await answer.text()
+        assert (await client.get("/prisons/LEI", headers=ann)).status == 503
 
 
 async def test_a_stream_outlasts_the_deadline_of_a_request(auth: Auth, token: MakeToken) -> None:

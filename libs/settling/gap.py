@@ -7,16 +7,18 @@ to NOMIS (`published`), so that also a walk that takes over from a dead one can 
 uses leave no amendment that names them: that part of the gap cannot be seen (`docs/adr/0007-merge-walk.md`).
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from hashlib import sha256
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
+from libs.domain.merge import Merged
 from libs.domain.nomis import Amendment, NomisLocation
 from libs.domain.shared import Field, Projection
 from libs.domain.sync import Conflict, Side
+from libs.settling.amendments import SET_BACK_MAX, by_time, last_written
 from libs.settling.keys import aside_code
 
 UNLABELLED = (Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES)
@@ -25,7 +27,6 @@ EARLIER = "earlier"
 _EARLIER_MAX = 3
 KNOWN = "amendments"
 """Member of `published`: a time before which all amendments are known, then the marks of those known since."""
-_SET_BACK_MAX = timedelta(minutes=2)
 
 _FIELD_OF_LABEL = MappingProxyType(
     {
@@ -72,7 +73,7 @@ def known_amendments(row: NomisLocation) -> list[JsonValue]:
     """
     if not row.amendments:
         return [""]
-    since = max(a.amend_date_time for a in row.amendments) - _SET_BACK_MAX
+    since = max(a.amend_date_time for a in row.amendments) - SET_BACK_MAX
     return [since.isoformat(), *sorted(_mark(a) for a in row.amendments if a.amend_date_time >= since)]
 
 
@@ -114,27 +115,59 @@ def edited_by_others(fresh: Sequence[Amendment], row: NomisLocation, our_user: s
 
 
 def written_late(
-    row: NomisLocation, mine: Projection, theirs: Projection, base: Mapping[str, JsonValue], our_user: str
-) -> frozenset[Field]:
-    """Return the fields whose present value a late write of ours put back: it is nobody's edit.
+    row: NomisLocation,
+    mine: Projection,
+    theirs: Projection,
+    base: Mapping[str, JsonValue],
+    fresh: Iterable[Sequence[Amendment]],
+    our_user: str,
+) -> tuple[frozenset[Field], frozenset[Field]]:
+    """Return the fields whose present value a late write of ours put back, and those of which that is in doubt.
 
     A NOMIS without conditional writes lets a walk that slept before its PUT replace the whole row with what it had
-    read, after another walk settled the pair. Of most fields the amendments tell who wrote last. Of those that leave
-    none it must be a value agreed on before, in a row that we were the last to write. A date of deactivation that DPS
-    did not name was chosen by NOMIS.
+    read, after another walk settled the pair: such a value is nobody's edit. Of most fields the amendments tell who
+    wrote last; `fresh` are those made since one moment or another, the latest moment first. Of fields that leave none
+    it must be a value agreed on before, in a row that we were the last to write. A date of deactivation that DPS did
+    not name was chosen by NOMIS.
     """
     earlier = base.get(EARLIER)
     known = earlier if isinstance(earlier, dict) and row.modify_username == our_user else {}
-    unlabelled = {
-        field for field in UNLABELLED if isinstance(past := known.get(field.value), list) and theirs[field] in past
-    }
-    labelled = {field for field in _FIELD_OF_LABEL.values() if _last_written_by(our_user, field, row)}
-    if mine[Field.DEACTIVATED_DATE] is None:
-        labelled.discard(Field.DEACTIVATED_DATE)
-    if mine[Field.CODE] == aside_code(row.location_id):
-        # The code that a location waits for behind others may well be one that we wrote.
-        labelled.discard(Field.CODE)
-    return frozenset(unlabelled | labelled)
+    late = {field for field in UNLABELLED if isinstance(past := known.get(field.value), list) and theirs[field] in past}
+    doubtful = set()
+    since = [*fresh, row.amendments]
+    for label, field in _FIELD_OF_LABEL.items():
+        if theirs[field] == base.get(field.value):
+            continue
+        if field is Field.DEACTIVATED_DATE and mine[field] is None:
+            continue
+        if field is Field.CODE and mine[field] == aside_code(row.location_id):
+            # The code that a location waits for behind others may well be one that we wrote.
+            continue
+        columns = ([a for a in made if a.column_name == label] for made in since)
+        last = last_written(next((column for column in columns if column), ()), _text(row, field))
+        if any(a.amended_by == our_user for a in last):
+            late |= {field} if by_time(last, our_user).amended_by == our_user else set()
+            doubtful |= {field} if any(a.amended_by != our_user for a in last) else set()
+    return frozenset(late), frozenset(doubtful)
+
+
+def in_doubt(
+    merged: Merged, mine: Projection, theirs: Projection, base: Mapping[str, JsonValue], doubtful: Collection[Field]
+) -> tuple[Conflict, ...]:
+    """Return the record of what is overwritten though it may have been an edit: nobody can tell who wrote last."""
+    recorded = {conflict.field for conflict in merged.conflicts}
+    return tuple(
+        Conflict(
+            field=field.value,
+            base=base.get(field.value),
+            dps=mine[field],
+            nomis=theirs[field],
+            won=Side.NOMIS if field in merged.to_dps else Side.DPS,
+            reason="written twice while NOMIS's clock was set back: which came last cannot be told",
+        )
+        for field in (*merged.to_dps, *merged.to_nomis)
+        if field in doubtful and field.value not in recorded
+    )
 
 
 def earlier_values(base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -147,17 +180,6 @@ def earlier_values(base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue
             values = [base[name], *(past if isinstance(past, list) else [])]
             earlier[name] = [value for value in values if value != agreed[name]][:_EARLIER_MAX]
     return earlier
-
-
-def _last_written_by(our_user: str, field: Field, row: NomisLocation) -> bool:
-    """Whether we set the present value, and nobody did anything to the column since."""
-    own_column = [a for a in row.amendments if _FIELD_OF_LABEL.get(a.column_name or "") is field]
-    ours = [a for a in own_column if a.amended_by == our_user and (a.new_value or "") == _text(row, field)]
-    if not ours:
-        return False
-    at = max(a.amend_date_time for a in ours)
-    others = [a for a in own_column if a.amended_by != our_user and a.amend_date_time >= at]
-    return not any(a.amend_date_time > at or (a.new_value or "") == _text(row, field) for a in others)
 
 
 def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, Amendment]]:

@@ -28,6 +28,7 @@ from libs.settling.gap import (
     KNOWN,
     earlier_values,
     edited_by_others,
+    in_doubt,
     known_amendments,
     lost_in_the_gap,
     made_since,
@@ -247,11 +248,15 @@ class PairWalk:
         if row is None:
             raise Gone(str(nomis_id))
         state, own = mirror.sync, mirror.location
-        fresh = made_since(memory.known or state.published, row.location)
+        noted, own_known = made_since(state.published, row.location), made_since(memory.known, row.location)
+        fresh = own_known if memory.known else noted
         theirs = project_nomis(row.location, await self._dps_parent(row.location.parent_location_id, memory.links, way))
         ours = self.us.nomis_api_user
         mine = project_dps(own)
-        late = written_late(row.location, mine, theirs, state.base or {}, ours) if row.etag is None else ()
+        base = state.base or {}
+        late, doubtful = frozenset[Field](), frozenset[Field]()
+        if row.etag is None:
+            late, doubtful = written_late(row.location, mine, theirs, base, (noted, own_known), ours)
         merged = merge(
             state.base,
             mine,
@@ -264,6 +269,7 @@ class PairWalk:
             touched=edited_by_others(fresh, row.location, ours),
             refused=memory.refused,
         )
+        merged = replace(merged, conflicts=merged.conflicts + in_doubt(merged, mine, theirs, base, doubtful))
         rewrites = not memory.kept and rewrites_description(mirror, row.location, merged, way.freeing, ours)
         lost = () if row.etag is not None else lost_in_the_gap(fresh, ours)
         return Look(mirror, row, merged, rewrites, lost, memory.kept)

@@ -73,14 +73,18 @@ class Scheduler:
         self.processes: list[Process] = []
         self.steps = 0
         self.seconds = 0.0
-        self.trace: list[str] = []
+        self._told: list[tuple[int, float, tuple[object, ...]]] = []
 
     def strikes(self, rate: float) -> bool:
         return rate > 0 and self.chance.random() < rate
 
-    def tell(self, what: str) -> None:
-        """Add a line to what is shown of a failing seed."""
-        self.trace.append(f"{self.steps:5} {self.seconds:8.2f}s {what}")
+    def tell(self, *what: object) -> None:
+        """Add a line to what is shown of a failing seed: put into words only when somebody asks."""
+        self._told.append((self.steps, self.seconds, what))
+
+    @property
+    def trace(self) -> list[str]:
+        return [f"{steps:5} {seconds:8.2f}s {''.join(map(str, what))}" for steps, seconds, what in self._told]
 
     def process(self, name: str, slots: int = 3) -> Process:
         made = Process(name, slots)
@@ -123,22 +127,35 @@ class Wire:
         self._scheduler = scheduler
         self._fiber = fiber
 
-    async def call(self, name: str, act: Callable[[], Any]) -> Any:
+    async def call(self, name: object, act: Callable[[], Any]) -> Any:
         scheduler, fiber = self._scheduler, self._fiber
+        who = fiber.process.name
         if fiber.life != fiber.process.lives:
             raise Killed
         await Turn()
         if scheduler.strikes(scheduler.rates.before):
-            scheduler.tell(f"{fiber.process.name} {fiber.name}: {name} fails before its effect")
-            raise RemoteUnavailable("CALL", name, "is away")
-        scheduler.tell(f"{fiber.process.name} {fiber.name}: {name}")
+            scheduler.tell(who, " ", fiber.name, ": ", name, " fails before its effect")
+            raise RemoteUnavailable("CALL", str(name), "is away")
+        scheduler.tell(who, " ", fiber.name, ": ", name)
         answer = act()
         if isawaitable(answer):
             answer = await answer
         if scheduler.strikes(scheduler.rates.after):
-            scheduler.tell(f"{fiber.process.name} {fiber.name}: the answer of {name} is lost")
-            raise RemoteUnavailable("CALL", name, "did not answer")
+            scheduler.tell(who, " ", fiber.name, ": the answer of ", name, " is lost")
+            raise RemoteUnavailable("CALL", str(name), "did not answer")
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call in words; most are never asked for."""
+
+    port: str
+    method: str
+    given: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"{self.port}.{self.method}({_short(self.given)})"
 
 
 class Remote:
@@ -151,7 +168,7 @@ class Remote:
 
     def __getattr__(self, method: str) -> Any:
         async def call(*given: Any, **named: Any) -> Any:
-            told = f"{self._name}.{method}({_short(given)})"
+            told = Called(self._name, method, given)
             return await self._wire.call(told, lambda: getattr(self._port, method)(*given, **named))
 
         return call

@@ -1,5 +1,6 @@
 """Interleavings that the simulation found, each told alone: what slept between two calls, and what happened there."""
 
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -276,6 +277,48 @@ async def test_a_late_put_that_brings_back_an_old_value_is_no_edit(*, edited: bo
     await house.settler.settle_nomis(CELL_NOMIS)
     kept = ("theirs", "Theirs") if edited else ("ours again", "Ours")
     assert (house.cell.comments, house.cell.local_name) == (house.row.comment, house.row.user_description) == kept
+
+
+def set_back(house: House) -> None:
+    """Set NOMIS's clock back by seven seconds."""
+    at = house.nomis.now() - timedelta(seconds=7)
+    house.nomis.now = lambda: at
+
+
+async def test_a_late_put_is_known_as_ours_though_the_clock_was_set_back_before_it() -> None:
+    house = House(conditional_writes=False)
+    await house.furnish()
+    house.nomis.screen_edit(CELL_NOMIS, location_code="018")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    house.locations.staff_edit(CELL_ID, comments="ours")
+    late = asleep(partial(house.stepped.settle_dps, CELL_ID), 5)
+    set_back(house)
+    house.nomis.screen_edit(CELL_NOMIS, location_code="019")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    late.step()
+    assert (house.cell.code, house.row.location_code) == ("019", "018")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert (house.cell.code, house.row.location_code) == ("019", "019")
+    assert "code" not in {conflict.field for _, conflict in house.locations.conflicts}
+
+
+async def test_where_a_clock_set_back_leaves_open_who_wrote_last_the_overwritten_value_is_on_record() -> None:
+    house = House(conditional_writes=False)
+    await house.furnish()
+    house.nomis.screen_edit(CELL_NOMIS, location_code="018")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    house.locations.staff_edit(CELL_ID, comments="ours")
+    late = asleep(partial(house.stepped.settle_dps, CELL_ID), 5)
+    house.locations.staff_edit(CELL_ID, code="017")
+    await house.settler.settle_dps(CELL_ID)
+    set_back(house)
+    late.step()
+    assert (house.cell.code, house.row.location_code) == ("017", "018")
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.cell.code == house.row.location_code
+    [told] = [conflict for _, conflict in house.locations.conflicts if conflict.field == "code"]
+    assert (told.dps, told.nomis) == ("017", "018")
+    assert "cannot be told" in told.reason
 
 
 async def test_what_staff_edited_in_a_twin_that_goes_is_on_record(house: House) -> None:

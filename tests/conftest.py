@@ -22,6 +22,8 @@ from libs.db import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
+# Nobody listens on the first port; one that was free a moment ago may be somebody's by now.
+NOBODY = "http://127.0.0.1:1"
 
 MakeDatabase = Callable[..., Awaitable[str]]
 MakeToken = Callable[..., str]

@@ -56,7 +56,7 @@ class Broker(Protocol):
     def topic(self, name: str) -> Topic: ...
 
 
-async def received(queue: Queue, count: int = 10, visibility: int = 30, wait: int = 3) -> list[Delivery]:
+async def received(queue: Queue, count: int = 10, visibility: int = 30, wait: int = 10) -> list[Delivery]:
     """As many as come; long polls may bring fewer than there are."""
     found: list[Delivery] = []
     while len(found) < count:
@@ -112,9 +112,10 @@ class QueueContract:
 
     async def test_a_longer_visibility_keeps_the_message_hidden(self, queue: Queue) -> None:
         await queue.send([Parcel("one")])
-        delivery = await only(queue, visibility=1)
+        # So long that the call which prolongs it surely comes before its end.
+        delivery = await only(queue, visibility=3)
         assert await queue.change_visibility([(delivery.receipt, 30)]) == [None]
-        assert await queue.receive(10, wait_seconds=2, visibility_seconds=30) == []
+        assert await queue.receive(10, wait_seconds=4, visibility_seconds=30) == []
 
     async def test_a_lease_cannot_be_renewed_once_it_is_anothers(self, queue: Queue) -> None:
         await queue.send([Parcel("one")])
@@ -153,7 +154,7 @@ class QueueContract:
         assert (await only(messaging.queue("work-dlq"))).attributes == {"failureReason": "no such thing"}
 
     async def test_a_long_poll_returns_when_a_message_shows(self, queue: Queue) -> None:
-        await queue.send([Parcel("late", delay_seconds=1)])
+        await queue.send([Parcel("late", delay_seconds=2)])
         assert await queue.receive(10, wait_seconds=0, visibility_seconds=30) == []
         assert (await only(queue)).body == "late"
 

@@ -182,7 +182,7 @@ async def test_what_dies_is_started_again_also_when_what_follows_a_start_fails(t
 
     hindrances = [asyncpg.CannotConnectNowError("the database system is starting up")]
     keeper = Keeper(Sleeper(tmp_path / "log"), Backoff(0.01, 0.01, 0), follows)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await keeper.start()
         try:
             keeper.kill(signal.SIGKILL)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from infra.local.demo.desk import seen
-from infra.local.ports import free_port
 from infra.local.settings import ROOT
 from libs.messaging.queue import Parcel
+from tests.conftest import NOBODY
 from tests.journeys.conftest import House
 
 FINE, NOT_AS_WISHED, USAGE, REFUSED, UNAVAILABLE = range(5)
@@ -212,5 +212,5 @@ async def test_what_keeps_a_command_from_being_carried_out_is_said_and_has_its_e
 
 
 async def test_a_service_that_is_away_is_told_from_one_that_refuses(house: House) -> None:
-    said = await lip(house, "migrate", "history", API_BASE_URL_MIGRATION=f"http://127.0.0.1:{free_port()}")
+    said = await lip(house, "migrate", "history", API_BASE_URL_MIGRATION=NOBODY)
     assert (said.code, "Traceback" in said.err) == (UNAVAILABLE, False)

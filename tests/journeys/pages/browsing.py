@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright, expect
 
 from infra.local.settings import ROOT
 from tests.journeys.conftest import House
@@ -17,7 +17,8 @@ PHONE = ViewportSize(width=360, height=740)
 SHOTS = ROOT / "build/screenshots"
 AXE = ROOT / "infra/node/node_modules/axe-core/axe.min.js"
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-STEP_MS = 10_000
+# Patience only: two cores run a browser and everything behind the pages.
+STEP_MS = 30_000
 
 
 class NoBrowser(Exception):
@@ -37,6 +38,7 @@ def browser_path() -> str:
 async def opened() -> AsyncIterator[Browser]:
     """Open one browser for all."""
     path = browser_path()
+    expect.set_options(timeout=STEP_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         try:

@@ -70,7 +70,7 @@ async def start(person: Person, kind: str, prisons: str) -> None:
 
 
 async def over(person: Person) -> None:
-    await expect(person.page.locator("main .govuk-tag").first).to_have_text("Completed", timeout=30_000)
+    await expect(person.page.locator("main .govuk-tag").first).to_have_text("Completed")
     await person.page.locator("[data-live]").wait_for(state="detached")
 
 
@@ -204,7 +204,7 @@ async def test_a_page_that_is_open_follows_what_happens_elsewhere(operator: Pers
     run = operator.page.url.rpartition("/")[2]
     for wish, told in (("pause", "Paused"), ("resume", "Running"), ("cancel", re.compile("[Cc]ancelled"))):
         await house.desk.operator.request("POST", f"/migrate/locations/{run}/{wish}", ok=(202,))
-        await expect(tag).to_have_text(told, timeout=20_000)
+        await expect(tag).to_have_text(told)
 
 
 @pytest.mark.usefixtures("held")

@@ -17,16 +17,8 @@ async def dsn(database: MakeDatabase) -> str:
 
 @pytest.fixture
 async def one(dsn: str) -> AsyncIterator[Database]:
-    """A pool of a single connection, with short patience."""
-    settings = DatabaseSettings(
-        dsn=dsn,
-        pool_max=1,
-        acquire_seconds=0.05,
-        statement_seconds=0.05,
-        lock_seconds=0.05,
-        application_name="pool-test",
-    )
-    async with connect(settings) as opened:
+    """A pool of a single connection."""
+    async with connect(DatabaseSettings(dsn=dsn, pool_max=1, application_name="pool-test")) as opened:
         yield opened
 
 
@@ -79,19 +71,28 @@ async def test_a_single_statement_costs_no_reset(one: Database) -> None:
     assert not [query for query in asked if "RESET ALL" in query]
 
 
-async def test_waits_are_bounded(one: Database, dsn: str) -> None:
-    with pytest.raises(asyncpg.QueryCanceledError):
-        await one.fetchval("SELECT pg_sleep(60)")
-    async with one.connection():
+async def test_a_statement_that_takes_too_long_is_ended(dsn: str) -> None:
+    # Opening the pool takes statements of its own.
+    async with connect(DatabaseSettings(dsn=dsn, statement_seconds=1)) as hasty:
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await hasty.fetchval("SELECT pg_sleep(60)")
+
+
+async def test_the_wait_for_a_connection_is_bounded(dsn: str) -> None:
+    async with connect(DatabaseSettings(dsn=dsn, pool_max=1, acquire_seconds=0.05)) as hasty:
+        lent = await hasty.pool.acquire()
         with pytest.raises(TimeoutError):
-            await one.fetchval("SELECT 1")
+            await hasty.fetchval("SELECT 1")
+        await hasty.pool.release(lent)
+
+
+async def test_the_wait_for_a_lock_is_bounded(dsn: str) -> None:
     other = await asyncpg.connect(dsn)
     await other.execute("CREATE TABLE note (id int)")
     await other.execute("BEGIN; LOCK TABLE note")
-    async with one.transaction() as tx:
-        await tx.execute("SET LOCAL statement_timeout = 0")
+    async with connect(DatabaseSettings(dsn=dsn, lock_seconds=0.05)) as hasty:
         with pytest.raises(asyncpg.LockNotAvailableError):
-            await tx.execute("INSERT INTO note VALUES (1)")
+            await hasty.execute("INSERT INTO note VALUES (1)")
     await other.close()
 
 

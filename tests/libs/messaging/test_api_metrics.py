@@ -6,11 +6,10 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from infra.local.ports import free_port
 from libs.messaging.aws import connect
 from libs.messaging.building import create
 from libs.messaging.queue import BrokerUnavailable, Parcel, QueueGone
-from tests.conftest import BrokerAddress
+from tests.conftest import NOBODY, BrokerAddress
 from tests.contracts.queue import TOPOLOGY
 from tests.libs.messaging.conftest import aws_settings
 
@@ -54,7 +53,7 @@ async def test_calls_are_counted_by_operation_and_answer(broker: BrokerAddress, 
 
 async def test_a_call_without_an_answer_is_counted_too(broker: BrokerAddress) -> None:
     registry = CollectorRegistry()
-    nobody = replace(broker, endpoint_url=f"http://127.0.0.1:{free_port()}")
+    nobody = replace(broker, endpoint_url=NOBODY)
     settings = aws_settings(nobody).model_copy(update={"control_retries": 0})
     async with connect(settings, registry) as aws:
         with pytest.raises(BrokerUnavailable):

@@ -17,8 +17,10 @@ from libs.messaging.records import Handled
 from tests.contracts.queue import received
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-PATIENCE = 20
-LIMITS = ConsumerLimits(visibility_seconds=1, wait_seconds=0, idle_pause_seconds=0.02, drain_seconds=5)
+PATIENCE = 60
+LIMITS = ConsumerLimits(visibility_seconds=60, wait_seconds=0, idle_pause_seconds=0.02, drain_seconds=5)
+# What it held is another's a second later.
+SHORT_LIVED = LIMITS.model_copy(update={"visibility_seconds": 1})
 EMPTY = Depth(0, 0, 0)
 
 
@@ -119,7 +121,7 @@ async def work(queue: Queue, handle: Callable[[Message], Awaitable[Outcome]], co
 async def die(queue: Queue, at: str, handle: Callable[[Message], Awaitable[Outcome]]) -> None:
     """Run a consumer until its process is killed at this call."""
     dying, stop = Dying(queue, at), asyncio.Event()
-    running = asyncio.create_task(consumer(dying, handle, Watcher()).run(stop))
+    running = asyncio.create_task(consumer(dying, handle, Watcher(), SHORT_LIVED).run(stop))
     async with asyncio.timeout(PATIENCE):
         await dying.died.wait()
     running.cancel()
@@ -216,12 +218,12 @@ async def test_a_handler_longer_than_the_visibility_keeps_its_message(aws: Aws) 
 
     await fill(queue, 1)
     watcher, stop = Watcher(), asyncio.Event()
-    limits = LIMITS.model_copy(update={"visibility_seconds": 3})
+    limits = LIMITS.model_copy(update={"visibility_seconds": 6})
     running = asyncio.create_task(consumer(queue, handle, watcher, limits).run(stop))
     async with asyncio.timeout(PATIENCE):
         await began.wait()
-    # A visibility of 3 s would have ended while this waits.
-    assert await queue.receive(10, wait_seconds=4, visibility_seconds=2) == []
+    # Its visibility would have ended while this waits.
+    assert await queue.receive(10, wait_seconds=7, visibility_seconds=2) == []
     enough.set()
     await watcher.until(1)
     stop.set()
@@ -238,7 +240,7 @@ async def test_a_backlog_is_worked_off_by_two_replicas_and_each_message_handled_
         return Done()
 
     await fill(queue, 200)
-    limits = LIMITS.model_copy(update={"visibility_seconds": 30, "messages_in_flight_max": 30})
+    limits = LIMITS.model_copy(update={"messages_in_flight_max": 30})
     watcher, stop = Watcher(), asyncio.Event()
     replicas = [asyncio.create_task(consumer(aws.queue("work"), handle, watcher, limits).run(stop)) for _ in range(2)]
     await watcher.until(200)

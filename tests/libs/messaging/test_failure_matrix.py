@@ -246,8 +246,8 @@ async def test_a_long_transaction_elsewhere_does_not_hold_the_relay_back(db: Dat
         relaying = asyncio.create_task(Relay(db, {"events": aws.topic("events")}, settings, now=lambda: AT).run(stop))
         async with db.transaction() as tx:
             await Outbox().add(tx, Outgoing("events", "made", '{"n": 1}', "ours"))
-        async with asyncio.timeout(20):
-            [delivery] = await aws.queue("work").receive(1, wait_seconds=15, visibility_seconds=30)
+        async with asyncio.timeout(60):
+            [delivery] = await aws.queue("work").receive(1, wait_seconds=20, visibility_seconds=30)
         assert json.loads(json.loads(delivery.body)["Message"]) == {"n": 1}
     stop.set()
     await relaying
@@ -271,7 +271,7 @@ async def test_an_open_long_poll_takes_no_connection_that_a_delete_needs(
     async with laid(wire), connect_broker(narrow) as broker:
         queue, other = broker.queue("work"), broker.queue("raw")
         await queue.send([Parcel("one")])
-        [delivery] = await queue.receive(1, wait_seconds=5, visibility_seconds=30)
+        [delivery] = await queue.receive(1, wait_seconds=20, visibility_seconds=30)
         # Where it is is known, so that the poll's own call is the first that it makes.
         await other.depth()
         opened.clear()

@@ -259,7 +259,7 @@ class RealBroker:
         await send(queue, parcels("AB", 4))
         limits = LIMITS.model_copy(update={"wait_seconds": 1})
         running = asyncio.create_task(consumer(queue, handle, log, limits).run(stop))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await log.until("done", 8)
         stop.set()
         await running

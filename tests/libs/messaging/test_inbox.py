@@ -109,7 +109,7 @@ async def ended(handle: Handler, message: Message) -> str:
 
 
 async def waits_for_a_lock(db: Database) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - it does not call
             await asyncio.sleep(0)
 

@@ -42,7 +42,7 @@ async def test_whatever_is_published_arrives_as_it_was(fauxqs_aws: Aws, *, lean:
         parcels = [Parcel(f"{ODD}{number}", {"eventType": "made", "note": ODD}, group="K-1") for number in range(2)]
         assert await broker.topic("events").publish(parcels) == [None, None]
         found: list[Delivery] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found) < len(parcels):
                 found += await broker.queue("raw").receive(10, wait_seconds=5, visibility_seconds=30)
     assert {each.body for each in found} == {parcel.body for parcel in parcels}

@@ -21,7 +21,7 @@ from tests.conftest import MakeDatabase
 from tests.contracts.queue import TOPOLOGY
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-PATIENCE = 30
+PATIENCE = 60
 QUICK = RelaySettings(poll_seconds=0.1, retry_seconds=0.1, generation_seconds=0.1, takeover_seconds=0)
 LIMITS = ConsumerLimits(wait_seconds=1, poll_retry_longest_seconds=0.5)
 

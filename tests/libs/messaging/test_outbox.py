@@ -20,7 +20,7 @@ from libs.messaging.relay import ALWAYS, LEADER_LOCK, Relay, RelaySettings
 from tests.conftest import MakeDatabase
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-PATIENCE = 10
+PATIENCE = 60
 QUICK = RelaySettings(poll_seconds=0.05, retry_seconds=0.05, generation_seconds=0.05, takeover_seconds=0)
 
 
@@ -286,7 +286,7 @@ async def test_who_takes_over_from_a_leader_that_hangs_sends_nothing_before_its_
             await land.wait()
             return await ear.publish(parcels)
 
-    patient = QUICK.model_copy(update={"takeover_seconds": 1})
+    patient = QUICK.model_copy(update={"takeover_seconds": 3})
     await add(db, outgoing(1), outgoing(2))
     async with relaying(db, Hanging(), patient):
         await called.wait()

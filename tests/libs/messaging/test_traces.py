@@ -88,7 +88,7 @@ async def test_a_handler_works_under_the_trace_of_the_transaction(aws: Aws, data
             key=lambda message: message.group,
         )
         running = [asyncio.create_task(each.run(stop)) for each in (relay, consumer)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await some.wait()
         stop.set()
         await asyncio.gather(*running)

@@ -76,7 +76,7 @@ async def test_spans_reach_a_collector_in_opentelemetrys_own_form() -> None:
         context = TraceContext.new().child()
         sink(Span("GET /locations/{id}", "SERVER", context, 10, 20, attributes={"http.route": "/locations/{id}"}))
         await asyncio.to_thread(close)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             request = await got.get()
     [resource] = request.resource_spans
     assert ("service.name", "locations") in [

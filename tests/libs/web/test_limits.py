@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -15,15 +16,8 @@ from libs.web.limits import HttpLimits
 from libs.web.routing import Needs, Route
 from tests.conftest import Auth, MakeToken
 
-LIMITS = HttpLimits(
-    body_bytes_max=1000,
-    body_seconds_max=0.05,
-    line_bytes_max=2000,
-    field_bytes_max=1500,
-    fields_max=20,
-    idle_seconds_max=0.3,
-    request_seconds_max=0.3,
-)
+LIMITS = HttpLimits(body_bytes_max=1000, line_bytes_max=2000, field_bytes_max=1500, fields_max=20)
+HASTE = 0.3
 
 
 class Things:
@@ -42,7 +36,7 @@ class Things:
             self.stopped.set()
 
     async def wait_longer(self) -> bool:
-        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=LIMITS.request_seconds_max * 1.5)
+        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=HASTE * 1.5)
         return True
 
     async def time_out(self) -> None:
@@ -74,8 +68,8 @@ def things() -> Things:
     return Things()
 
 
-@pytest.fixture
-async def client(auth: Auth, token: MakeToken, things: Things) -> AsyncIterator[Raw]:
+@asynccontextmanager
+async def served(auth: Auth, token: MakeToken, things: Things, limits: HttpLimits) -> AsyncIterator[Raw]:
     may = Needs.role("ROLE_A")
     app = application(
         service="limited",
@@ -88,7 +82,7 @@ async def client(auth: Auth, token: MakeToken, things: Things) -> AsyncIterator[
         problems={},
         auth=AuthSettings(jwks_url=auth.jwks_url),
         health=Health(),
-        limits=LIMITS,
+        limits=limits,
     )
     stop, port = asyncio.Event(), free_port()
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop))
@@ -103,6 +97,24 @@ async def client(auth: Auth, token: MakeToken, things: Things) -> AsyncIterator[
     yield raw
     stop.set()
     await serving
+
+
+@pytest.fixture
+async def client(auth: Auth, token: MakeToken, things: Things) -> AsyncIterator[Raw]:
+    """At a service that has all the time in the world."""
+    async with served(auth, token, things, LIMITS) as raw:
+        yield raw
+
+
+@pytest.fixture
+async def hasty(request: pytest.FixtureRequest, auth: Auth, token: MakeToken, things: Things) -> AsyncIterator[Raw]:
+    """At a service with little patience in the one respect that the test names."""
+    async with served(auth, token, things, LIMITS.model_copy(update={request.param: HASTE})) as raw:
+        yield raw
+
+
+def impatient(limit: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("hasty", [limit], indirect=True)
 
 
 JSON = "Content-Type: application/json"
@@ -124,7 +136,6 @@ async def test_a_body_that_grows_too_large_is_a_413_too(client: Raw) -> None:
 
 
 async def test_a_body_that_unpacks_too_large_is_a_413(client: Raw) -> None:
-
     packer = zlib.compressobj(wbits=31)
     body = packer.compress(b'["' + b"x" * 100_000 + b'"]') + packer.flush()
     assert len(body) < LIMITS.body_bytes_max
@@ -133,8 +144,9 @@ async def test_a_body_that_unpacks_too_large_is_a_413(client: Raw) -> None:
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_a_body_that_does_not_arrive_is_a_408(client: Raw) -> None:
-    answer = await client.told("POST /take HTTP/1.1", JSON, CLOSE, "Content-Length: 100", body=b'["')
+@impatient("body_seconds_max")
+async def test_a_body_that_does_not_arrive_is_a_408(hasty: Raw) -> None:
+    answer = await hasty.told("POST /take HTTP/1.1", JSON, CLOSE, "Content-Length: 100", body=b'["')
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
@@ -157,24 +169,28 @@ async def test_a_head_that_is_too_large_or_no_head_at_all_is_a_400(client: Raw, 
     )
 
 
-async def test_who_never_ends_the_head_is_hung_up_on(client: Raw) -> None:
-    assert await client.told("GET /take HTTP/1.1", then_wait=True) == b""
+@impatient("idle_seconds_max")
+async def test_who_never_ends_the_head_is_hung_up_on(hasty: Raw) -> None:
+    assert await hasty.told("GET /take HTTP/1.1", then_wait=True) == b""
 
 
-async def test_who_says_nothing_is_hung_up_on(client: Raw) -> None:
-    assert await client.sent(b"") == b""
+@impatient("idle_seconds_max")
+async def test_who_says_nothing_is_hung_up_on(hasty: Raw) -> None:
+    assert await hasty.sent(b"") == b""
 
 
-async def test_a_handler_that_takes_too_long_is_stopped_and_a_503(client: Raw, things: Things) -> None:
-    answer = await client.told("GET /wait HTTP/1.1", CLOSE)
+@impatient("request_seconds_max")
+async def test_a_handler_that_takes_too_long_is_stopped_and_a_503(hasty: Raw, things: Things) -> None:
+    answer = await hasty.told("GET /wait HTTP/1.1", CLOSE)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: 5\r\n" in answer
     assert b"not done after 0.3 seconds" in answer
     await things.stopped.wait()
 
 
-async def test_a_route_may_ask_for_longer(client: Raw) -> None:
-    assert (await client.told("GET /wait-longer HTTP/1.1", CLOSE)).startswith(b"HTTP/1.1 200 ")
+@impatient("request_seconds_max")
+async def test_a_route_may_ask_for_longer(hasty: Raw) -> None:
+    assert (await hasty.told("GET /wait-longer HTTP/1.1", CLOSE)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_time_out_of_the_handlers_own_is_not_the_deadlines(client: Raw) -> None:

@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestServer
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from infra.local.ports import free_port
 from libs.web.outgoing import ApiSession, OutgoingSettings, RemoteRefused, RemoteUnavailable, api_session
+from tests.conftest import NOBODY
 
 
 @dataclass
@@ -167,10 +167,9 @@ async def test_what_does_not_answer_in_time_is_unavailable(session: ApiSession) 
 
 
 async def test_nobody_there_is_unavailable(settings: OutgoingSettings) -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
     for unreachable in (
-        settings.model_copy(update={"base_url": nobody}),
-        settings.model_copy(update={"token_url": f"{nobody}/oauth/token"}),
+        settings.model_copy(update={"base_url": NOBODY}),
+        settings.model_copy(update={"token_url": f"{NOBODY}/oauth/token"}),
     ):
         async with api_session(unreachable) as session:
             with pytest.raises(RemoteUnavailable):

@@ -33,7 +33,7 @@ from tests.conftest import Auth, BrokerAddress, MakeToken
 from tests.contracts.queue import TOPOLOGY
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-PATIENCE = 20
+PATIENCE = 60
 ADMIN = "ROLE_QUEUE_ADMIN"
 
 
@@ -159,10 +159,10 @@ async def test_health_tells_how_old_the_oldest_is_and_a_lost_queue_degrades_it(h
         # The first poll and the first look at the depths may still be out.
         while True:
             status, told = await house.call("GET", "/health")
-            assert (status, told["status"]) == (200, "UP")
             details = told["components"]["work-health"]["details"]
-            if {"pollerLastSuccessSecondsAgo", "sampledAt"} <= set(details):
+            if told["status"] == "UP" and {"pollerLastSuccessSecondsAgo", "sampledAt"} <= set(details):
                 break
+    assert status == 200
     assert (details["redriveRunning"], details["oldestMessageAgeSeconds"]) == (False, "0")
     assert details["sampledAt"] == AT.isoformat()
     assert details["breaker"] == "CLOSED"
@@ -201,10 +201,11 @@ async def test_a_worker_whose_service_is_away_degrades_its_health_and_says_why(h
     for n in range(5):
         await house.send(str(n))
     async with asyncio.timeout(PATIENCE):
-        status, told = await house.call("GET", "/health")
-        while told["status"] == "UP":
+        while True:
             status, told = await house.call("GET", "/health")
-    component = told["components"]["work-health"]
+            component = told["components"]["work-health"]
+            if component["details"].get("breaker") == "OPEN":
+                break
     assert (status, told["status"], component["status"]) == (200, "DEGRADED", "DOWN")
     assert (component["details"]["error"], component["details"]["breaker"]) == ("paused: nomis is away", "OPEN")
 
@@ -240,7 +241,12 @@ async def test_people_see_what_waits_what_died_and_how_fast_it_goes(house: House
     await house.parked(1)
     letter = Parcel("{}", {"failureReason": "no such parent"})
     await house.aws.queue("work-dlq").send([letter, letter, Parcel("{}")])
-    status, (told,) = await house.call("GET", "/queue-admin/queues")
+    async with asyncio.timeout(PATIENCE):
+        # A message is counted once it is deleted, which is after its copy shows.
+        while True:
+            status, (told,) = await house.call("GET", "/queue-admin/queues")
+            if told["traffic"]["minutes"][-1]["ends"].keys() >= {"done", "parked"}:
+                break
     counts = ("queue", "waiting", "dead", "parked", "oldestSeconds")
     assert (status, [told[each] for each in counts]) == (200, ["work", 0, 3, 1, 0.0])
     assert told["redrive"]["status"] == "NONE"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from infra.local.ports import free_port
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, RetryLater, Unprocessable
 from libs.web.outgoing import OutgoingSettings, RemoteRefused, RemoteUnavailable, api_session
 from libs.worker.handling import asked_again, guarded
+from tests.conftest import NOBODY
 
 MESSAGE = Message("m", "settle", "{}", {}, 1, datetime(2026, 1, 1, tzinfo=UTC), "q")
 
@@ -79,7 +79,7 @@ async def test_a_wrong_statement_is_a_bug_and_no_absent_database() -> None:
 
 
 async def test_a_refusal_and_a_silence_carry_the_name_that_we_have_for_it() -> None:
-    nobody = OutgoingSettings(base_url=f"http://127.0.0.1:{free_port()}", name="mapping", retries=0)
+    nobody = OutgoingSettings(base_url=NOBODY, name="mapping", retries=0)
     async with api_session(nobody) as session:
         with pytest.raises(RemoteUnavailable) as failed:
             await session.request("GET", "/x")

@@ -27,7 +27,7 @@ from libs.web.routing import Needs, Route
 from tests.conftest import Auth, BrokerAddress, MakeDatabase, MakeToken
 from tests.contracts.queue import TOPOLOGY
 
-PATIENCE = 20
+PATIENCE = 60
 QUICK = RelaySettings(poll_seconds=0.05, takeover_seconds=0)
 
 

@@ -72,7 +72,7 @@ async def answered(client: Client, method: str, path: str, body: Any, headers: d
 async def until_waiting(watcher: Connection, wanted: int, or_done: "asyncio.Task[int] | None" = None) -> None:
     """Wait until so many wait for a lock, or for who should have waited and did not."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (or_done and or_done.done()) and await watcher.fetchval(waiting) < wanted:  # noqa: ASYNC110 - it does not call
             await asyncio.sleep(0)
 

@@ -13,7 +13,7 @@ from services.locations.changes.announce import TOPIC
 from services.locations.settings import Settings
 from tests.conftest import BrokerAddress, MakeDatabase, MakeToken
 
-PATIENCE = 20
+PATIENCE = 60
 WANTED = {"messaging_relay_leader 1.0", "messaging_listener_up 1.0", "messaging_outbox_pending 1.0"}
 
 

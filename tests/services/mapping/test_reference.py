@@ -230,7 +230,7 @@ async def test_m01_tells_the_event_and_the_time(client: Client) -> None:
     assert (event["id"], event["nomisLocationId"], event["batchId"]) == (D1, str(N1), None)
     told = await (await client.get(f"{BASE}/dps/{D1}")).json()
     london = datetime.fromisoformat(told["whenCreated"]).replace(tzinfo=ZoneInfo("Europe/London"))
-    assert abs(datetime.now(UTC) - london) < timedelta(seconds=5)  # noqa: TID251 - the database's clock is not ours
+    assert abs(datetime.now(UTC) - london) < timedelta(minutes=5)  # noqa: TID251 - the database's clock is not ours
 
 
 def test_every_case_is_here_and_the_deviating_ones_are_documented() -> None:

@@ -41,13 +41,12 @@ from services.nomis.settings import RelaySettings
 from services.nomis.settings import Settings as Nomis
 from services.to_nomis import app as to_nomis
 from services.to_nomis.settings import Settings as ToNomis
-from tests.conftest import Auth, BrokerAddress, Databases, MakeToken
+from tests.conftest import NOBODY, Auth, BrokerAddress, Databases, MakeToken
 from tests.services.nomis.prison import Prison
 
 Client = TestClient[web.Request, web.Application]
 SPANS_KEPT = 5000
 MESSAGING = ROOT / "infra" / "messaging.json"
-NOBODY = "http://127.0.0.1:1"
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 OPERATOR = frozenset({"ROLE_MIGRATE_LOCATIONS", "ROLE_MIGRATION_ADMIN", "ROLE_QUEUE_ADMIN"})

@@ -84,7 +84,7 @@ async def received(queue: Queue, expected: int) -> list[dict[str, Any]]:
     """Receive what should be there; then make sure that there is no more."""
     found: list[dict[str, Any]] = []
     while len(found) < expected:
-        deliveries = await queue.receive(10, wait_seconds=5, visibility_seconds=60)
+        deliveries = await queue.receive(10, wait_seconds=20, visibility_seconds=60)
         assert deliveries, f"only {len(found)} of {expected} arrived"
         found += [json.loads(delivery.body) for delivery in deliveries]
     assert not await queue.receive(10, wait_seconds=0, visibility_seconds=60)
@@ -265,7 +265,7 @@ async def test_the_service_relays_by_itself(
         await prison.edit(EDIT)
         await received(aws.queue("from-nomis-locations"), 1)
         wanted = {'messaging_published_total{outcome="ok",topic="offender-events"} 1.0', "messaging_outbox_pending 0.0"}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             # Counted once the rows are marked, which may be after the message has arrived.
             while True:
                 async with client.get("/metrics") as answer:

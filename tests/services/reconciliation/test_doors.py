@@ -9,11 +9,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from infra.local.ports import free_port
 from libs.domain.identity import dps_id_for
 from services.reconciliation import app
 from services.reconciliation.settings import Schedule, Settings
-from tests.conftest import Auth, BrokerAddress, MakeToken
+from tests.conftest import NOBODY, Auth, BrokerAddress, MakeToken
 from tests.routes import refusals
 from tests.services.reconciliation.conftest import Bench
 
@@ -23,13 +22,12 @@ Client = TestClient[web.Request, web.Application]
 
 @pytest.fixture(scope="session")
 def reconciliation_settings(reconciliation_dsn: str, auth: Auth, broker: BrokerAddress) -> Settings:
-    nowhere = f"http://127.0.0.1:{free_port()}"
     return Settings(
         database_url=SecretStr(reconciliation_dsn),
         api_base_url_oauth=auth.url,
-        api_base_url_nomis=nowhere,
-        api_base_url_mapping=nowhere,
-        api_base_url_locations=nowhere,
+        api_base_url_nomis=NOBODY,
+        api_base_url_mapping=NOBODY,
+        api_base_url_locations=NOBODY,
         oauth_issuer=auth.issuer,
         client_id="reconciliation",
         client_secret=SecretStr(auth.secrets["reconciliation"]),

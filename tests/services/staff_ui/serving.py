@@ -5,21 +5,20 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from infra.local.ports import free_port
 from infra.local.settings import ROOT
 from services.staff_ui.edge import forgery
 from services.staff_ui.edge.guard import SESSION
 from services.staff_ui.edge.sealing import Seal
 from services.staff_ui.edge.sessions import Session, Sessions
 from services.staff_ui.settings import SessionLimits, Settings
-from tests.conftest import Auth
+from tests.conftest import NOBODY, Auth
 
 SECRET = "s" * 32
 
 
 def settings(auth: Auth, public_url: str, api_url: str = "") -> Settings:
     """Point all APIs to one address; without it, nothing answers there."""
-    api_url = api_url or f"http://127.0.0.1:{free_port()}"
+    api_url = api_url or NOBODY
     names = ("locations", "reconciliation", "migration", "to_nomis", "from_nomis", "prison_register")
     return Settings.model_validate(
         dict(

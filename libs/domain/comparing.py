@@ -14,7 +14,6 @@ from libs.domain.writing import is_soft_deleted
 
 KEY = "key"
 PRISON = "prisonId"
-NOMIS_ID = "nomisLocationId"
 
 
 class NamedRow(RowShape, Protocol):

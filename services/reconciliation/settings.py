@@ -68,7 +68,6 @@ class Settings(WorkerSettings):
     # Noting a change is one row; those in flight at once share a statement.
     messages_in_flight_max: PositiveInt = 100
     handler_seconds_max: PositiveFloat = 30
-    parked_shown_max: PositiveInt = 500
     schedule: Schedule = Schedule()
     # How often the schedule, and runs that nobody works on any more, are looked for.
     sweep_seconds: PositiveFloat = 10

@@ -1,8 +1,9 @@
 """How names are shown and sorted (`reference/locations-api.md` §2.2, §3.8)."""
 
 import re
+from string import digits
 
-_RUNS = re.compile(r"\d+|\D+")
+_RUNS = re.compile(r"[0-9]+|[^0-9]+")
 
 
 def capitalised(name: str) -> str:
@@ -11,8 +12,17 @@ def capitalised(name: str) -> str:
 
 
 def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
-    """Return a sort key that puts 2 before 10, and 10 before 002: the longer run of digits is the greater."""
-    return tuple((not run.isdigit(), len(run) if run.isdigit() else 0, run) for run in _RUNS.findall(name))
+    """Return a sort key that puts 2 before 10, and 10 before 002: the longer run of digits is the greater.
+
+    A run of digits and one of other characters stand as they do in plain text.
+    """
+    return tuple(_rank(run) for run in _RUNS.findall(name))
+
+
+def _rank(run: str) -> tuple[bool, int, str]:
+    if run[0] in digits:
+        return False, len(run), run
+    return run > digits, 0, run
 
 
 def split_key(key: str) -> tuple[str, str] | None:

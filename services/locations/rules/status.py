@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libs.domain.codes import LocationStatus
 from services.locations.records import LocationRow
 
 
@@ -23,20 +22,3 @@ class Standing:
     def active(self) -> bool:
         """Active with every ancestor active, and nothing archived."""
         return self.row.active and not self.archived and all(ancestor.active for ancestor in self.above)
-
-    @property
-    def deactivated_by_parent(self) -> bool:
-        """Active by its own flag, yet not effectively."""
-        return self.row.active and not self.row.archived and not self.active
-
-    @property
-    def status(self) -> LocationStatus:
-        """The derived status; an archived one shows as inactive."""
-        if not self.active:
-            return LocationStatus.INACTIVE
-        return LocationStatus.NON_RESIDENTIAL if self.row.converted_cell_type is not None else LocationStatus.ACTIVE
-
-    @property
-    def details(self) -> LocationRow | None:
-        """The row whose deactivation details are shown: its own, else the nearest inactive or archived ancestor's."""
-        return next((row for row in (self.row, *self.above) if not row.active or row.archived), None)

@@ -47,6 +47,12 @@ def test_u01_natural_order() -> None:
     assert sorted(case["request"]["input"], key=natural) == case["expect"]["output"]
 
 
+def test_a_name_that_begins_with_a_sign_stands_where_plain_text_has_it() -> None:
+    assert sorted(["A wing", "2 wing", "(old) wing", "10 wing", "_"], key=natural) == [
+        "(old) wing", "2 wing", "10 wing", "A wing", "_",
+    ]  # fmt: skip
+
+
 def test_u02_a_repeated_change_is_one_row() -> None:
     attribute, old, new, by, at = BY_ID["U02"]["request"]["input"]
     told = HistoryRow(ID["C"], HistoryAttribute(attribute), old, new, by, datetime.fromisoformat(at))

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
+from hypothesis import HealthCheck, settings
 
 from infra.local import sign_in
 from infra.local.accounts import Accounts, generated, names
@@ -24,6 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
 # Nobody listens on the first port; one that was free a moment ago may be somebody's by now.
 NOBODY = "http://127.0.0.1:1"
+
+# The same examples each time, and no judgement of how long one takes: a busy machine is no fault of what is tested.
+# `--hypothesis-profile exploring` looks for new ones.
+settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", settings.get_profile("exploring"), derandomize=True)
+settings.load_profile("house")
 
 MakeDatabase = Callable[..., Awaitable[str]]
 MakeToken = Callable[..., str]

@@ -23,7 +23,14 @@ async def nomis_dsn(databases: Databases) -> str:
 
 @pytest.fixture(scope="session")
 def nomis_settings(nomis_dsn: str, auth: Auth) -> Settings:
-    return Settings(database_url=nomis_dsn, api_base_url_oauth=auth.url, oauth_issuer=auth.issuer, relay_enabled=False)
+    # Who waits for a row here gets it, however busy the machine is.
+    return Settings(
+        database_url=nomis_dsn,
+        api_base_url_oauth=auth.url,
+        oauth_issuer=auth.issuer,
+        relay_enabled=False,
+        lock_milliseconds=60_000,
+    )
 
 
 @pytest.fixture(scope="session")

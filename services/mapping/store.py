@@ -1,6 +1,7 @@
 """Every SQL statement of this service."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
 import asyncpg
@@ -85,15 +86,12 @@ class Store:
             [wish.mapping_type.value for wish in wishes],
             [wish.label for wish in wishes],
         )
-        for attempt in range(1, self._attempts_max + 1):
-            try:
+        for _ in range(self._attempts_max):
+            # Batches that cross on the NOMIS side; the loser inserted nothing and starts again.
+            with suppress(asyncpg.DeadlockDetectedError):
                 rows = await self._database.fetch(INSERT, *columns)
                 return {(row[0], row[1]) for row in rows}
-            except asyncpg.DeadlockDetectedError:
-                # Batches that cross on the NOMIS side; the loser inserted nothing and starts again.
-                if attempt == self._attempts_max:
-                    raise
-        raise AssertionError("unreachable")
+        raise SaveContended(f"{len(wishes)} mappings met others' each time they were to be saved")
 
     async def _in_the_way(self, wishes: Sequence[NewMapping]) -> "_Rows":
         dps_ids = [wish.dps_location_id for wish in wishes]

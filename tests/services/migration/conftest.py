@@ -25,9 +25,9 @@ async def office(history: Database) -> Office:
     return Office(history)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIterator[Town]:
-    """Every service in this process; each test builds a prison of its own in it."""
+    """Every service in this process, for these tests only: they never rest; each test builds a prison of its own."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
         environment.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from libs.domain.identity import dps_id_for
 from services.reconciliation import app
-from services.reconciliation.settings import Schedule, Settings
+from services.reconciliation.app import QUEUE
+from services.reconciliation.settings import Schedule, Settings, SettleLimits
 from tests.conftest import NOBODY, Auth, BrokerAddress, MakeToken
 from tests.routes import refusals
 from tests.services.reconciliation.conftest import Bench
@@ -20,7 +21,7 @@ BASE = "/locations/reports/reconciliation"
 Client = TestClient[web.Request, web.Application]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reconciliation_settings(reconciliation_dsn: str, auth: Auth, broker: BrokerAddress) -> Settings:
     return Settings(
         database_url=SecretStr(reconciliation_dsn),
@@ -33,13 +34,17 @@ def reconciliation_settings(reconciliation_dsn: str, auth: Auth, broker: BrokerA
         client_secret=SecretStr(auth.secrets["reconciliation"]),
         aws_endpoint_url=broker.endpoint_url,
         aws_region=broker.region,
+        # Nobody writes there; what the services of other tests told is none of ours.
+        aws_names={QUEUE: "no-such-queue"},
         sweep_seconds=3600,
+        settling=SettleLimits(look_seconds=3600),
         schedule=Schedule(enabled=False),
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def served(reconciliation_settings: Settings, broker: BrokerAddress) -> AsyncIterator[Client]:
+    """The doors alone: for this module only, as its tables are the others' too, and what works behind them rests."""
     with pytest.MonkeyPatch.context() as told:
         # Keys come from the environment as AWS's own tools read it.
         told.setenv("AWS_ACCESS_KEY_ID", broker.access_key)

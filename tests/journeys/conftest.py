@@ -39,6 +39,7 @@ async def opened(directory: Path) -> AsyncIterator[House]:
     settings = EstateSettings.on_free_ports(
         directory,
         postgres_fsync=False,
+        ready_seconds=120,
         restart_first_seconds=0.1,
         restart_longest_seconds=1,
         service_env={"migration": {"STAGES": '{"page": 20, "lease_seconds": 5}', "SWEEP_SECONDS": "1"}},

@@ -26,7 +26,8 @@ from libs.messaging.sqs import DEAD_LETTER
 from libs.settling.ports import Tombstoned
 from libs.web.outgoing import ApiSession, OutgoingSettings, api_session
 
-WAIT_SECONDS = 30.0
+# Patience: a step ends as soon as it is seen.
+WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 AT_ONCE = 20
 PAGE = 500

@@ -57,7 +57,7 @@ async def test_a_landing_leads_to_its_cells_and_a_cell_shows_all_there_is(staff:
         return "Same in NOMIS" in await staff.text()
 
     # The change has to travel to the other side first.
-    await seen(same, "the cell in NOMIS", 30)
+    await seen(same, "the cell in NOMIS")
     assert "Attributes" in await staff.text()
     await staff.looks("cell")
 

@@ -14,6 +14,7 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Outcome, Unprocessable
 from libs.messaging.queue import BrokerUnavailable, Delivery, Depth, Parcel, Queue, Refusal
 from libs.messaging.records import Handled
+from libs.messaging.waking import is_wake_up
 from tests.contracts.queue import received
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -200,10 +201,14 @@ async def test_told_to_stop_in_a_long_poll_it_stops_and_what_comes_next_was_neve
     # Half of what the poll would last; this broker answers a cancelled poll all the same, to nobody.
     async with asyncio.timeout(10):
         await running
-    assert await queue.depth() == EMPTY
+    assert (await queue.depth()).in_flight == 0
     await fill(queue, 1)
-    [next_] = await received(queue, 1)
-    assert next_.receive_count == 1
+    found: list[Delivery] = []
+    async with asyncio.timeout(PATIENCE):
+        # Where the poll was slow to end there may be more wake-ups than it took.
+        while not found:
+            found = [each for each in await received(queue, 1) if not is_wake_up(each)]
+    assert [each.receive_count for each in found] == [1]
 
 
 async def test_a_handler_longer_than_the_visibility_keeps_its_message(aws: Aws) -> None:

@@ -257,7 +257,8 @@ class RealBroker:
             return Done()
 
         await send(queue, parcels("AB", 4))
-        limits = LIMITS.model_copy(update={"wait_seconds": 1})
+        # No wake-up at the end, which may come when the poll has just ended, and stay.
+        limits = LIMITS.model_copy(update={"wait_seconds": 1, "wake_rounds_max": 0})
         running = asyncio.create_task(consumer(queue, handle, log, limits).run(stop))
         async with asyncio.timeout(60):
             await log.until("done", 8)

@@ -13,9 +13,9 @@ from tests.services.nomis_estate.rows import Everything
 PRISONS = ("LEI", "MDI")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def everything() -> Everything:
-    """Make a national estate; no test changes it."""
+    """Make a national estate; no test changes it. Its millions of objects go before other tests' loops are held up."""
     return Everything.of(list(Estate(7, "national")))
 
 

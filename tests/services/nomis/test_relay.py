@@ -30,6 +30,9 @@ NOW = datetime(2024, 7, 3, 8, 41, 18, tzinfo=UTC)
 AT_ONCE = RelaySettings(retry_delay_seconds=0)
 EDIT = "UPDATE agency_internal_locations SET capacity = capacity + 1 WHERE internal_location_id = 5003"
 POISON = "INSERT INTO xtag_listener_tab (jms_type, payload) VALUES ('AGENCY_INTERNAL_LOCATIONS-UPDATED', $1)"
+LISTENS = """
+SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle' AND query LIKE 'LISTEN%xtag%'
+"""
 names = count()
 
 
@@ -276,7 +279,7 @@ async def test_the_service_relays_by_itself(
 async def test_an_edit_is_noticed_by_hint_and_not_only_by_the_poll(prison: Prison, xtag: Xtag, aws: Aws) -> None:
     """The poll comes after the test's time limit."""
     async with relay_of(xtag, aws.topic("offender-events"), RelaySettings(poll_seconds=3600)).running():
-        while not await prison.column("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%xtag%'"):
+        while not await prison.column(LISTENS):
             await prison.connection.execute("SELECT 1")
         await prison.edit(EDIT)
         await received(aws.queue("from-nomis-locations"), 1)

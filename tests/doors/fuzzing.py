@@ -70,6 +70,9 @@ def _config(served: Served, bearer: str, effort: Effort) -> str:
             'headers = { Authorization = "Bearer ' + bearer + '" }',
             "continue-on-failure = true",
             "warnings = false",
+            # A busy machine is no fault of what is asked.
+            'suppress-health-check = ["too_slow"]',
+            "request-timeout = 60",
             "[generation]",
             # Tested by hand; a document that excluded it from every text would be unreadable.
             "allow-x00 = false",

@@ -55,10 +55,16 @@ SERVICES: Mapping[str, Deployed] = MappingProxyType(
         ),
         "mapping": Deployed(database=True),
         "to_nomis": Deployed(
-            consumes=("to-nomis-locations",), calls=("locations", "mapping"), outside=("sign-in", "nomis")
+            consumes=("to-nomis-locations",),
+            sends=(AUDIT,),
+            calls=("locations", "mapping"),
+            outside=("sign-in", "nomis"),
         ),
         "from_nomis": Deployed(
-            consumes=("from-nomis-locations",), calls=("locations", "mapping"), outside=("sign-in", "nomis")
+            consumes=("from-nomis-locations",),
+            sends=(AUDIT,),
+            calls=("locations", "mapping"),
+            outside=("sign-in", "nomis"),
         ),
         "migration": Deployed(
             consumes=("migration-locations",),

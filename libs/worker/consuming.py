@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry
 
+from libs.messaging.audit import Notes
 from libs.messaging.aws import Aws
 from libs.messaging.consumer import Consumer
 from libs.messaging.depths import Depths
@@ -66,6 +67,7 @@ async def consuming(
     defaults: Mapping[str, Mode] = NO_DEFAULTS,
     scope: Scope | None = None,
     upkeep: Upkeep,
+    notes: Notes,
     allow_purge: bool = False,
 ) -> AsyncIterator[Consuming]:
     """Consume for as long as the block lasts; drains at its end. A message of unknown type goes to the dead letters."""
@@ -96,9 +98,9 @@ async def consuming(
         )
         await stack.enter_async_context(beside("depths", Repeated("depths", depths.sample, upkeep.depth_seconds).run))
         await stack.enter_async_context(beside("consumer", consumer.run))
-        switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay)
+        switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay, notes)
         watch = WatchDoors(line, aside, depths, traffic, redrives)
-        doors = QueueDoors([line], redrives, upkeep.admin, allow_purge=allow_purge)
+        doors = QueueDoors([line], redrives, upkeep.admin, notes, allow_purge=allow_purge)
         yield Consuming(
             routes=(*queue_routes(doors), *watch_routes(watch), *switch_routes(switches)),
             checks={

@@ -59,13 +59,13 @@ class OutboxDoors:
 
     async def publish_again(self, body: DeadIds, caller: Caller) -> dict[str, int]:
         """Publish dead rows again, in their old place, within a second or so."""
-        count = await self._rows.publish_again(body.ids)
+        count = await self._rows.publish_again(body.ids, caller.username)
         log.info("outbox-rows-revived", rows=count, username=caller.username)
         return {"revivedCount": count}
 
     async def discard(self, body: DeadIds, caller: Caller) -> dict[str, int]:
         """Give dead rows up for good; what waits behind them goes on."""
-        count = await self._rows.discard(body.ids)
+        count = await self._rows.discard(body.ids, caller.username)
         log.info("outbox-rows-discarded", rows=count, username=caller.username)
         return {"discardedCount": count}
 

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from libs.messaging import admin
 from libs.messaging.admin import AdminLimits, DeadLetter
+from libs.messaging.audit import Act, ActNotNoted, Notes
 from libs.messaging.queue import BrokerUnavailable, PurgeInProgress, Queue, QueueGone
 from libs.messaging.redrives import Redrive, RedriveRunning, Redrives
 from libs.messaging.sqs import DEAD_LETTER
@@ -48,6 +49,7 @@ QUEUE_PROBLEMS = MappingProxyType(
         PurgeInProgress: Problem(429, "Purge in progress", retry_after_seconds=60),
         BrokerUnavailable: Problem(503, "Broker unavailable", retry_after_seconds=5),
         QueueGone: Problem(503, "Queue gone", retry_after_seconds=30),
+        ActNotNoted: Problem(503, "Audit unavailable", retry_after_seconds=30),
     }
 )
 
@@ -95,45 +97,58 @@ class Line:
 class QueueDoors:
     """The handlers, for the queues of one worker."""
 
-    def __init__(self, lines: Sequence[Line], redrives: Redrives, limits: AdminLimits, *, allow_purge: bool) -> None:
+    def __init__(
+        self, lines: Sequence[Line], redrives: Redrives, limits: AdminLimits, notes: Notes, *, allow_purge: bool
+    ) -> None:
         self._lines = tuple(lines)
+        self._notes = notes
         self._allow_purge = allow_purge
         self._redrives = redrives
         self._limits = limits
 
-    async def retry(self, dlq_name: str, query: RetryQuery) -> dict[str, Any]:
+    async def retry(self, dlq_name: str, query: RetryQuery, caller: Caller) -> dict[str, Any]:
         """Send dead letters back to their queue; what was retried too often stays, unless `exhausted` asks for it."""
         line = self._line(dlq_name)
+        if self._redrives.is_running(dlq_name):
+            raise RedriveRunning(dlq_name)
+        await self._noted("DEAD_LETTERS_RETRY_REQUESTED", caller, dlq_name, **query.model_dump(exclude_none=True))
         return redrive_told(await self._redrives.start(line.dead, line.queue, query.rate, exhausted=query.exhausted))
 
-    async def retry_all(self, query: RateQuery) -> list[dict[str, Any]]:
+    async def retry_all(self, query: RateQuery, caller: Caller) -> list[dict[str, Any]]:
         """Send all dead letters back; a queue that is being retried already is left to it."""
         told = []
         for line in self._lines:
             running = self._redrives.latest(line.dead.name)
-            busy = running is not None and running.status == "RUNNING"
-            redrive = running if busy else await self._redrives.start(line.dead, line.queue, query.rate)
-            told.append(redrive_told(redrive))
+            if running is None or running.status != "RUNNING":
+                told_of = query.model_dump(exclude_none=True)
+                await self._noted("DEAD_LETTERS_RETRY_REQUESTED", caller, line.dead.name, **told_of)
+                running = await self._redrives.start(line.dead, line.queue, query.rate)
+            told.append(redrive_told(running))
         return told
 
     async def redrive(self, dlq_name: str) -> dict[str, Any]:
         """Show the running or the last redrive."""
         return redrive_told(self._redrives.latest(self._line(dlq_name).dead.name))
 
-    async def cancel(self, dlq_name: str) -> dict[str, bool]:
+    async def cancel(self, dlq_name: str, caller: Caller) -> dict[str, bool]:
         """Stop a redrive; what was moved stays moved."""
+        if self._redrives.is_running(self._line(dlq_name).dead.name):
+            await self._noted("DEAD_LETTERS_RETRY_CANCEL_REQUESTED", caller, dlq_name)
         return {"cancelled": await self._redrives.cancel(self._line(dlq_name).dead.name)}
 
     async def retry_chosen(self, dlq_name: str, body: ChosenBody, caller: Caller) -> dict[str, Any]:
         """Send single dead letters back, however often that was done before."""
         line = self._line(dlq_name)
+        await self._noted("DEAD_LETTERS_RETRY_REQUESTED", caller, dlq_name, messageIds=body.message_ids)
         gone = await admin.retry_chosen(line.dead, line.queue, body.message_ids, self._limits)
         log.info("dead-letters-retried", queue=dlq_name, messageIds=sorted(gone), username=caller.username)
         return _told_of_chosen("messagesMovedCount", gone, body)
 
     async def delete_chosen(self, dlq_name: str, body: ChosenBody, caller: Caller) -> dict[str, Any]:
         """Delete single dead letters for good."""
-        gone = await admin.delete_chosen(self._line(dlq_name).dead, body.message_ids, self._limits)
+        dead = self._line(dlq_name).dead
+        await self._noted("DEAD_LETTERS_DELETE_REQUESTED", caller, dlq_name, messageIds=body.message_ids)
+        gone = await admin.delete_chosen(dead, body.message_ids, self._limits)
         log.info("dead-letters-deleted", queue=dlq_name, messageIds=sorted(gone), username=caller.username)
         return _told_of_chosen("messagesDeletedCount", gone, body)
 
@@ -145,6 +160,7 @@ class QueueDoors:
         for line in self._lines:
             for queue in (line.queue, line.dead):
                 if queue.name == queue_name:
+                    await self._noted("QUEUE_PURGE_REQUESTED", caller, queue_name)
                     return {"messagesFoundCount": await admin.purge(queue)}
         raise QueueUnknown(queue_name)
 
@@ -171,6 +187,9 @@ class QueueDoors:
                 for letter in peeked.messages
             ],
         }
+
+    async def _noted(self, what: str, caller: Caller, queue_name: str, **told: object) -> None:
+        await self._notes.note(Act(what, caller.username, queue_name, "QUEUE_NAME", told))
 
     def _line(self, dlq_name: str) -> Line:
         for line in self._lines:
@@ -225,7 +244,7 @@ def line_of(queue: Queue, dead: Queue) -> Line:
 def queue_routes(doors: QueueDoors) -> Sequence[Route]:
     """List the doors."""
     base = "/queue-admin"
-    common = (QueueUnknown, BrokerUnavailable, QueueGone)
+    common = (QueueUnknown, BrokerUnavailable, QueueGone, ActNotNoted)
     return (
         Route("PUT", f"{base}/retry-dlq/{{dlqName}}", doors.retry, ADMIN, problems=(*common, RedriveRunning)),
         Route("PUT", f"{base}/retry-all-dlqs", doors.retry_all, ADMIN, problems=common),

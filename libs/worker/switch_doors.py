@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from libs.messaging.admin import found_count
+from libs.messaging.audit import Act, ActNotNoted, Notes
 from libs.messaging.parking import Replayed
 from libs.messaging.queue import BrokerUnavailable, Queue, QueueGone
 from libs.messaging.switching import Mode, SwitchBoard
@@ -50,7 +51,9 @@ class SwitchDoors:
         event_types: Sequence[str],
         aside: Queue,
         replay: Callable[[], Awaitable[Replayed]],
+        notes: Notes,
     ) -> None:
+        self._notes = notes
         self._board = board
         self._event_types = tuple(sorted(event_types))
         self._aside = aside
@@ -72,12 +75,16 @@ class SwitchDoors:
         """Set a mode: here at once, in other replicas within seconds. What was held is replayed when it is on again."""
         if event_type not in self._event_types:
             raise EventTypeUnknown(event_type)
+        told = {"prisonId": body.prison_id, "mode": body.mode}
+        await self._notes.note(Act("EVENT_SWITCH_REQUESTED", caller.username, event_type, "EVENT_TYPE", told))
         await self._board.set(event_type, body.prison_id or "", body.mode)
         log.info("switch-set", eventType=event_type, prisonId=body.prison_id, mode=body.mode, username=caller.username)
         return await self.switches()
 
-    async def replay(self) -> dict[str, int]:
+    async def replay(self, caller: Caller) -> dict[str, int]:
         """Send back now what is parked and no longer held; it also happens by itself."""
+        act = Act("PARKED_MESSAGES_REPLAY_REQUESTED", caller.username, self._aside.name, "QUEUE_NAME", {})
+        await self._notes.note(act)
         done = await self._replay()
         return {"replayedCount": done.replayed, "stillHeldCount": done.still_held}
 
@@ -88,7 +95,7 @@ class SwitchDoors:
 
 def switch_routes(doors: SwitchDoors) -> Sequence[Route]:
     """List the doors."""
-    common = (BrokerUnavailable, QueueGone)
+    common = (BrokerUnavailable, QueueGone, ActNotNoted)
     base = "/queue-admin"
     return (
         Route("GET", f"{base}/switches", doors.switches, ADMIN, problems=common),

@@ -7,8 +7,10 @@ import structlog
 
 from libs.domain.nomis import NomisLocationId
 from libs.domain.wire import Int64, Wire
+from libs.messaging.audit import Act, Notes
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.settler import Settler
+from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import Problem
 from libs.web.routing import Needs, Route
@@ -35,11 +37,15 @@ class RepairQuery(Wire):
 class RepairDoors:
     """The handlers."""
 
-    def __init__(self, settler: Settler) -> None:
+    def __init__(self, settler: Settler, notes: Notes) -> None:
+        self._notes = notes
         self._settler = settler
 
-    async def repair(self, internal_location_id: Int64, query: RepairQuery) -> None:
+    async def repair(self, internal_location_id: Int64, query: RepairQuery, caller: Caller) -> None:
         """Settle a location by its NOMIS id."""
+        who, subject = caller.username, str(internal_location_id)
+        told = {"recordDeleted": query.record_deleted}
+        await self._notes.note(Act("LOCATION_REPAIR_REQUESTED", who, subject, "NOMIS_LOCATION_ID", told))
         settled = await self._settler.settle_nomis(NomisLocationId(internal_location_id))
         log.info(
             "locations-repair",

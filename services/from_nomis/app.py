@@ -8,6 +8,8 @@ from aiohttp import web
 
 from libs.domain.events import SETTLE, OffenderEventType
 from libs.messaging import aws
+from libs.messaging.audit import QUEUE as AUDIT
+from libs.messaging.audit import QueueAuditor
 from libs.messaging.endings import Handler
 from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
@@ -23,6 +25,8 @@ from services.from_nomis.settings import Settings
 from services.from_nomis.sync import RETRY_SYNCHRONISATION_MAPPING, Synchroniser
 
 QUEUE = "from-nomis-locations"
+# As auditors know it.
+SERVICE = "hmpps-prisoner-from-nomis-migration"
 
 
 @asynccontextmanager
@@ -32,6 +36,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     async with AsyncExitStack() as stack:
         walker = await stack.enter_async_context(open_walker(settings))
         broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
+        notes = QueueAuditor(SERVICE, _now, broker.queue(AUDIT))
         work = await stack.enter_async_context(
             consuming(
                 broker,
@@ -43,12 +48,13 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 defaults=settings.feature_defaults("locations"),
                 scope=prison_of,
                 upkeep=settings.upkeep,
+                notes=notes,
                 allow_purge=settings.allow_purge,
             )
         )
         yield application(
             service="from-nomis",
-            routes=(*routes(RepairDoors(walker.settler)), *work.routes),
+            routes=(*routes(RepairDoors(walker.settler, notes)), *work.routes),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
             health=Health(work.checks, lesser=settings.lesser(work.checks), hangs=work.hangs),

@@ -132,9 +132,10 @@ async def _pings(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Chec
 
 
 def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> Sequence[Route]:
+    auditor = Auditor(SERVICE, _now)
     announcer = Announcer(
         Outbox(),
-        Auditor(SERVICE, _now),
+        auditor,
         _now,
         as_epoch=settings.events_as_epoch,
         audits_sync=settings.audit_sync,
@@ -157,7 +158,7 @@ def _routes(settings: Settings, database: Database, neighbours: Neighbours) -> S
         *conflict_doors.routes(conflict_doors.ConflictDoors(ConflictChanges(desk))),
         *switch_over_doors.routes(switch_over_doors.SwitchOverDoors(SwitchOver(database, announcer))),
         *migrate_doors.routes(migrate_doors.MigrateDoors(MigrateChanges(database))),
-        *outbox_routes(OutboxDoors(DeadRows(database))),
+        *outbox_routes(OutboxDoors(DeadRows(database, auditor))),
     )
 
 

@@ -17,7 +17,8 @@ from libs.db import schema
 from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.messaging import aws
-from libs.messaging.audit import Auditor
+from libs.messaging.audit import QUEUE as AUDIT
+from libs.messaging.audit import Auditor, QueueAuditor
 from libs.messaging.dead_rows import DeadRows
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue, QueueGone
@@ -101,7 +102,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 *progress_doors.routes(progress),
                 *report_doors.routes(reports),
                 *work.routes,
-                *outbox_routes(OutboxDoors(DeadRows(database))),
+                *outbox_routes(OutboxDoors(DeadRows(database, auditor))),
             ),
             problems={**PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,
@@ -141,6 +142,7 @@ def _consuming(
         registry=registry,
         defaults=defaults,
         upkeep=settings.upkeep,
+        notes=QueueAuditor(SERVICE, _now, broker.queue(AUDIT)),
         allow_purge=settings.allow_purge,
     )
 

@@ -18,7 +18,8 @@ from libs.db.metrics import watch_pool
 from libs.db.pool import Database, connect
 from libs.domain.events import SETTLE, LocationEventType, OffenderEventType, SettleRequest
 from libs.messaging import aws
-from libs.messaging.audit import Auditor
+from libs.messaging.audit import QUEUE as AUDIT
+from libs.messaging.audit import Auditor, QueueAuditor
 from libs.messaging.dead_rows import DeadRows
 from libs.messaging.endings import Handler
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Parcel, Queue
@@ -96,6 +97,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 defaults=settings.feature_defaults("locations"),
                 scope=prison_of,
                 upkeep=settings.upkeep,
+                notes=QueueAuditor(SERVICE, _now, broker.queue(AUDIT)),
                 allow_purge=settings.allow_purge,
             )
         )
@@ -104,7 +106,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             routes=(
                 *room.routes(),
                 *work.routes,
-                *outbox_routes(OutboxDoors(DeadRows(database))),
+                *outbox_routes(OutboxDoors(DeadRows(database, Auditor(SERVICE, _now)))),
             ),
             problems={**reports.PROBLEMS, **QUEUE_PROBLEMS},
             auth=settings.auth,

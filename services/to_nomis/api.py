@@ -8,9 +8,11 @@ from uuid import UUID
 import structlog
 
 from libs.domain.wire import Wire
+from libs.messaging.audit import Act, Notes
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.outcome import Settled
 from libs.settling.settler import Settler
+from libs.web.auth import Caller
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
 from libs.web.problems import Problem
 from libs.web.routing import Needs, Route
@@ -55,12 +57,13 @@ class Repaired(Wire):
 class RepairDoors:
     """The handlers."""
 
-    def __init__(self, settler: Settler, subtree: Subtree, most: int) -> None:
+    def __init__(self, settler: Settler, subtree: Subtree, notes: Notes, most: int) -> None:
+        self._notes = notes
         self._settler = settler
         self._subtree = subtree
         self._most = most
 
-    async def repair(self, dps_location_id: UUID, query: RepairQuery) -> list[Repaired]:
+    async def repair(self, dps_location_id: UUID, query: RepairQuery, caller: Caller) -> list[Repaired]:
         """Settle a location, parents before children."""
         ids = await self._subtree.below(dps_location_id)
         if ids is None:
@@ -69,6 +72,9 @@ class RepairDoors:
             ids = [dps_location_id]
         if len(ids) > self._most:
             raise TooManyLocations(len(ids), self._most)
+        told = {"includeChildren": query.include_children, "locations": len(ids)}
+        who, subject = caller.username, str(dps_location_id)
+        await self._notes.note(Act("LOCATION_REPAIR_REQUESTED", who, subject, "LOCATION_ID", told))
         return [self._told(await self._settler.settle_dps(each)) for each in ids]
 
     @staticmethod

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from libs.domain.events import SETTLE
 from libs.messaging import aws
+from libs.messaging.audit import QUEUE as AUDIT
+from libs.messaging.audit import QueueAuditor
 from libs.messaging.endings import Handler
 from libs.telemetry import exporting, logging
 from libs.telemetry.metrics import process_registry
@@ -23,6 +25,8 @@ from services.to_nomis.publish import OPERATION, RETRY_CREATE_MAPPING, Publisher
 from services.to_nomis.settings import Settings
 
 QUEUE = "to-nomis-locations"
+# As auditors know it.
+SERVICE = "hmpps-prisoner-to-nomis-update"
 
 
 @asynccontextmanager
@@ -32,6 +36,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     async with AsyncExitStack() as stack:
         walker = await stack.enter_async_context(open_walker(settings))
         broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
+        notes = QueueAuditor(SERVICE, _now, broker.queue(AUDIT))
         work = await stack.enter_async_context(
             consuming(
                 broker,
@@ -43,6 +48,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
                 defaults=settings.feature_defaults("locations"),
                 scope=prison_of,
                 upkeep=settings.upkeep,
+                notes=notes,
                 allow_purge=settings.allow_purge,
             )
         )
@@ -50,7 +56,8 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
             service="to-nomis",
             routes=(
                 *routes(
-                    RepairDoors(walker.settler, walker.locations, settings.repair_max), settings.repair_seconds_max
+                    RepairDoors(walker.settler, walker.locations, notes, settings.repair_max),
+                    settings.repair_seconds_max,
                 ),
                 *work.routes,
             ),

@@ -57,7 +57,7 @@ def test_rights_are_those_that_the_wiring_needs() -> None:
     } - {"nomis"}
     # Who has acts to note sends them.
     assert {name for name, each in SERVICES.items() if "audit" in each.sends} == {
-        "locations", "migration", "reconciliation",
+        "locations", "to_nomis", "from_nomis", "migration", "reconciliation",
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from libs.messaging.metrics import RelayMetrics
 from libs.messaging.outbox import Outbox, Outgoing, Unsendable
 from libs.messaging.queue import BrokerUnavailable, Parcel, Refusal
 from libs.messaging.relay import ALWAYS, LEADER_LOCK, Relay, RelaySettings
+from tests.auditing import AUDITOR, audited
 from tests.conftest import MakeDatabase
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -45,7 +46,7 @@ class Ear:
     async def publish(self, parcels: Sequence[Parcel]) -> list[Refusal | None]:
         if self.down:
             raise BrokerUnavailable("events")
-        refusals = [self.refuse.get(parcel.attributes["key"]) for parcel in parcels]
+        refusals = [self.refuse.get(parcel.attributes.get("key", "")) for parcel in parcels]
         self.heard += [parcel for parcel, refusal in zip(parcels, refusals, strict=True) if refusal is None]
         self.batches.append(len(parcels))
         self._some.set()
@@ -85,7 +86,7 @@ async def relaying(
     db: Database, ear: Ear, settings: RelaySettings = QUICK, metrics: RelayMetrics | None = None
 ) -> AsyncIterator[Relay]:
     stop = asyncio.Event()
-    relay = Relay(db, {"events": ear}, settings, now=lambda: AT, metrics=metrics)
+    relay = Relay(db, {"events": ear, "audit": Ear()}, settings, now=lambda: AT, metrics=metrics)
     running = asyncio.create_task(relay.run(stop))
     try:
         yield relay
@@ -249,11 +250,15 @@ async def test_by_policy_a_dead_rows_key_waits_until_somebody_decides(db: Databa
         await add(db, outgoing(3, "A"), outgoing(4, "B"))
         await eventually(db, (1, 2, 1))
         [dead] = [row["id"] for row in await db.fetch("SELECT id FROM outbox_dead")]
-        assert await DeadRows(db).publish_again([dead]) == 1
+        rows = DeadRows(db, AUDITOR)
+        assert await rows.publish_again([dead], "ANN") == 1
         await ear.until(4)
-        await eventually(db, (0, 4, 0))
+        await eventually(db, (0, 5, 0))
         assert ear.numbers("A") == [1, 3]
-        assert await DeadRows(db).discard([dead]) == 0
+        assert await rows.discard([dead], "ANN") == 0
+        [act] = await audited(db)
+    assert (act["what"], act["who"], act["subjectType"]) == ("OUTBOX_ROWS_REVIVED", "ANN", "OUTBOX")
+    assert act["details"] == {"rowIds": [dead], "rows": 1}
 
 
 async def test_a_crash_between_publish_and_mark_sends_the_same_event_twice(db: Database) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -14,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import ValidationError
 
+from libs.messaging.audit import QUEUE, QueueAuditor
 from libs.messaging.aws import Aws, AwsSettings, connect
 from libs.messaging.building import create
 from libs.messaging.envelope import opened
@@ -30,7 +32,7 @@ from libs.worker.scopes import prison_of
 from libs.worker.settings import SwitchUnclear, WorkerSettings, feature_defaults
 from libs.worker.upkeep import Upkeep
 from tests.conftest import Auth, BrokerAddress, MakeToken
-from tests.contracts.queue import TOPOLOGY
+from tests.contracts.queue import TOPOLOGY as OF_QUEUES
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PATIENCE = 60
@@ -38,6 +40,9 @@ ADMIN = "ROLE_QUEUE_ADMIN"
 
 
 NAMESPACES = count(1)
+# As `work`, but nobody subscribes it.
+AUDIT = OF_QUEUES.queues["work"].model_copy(update={"subscriptions": ()})
+TOPOLOGY = OF_QUEUES.model_copy(update={"queues": {**OF_QUEUES.queues, QUEUE: AUDIT}})
 
 
 @dataclass
@@ -74,6 +79,16 @@ class House:
         async with self.client.request(method, path, json=body, headers=bearer) as answer:
             return answer.status, await answer.json()
 
+    async def acts(self) -> list[dict[str, Any]]:
+        """What was noted for the audit, in the order in which it was done."""
+        found: dict[str, dict[str, Any]] = {}
+        queue = self.aws.queue(QUEUE)
+        while len(found) < (await queue.depth()).visible + (await queue.depth()).in_flight:
+            for each in await queue.receive(10, wait_seconds=0, visibility_seconds=30):
+                act = json.loads(each.body)
+                found[each.attributes["eventId"]] = {**act, "details": json.loads(act["details"])}
+        return list(found.values())
+
     async def parked(self, count: int) -> None:
         async with asyncio.timeout(PATIENCE):
             while (await self.aws.queue("work-parked").depth()).visible != count:  # noqa: ASYNC110 - the broker does not call
@@ -86,6 +101,14 @@ class House:
 
 @pytest.fixture
 async def house(broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIterator[House]:
+    async with opened_house(broker, auth, token, allow_purge=False) as house:
+        yield house
+
+
+@asynccontextmanager
+async def opened_house(
+    broker: BrokerAddress, auth: Auth, token: MakeToken, *, allow_purge: bool
+) -> AsyncIterator[House]:
     told = AwsSettings(
         endpoint_url=broker.endpoint_url,
         region=broker.region,
@@ -106,6 +129,8 @@ async def house(broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIte
             registry=registry,
             scope=prison_of,
             upkeep=Upkeep(refresh_seconds=0.1),
+            notes=QueueAuditor("a-worker", lambda: AT, aws.queue(QUEUE)),
+            allow_purge=allow_purge,
         )
         async with started as consumed:
             app = application(
@@ -217,6 +242,55 @@ async def test_the_role_alone_purges_nothing(house: House) -> None:
     assert (await house.aws.queue("work-dlq").depth()).visible == 1
 
 
+async def test_what_people_do_to_queues_is_noted_with_their_names(
+    broker: BrokerAddress, auth: Auth, token: MakeToken
+) -> None:
+    chosen = {"messageIds": ["nowhere"]}
+    async with opened_house(broker, auth, token, allow_purge=True) as house:
+        asked = [
+            await house.call("PUT", "/queue-admin/retry-dlq/work-dlq?rate=5&exhausted=true"),
+            await house.call("PUT", "/queue-admin/retry-all-dlqs"),
+            await house.call("PUT", "/queue-admin/retry-messages/work-dlq", chosen),
+            await house.call("PUT", "/queue-admin/delete-messages/work-dlq", chosen),
+            await house.call("PUT", "/queue-admin/purge-queue/work-dlq"),
+            await house.call("PUT", "/queue-admin/switches/made", {"mode": "hold", "prisonId": "LEI"}),
+            await house.call("PUT", "/queue-admin/replay-parked"),
+            # Nothing is under way, so nothing is done.
+            await house.call("DELETE", "/queue-admin/redrives/work-dlq"),
+        ]
+        acts = await house.acts()
+    assert {status for status, _ in asked} == {200}
+    assert {(act["who"], act["service"], act["when"]) for act in acts} == {("X", "a-worker", "2026-11-24T10:00:00Z")}
+    assert sorted((act["what"], act["subjectType"], act["subjectId"], str(act["details"])) for act in acts) == [
+        ("DEAD_LETTERS_DELETE_REQUESTED", "QUEUE_NAME", "work-dlq", str(chosen)),
+        ("DEAD_LETTERS_RETRY_REQUESTED", "QUEUE_NAME", "work-dlq", str(chosen)),
+        ("DEAD_LETTERS_RETRY_REQUESTED", "QUEUE_NAME", "work-dlq", "{'rate': 5.0, 'exhausted': True}"),
+        ("DEAD_LETTERS_RETRY_REQUESTED", "QUEUE_NAME", "work-dlq", "{}"),
+        ("EVENT_SWITCH_REQUESTED", "EVENT_TYPE", "made", "{'prisonId': 'LEI', 'mode': 'hold'}"),
+        ("PARKED_MESSAGES_REPLAY_REQUESTED", "QUEUE_NAME", "work-parked", "{}"),
+        ("QUEUE_PURGE_REQUESTED", "QUEUE_NAME", "work-dlq", "{}"),
+    ]
+
+
+async def test_what_cannot_be_noted_is_not_done(broker: BrokerAddress, auth: Auth, token: MakeToken) -> None:
+    async with opened_house(broker, auth, token, allow_purge=True) as house:
+        await house.aws.queue("work-dlq").send([Parcel("{}", {"eventType": "made"})])
+        audit = await house.aws.control.get_queue_url(QueueName=house.aws.real_name(QUEUE))
+        await house.aws.control.delete_queue(QueueUrl=audit["QueueUrl"])
+        statuses = [
+            (await house.call("PUT", path, body))[0]
+            for path, body in (
+                ("/queue-admin/purge-queue/work-dlq", None),
+                ("/queue-admin/retry-dlq/work-dlq", None),
+                ("/queue-admin/switches/made", {"mode": "drop"}),
+            )
+        ]
+        assert statuses == [503, 503, 503]
+        assert (await house.aws.queue("work-dlq").depth()).visible == 1
+        _, told = await house.call("GET", "/queue-admin/switches")
+        assert told["eventTypes"] == {"made": "on"}
+
+
 def test_polls_that_do_not_wait_are_refused_where_each_is_paid_for() -> None:
     told = {
         **{f"api_base_url_{each}": "http://x" for each in ("oauth", "nomis", "mapping", "locations")},
@@ -242,10 +316,11 @@ async def test_people_see_what_waits_what_died_and_how_fast_it_goes(house: House
     letter = Parcel("{}", {"failureReason": "no such parent"})
     await house.aws.queue("work-dlq").send([letter, letter, Parcel("{}")])
     async with asyncio.timeout(PATIENCE):
-        # A message is counted once it is deleted, which is after its copy shows.
+        # A message is counted once it is deleted, which is after its copy shows; and the replayer may have it in hand
+        # at this moment, looking whether it is held still.
         while True:
             status, (told,) = await house.call("GET", "/queue-admin/queues")
-            if told["traffic"]["minutes"][-1]["ends"].keys() >= {"done", "parked"}:
+            if told["parked"] == 1 and told["traffic"]["minutes"][-1]["ends"].keys() >= {"done", "parked"}:
                 break
     counts = ("queue", "waiting", "dead", "parked", "oldestSeconds")
     assert (status, [told[each] for each in counts]) == (200, ["work", 0, 3, 1, 0.0])

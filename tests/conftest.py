@@ -23,6 +23,7 @@ from libs.db import schema
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
+RUNTIME = "runtime"
 # Nobody listens on the first port; one that was free a moment ago may be somebody's by now.
 NOBODY = "http://127.0.0.1:1"
 
@@ -65,6 +66,14 @@ class Databases:
             await self._apply(template, folders)
             self.templates[names] = template
         return self.server.dsn(await self._clone(self.templates.get(names, "template1")), LOGIN)
+
+    async def runtime(self, dsn: str) -> str:
+        """Give the DSN of a login that may read and write the tables of a database and change none of them."""
+        await self.server.create_database(RUNTIME)
+        connection = await asyncpg.connect(dsn)
+        await schema.grant(connection, RUNTIME)
+        await connection.close()
+        return self.server.dsn(dsn.rsplit("/", 1)[1].split("?", 1)[0], RUNTIME)
 
     async def drop(self, dsn: str) -> None:
         name = dsn.rsplit("/", 1)[1].split("?", 1)[0]

@@ -12,6 +12,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from libs.db.tls import Tls
 from libs.telemetry import spans
 
 Row: TypeAlias = asyncpg.Record
@@ -31,6 +32,8 @@ class DatabaseSettings(BaseModel, frozen=True):
     """Where the database is and how long we wait for it."""
 
     dsn: SecretStr
+    # Required, it outranks the DSN's `sslmode`.
+    tls: Tls = Tls()
     pool_max: PositiveInt = 10
     pool_min: NonNegativeInt = 1
     acquire_seconds: PositiveFloat = 5
@@ -119,6 +122,7 @@ async def connect(settings: DatabaseSettings) -> AsyncIterator[Database]:
     tidy = Tidy()
     pool = asyncpg.create_pool(
         settings.dsn.get_secret_value(),
+        ssl=settings.tls.context(),
         min_size=min(settings.pool_min, settings.pool_max),
         max_size=settings.pool_max,
         timeout=settings.connect_seconds,

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 from aiobotocore.config import AioConfig
@@ -11,8 +11,9 @@ from aiobotocore.session import AioSession, get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 
+from libs.db.tls import Tls
 from libs.messaging.api_metrics import ApiMetrics
 from libs.messaging.lean import Credentials, LeanSns, LeanSqs, Line
 from libs.messaging.queue import FIFO
@@ -27,6 +28,7 @@ class AwsSettings(BaseModel, frozen=True):
     """Where the broker is. Without keys the default chain of credentials is used (pod identity, environment)."""
 
     endpoint_url: str | None = None
+    tls: Tls = Tls()
     region: str = "eu-west-2"
     account: str = "000000000000"
     access_key: SecretStr | None = None
@@ -43,6 +45,12 @@ class AwsSettings(BaseModel, frozen=True):
     control_retries: NonNegativeInt = 2
     # False leaves every call to botocore: slower, but by the book, should a broker or proxy want something special.
     lean_calls: bool = True
+
+    @model_validator(mode="after")
+    def _over_tls(self) -> Self:
+        if self.tls.required and self.endpoint_url and not self.endpoint_url.startswith("https://"):
+            raise ValueError("aws_endpoint_url: must begin with https:// where aws_tls requires it")
+        return self
 
 
 class Aws:
@@ -133,7 +141,7 @@ async def _sessions(
 
     async def open_(read_seconds: float, connections: int) -> aiohttp.ClientSession:
         timeout = aiohttp.ClientTimeout(total=read_seconds, connect=settings.connect_seconds)
-        connector = aiohttp.TCPConnector(limit=connections)
+        connector = aiohttp.TCPConnector(limit=connections, ssl=settings.tls.context() or True)
         return await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout, connector=connector))
 
     return (
@@ -157,6 +165,7 @@ def _told(settings: AwsSettings) -> dict[str, Any]:
     return {
         "region_name": settings.region,
         "endpoint_url": settings.endpoint_url,
+        "verify": str(settings.tls.ca_file) if settings.tls.ca_file else None,
         "aws_access_key_id": settings.access_key.get_secret_value() if settings.access_key else None,
         "aws_secret_access_key": secret.get_secret_value() if secret else None,
     }

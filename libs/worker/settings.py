@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from libs.db.tls import Tls
 from libs.messaging.aws import AwsSettings
 from libs.messaging.limits import BreakerLimits, ConsumerLimits, VitalLimits
 from libs.messaging.switching import Mode
@@ -79,6 +80,7 @@ class WorkerSettings(BaseSettings):
     client_id: str
     client_secret: SecretStr
     aws_endpoint_url: str | None = None
+    aws_tls: Tls = Tls()
     aws_region: str = "eu-west-2"
     # Real names of queues and ARNs of topics, by their ids in the topology.
     aws_names: Mapping[str, str] = {}
@@ -130,7 +132,9 @@ class WorkerSettings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
-        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region, names=self.aws_names)
+        return AwsSettings(
+            endpoint_url=self.aws_endpoint_url, tls=self.aws_tls, region=self.aws_region, names=self.aws_names
+        )
 
     def lesser(self, checks: Collection[str]) -> frozenset[str]:
         """Name which checks of queues may fail without the whole being down."""

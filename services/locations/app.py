@@ -72,6 +72,9 @@ from services.locations.store.mirrors import MirrorStore
 # As auditors know it.
 SERVICE = "hmpps-locations-inside-prison-api"
 
+# Whose schema steps its database has, in this order.
+STEPS = ("libs.messaging", "services.locations")
+
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
@@ -81,8 +84,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
-            await schema.apply(connection, files("libs.messaging") / "schema")
-            await schema.apply(connection, files("services.locations") / "schema")
+            await schema.ready(connection, STEPS, may_apply=settings.apply_schema)
             async with connection.transaction():
                 await begin_epoch_if_restored(connection)
         neighbours = await _neighbours(settings, stack)

@@ -7,6 +7,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.pool import DatabaseSettings
+from libs.db.tls import Tls
 from libs.messaging.aws import AwsSettings
 from libs.web.auth import AuthSettings
 from libs.web.limits import HttpLimits
@@ -19,7 +20,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     database_url: SecretStr
+    database_tls: Tls = Tls()
     database_pool_max: PositiveInt = 20
+    # False where a job applies schema steps before; then the login need own no table.
+    apply_schema: bool = True
     api_base_url_oauth: str
     api_base_url_prisoner_search: str
     api_base_url_prison_register: str
@@ -28,6 +32,7 @@ class Settings(BaseSettings):
     client_secret: SecretStr
     oauth_issuer: str | None = None
     aws_endpoint_url: str | None = None
+    aws_tls: Tls = Tls()
     aws_region: str = "eu-west-2"
     # Real names of queues and ARNs of topics, by their ids in the topology.
     aws_names: Mapping[str, str] = {}
@@ -53,6 +58,7 @@ class Settings(BaseSettings):
         """How to reach the database."""
         return DatabaseSettings(
             dsn=self.database_url,
+            tls=self.database_tls,
             pool_max=self.database_pool_max,
             application_name="locations",
             # Plans are made while a migration fills empty tables; every statement of ours has its index. Planning the
@@ -89,7 +95,9 @@ class Settings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
-        return AwsSettings(endpoint_url=self.aws_endpoint_url, region=self.aws_region, names=self.aws_names)
+        return AwsSettings(
+            endpoint_url=self.aws_endpoint_url, tls=self.aws_tls, region=self.aws_region, names=self.aws_names
+        )
 
     @property
     def auth(self) -> AuthSettings:

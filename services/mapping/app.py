@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 
 from aiohttp import web
 
@@ -17,6 +16,9 @@ from services.mapping.api import PROBLEMS, MappingApi, routes, style
 from services.mapping.settings import Settings
 from services.mapping.store import Store
 
+# Whose schema steps its database has, in this order.
+STEPS = ("services.mapping",)
+
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
@@ -25,7 +27,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
-            await schema.apply(connection, files("services.mapping") / "schema")
+            await schema.ready(connection, STEPS, may_apply=settings.apply_schema)
         yield application(
             service="mapping",
             routes=routes(MappingApi(Store(database, settings.save_attempts_max), settings)),

@@ -4,6 +4,7 @@ from pydantic import NonNegativeInt, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.pool import DatabaseSettings
+from libs.db.tls import Tls
 from libs.web.auth import AuthSettings
 from libs.web.limits import HttpLimits
 
@@ -14,7 +15,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     database_url: SecretStr
+    database_tls: Tls = Tls()
     database_pool_max: PositiveInt = 10
+    # False where a job applies schema steps before; then the login need own no table.
+    apply_schema: bool = True
     api_base_url_oauth: str
     oauth_issuer: str | None = None
     http_host: str = "127.0.0.1"
@@ -33,6 +37,7 @@ class Settings(BaseSettings):
         """How to reach the database."""
         return DatabaseSettings(
             dsn=self.database_url,
+            tls=self.database_tls,
             pool_max=self.database_pool_max,
             application_name="mapping",
             # Every statement of ours has its index. A sequential scan is only ever chosen by a plan that was made

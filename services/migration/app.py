@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 
 import structlog
 from aiohttp import web
@@ -63,6 +62,9 @@ SERVICE = "hmpps-prisoner-from-nomis-migration"
 WAKE_UP_TRIES = 3
 log = structlog.get_logger()
 
+# Whose schema steps its database has, in this order.
+STEPS = ("libs.messaging", "services.migration")
+
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
@@ -72,8 +74,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
-            await schema.apply(connection, files("libs.messaging") / "schema")
-            await schema.apply(connection, files("services.migration") / "schema")
+            await schema.ready(connection, STEPS, may_apply=settings.apply_schema)
         auditor = Auditor(SERVICE, _now)
         runs, failures = RunStore(database, auditor), FailureStore(database, auditor)
         broker = await stack.enter_async_context(aws.connect(settings.aws, registry))

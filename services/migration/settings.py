@@ -3,6 +3,7 @@
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from libs.db.pool import DatabaseSettings
+from libs.db.tls import Tls
 from libs.domain.sync import MIGRATE_BATCH_MAX
 from libs.worker.settings import WorkerSettings
 
@@ -42,7 +43,10 @@ class Settings(WorkerSettings):
     """Read once, at start."""
 
     database_url: SecretStr
+    database_tls: Tls = Tls()
     database_pool_max: PositiveInt = 10
+    # False where a job applies schema steps before; then the login need own no table.
+    apply_schema: bool = True
     http_port: NonNegativeInt = 8086
     # Opens the door that deletes the history of ended runs; the role alone is not enough.
     allow_wipe: bool = False
@@ -65,4 +69,6 @@ class Settings(WorkerSettings):
     @property
     def database(self) -> DatabaseSettings:
         """How to reach the database."""
-        return DatabaseSettings(dsn=self.database_url, pool_max=self.database_pool_max, application_name="migration")
+        return DatabaseSettings(
+            dsn=self.database_url, tls=self.database_tls, pool_max=self.database_pool_max, application_name="migration"
+        )

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from importlib.resources import files
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -27,6 +26,9 @@ from services.nomis.store.switches import Switches
 from services.nomis.store.writing import Writing
 from services.nomis.store.xtag import QUEUE, Xtag
 
+# Whose schema steps its database has, in this order.
+STEPS = ("services.nomis",)
+
 
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
@@ -34,7 +36,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(connect(settings.database))
         async with database.connection() as connection:
-            await schema.apply(connection, files("services.nomis") / "schema")
+            await schema.ready(connection, STEPS, may_apply=settings.apply_schema)
         registry = process_registry()
         watch_pool(registry, database)
         if settings.relay_enabled:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, PositiveFloat,
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.pool import DatabaseSettings
+from libs.db.tls import Tls
 from libs.messaging.aws import AwsSettings
 from libs.web.auth import AuthSettings
 from libs.web.limits import HttpLimits
@@ -40,7 +41,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_nested_delimiter="__")
 
     database_url: SecretStr
+    database_tls: Tls = Tls()
     database_pool_max: PositiveInt = 10
+    # False where a job applies schema steps before; then the login need own no table.
+    apply_schema: bool = True
     api_base_url_oauth: str
     oauth_issuer: str | None = None
     http_host: str = "127.0.0.1"
@@ -65,6 +69,7 @@ class Settings(BaseSettings):
         """How to reach the database."""
         return DatabaseSettings(
             dsn=self.database_url,
+            tls=self.database_tls,
             pool_max=self.database_pool_max,
             application_name="PRISONER_API",
             # Planning the read of one location takes longer than the read, and there is one plan for all: by the keys.

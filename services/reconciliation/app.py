@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -68,6 +67,10 @@ class Remotes:
     workers: "WorkerQueues"
 
 
+# Whose schema steps its database has, in this order.
+STEPS = ("libs.messaging", "services.reconciliation")
+
+
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[web.Application]:
     """Wire it; consumer, settle check and runs work for as long as the application is open."""
@@ -76,8 +79,7 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         registry = process_registry()
         watch_pool(registry, database)
         async with database.connection() as connection:
-            await schema.apply(connection, files("libs.messaging") / "schema")
-            await schema.apply(connection, files("services.reconciliation") / "schema")
+            await schema.ready(connection, STEPS, may_apply=settings.apply_schema)
         broker = await stack.enter_async_context(aws.connect(settings.aws, registry))
         await stack.enter_async_context(relaying(broker, database, registry, _now))
         workers = WorkerQueues(broker.queue(TO_NOMIS), broker.queue(FROM_NOMIS))

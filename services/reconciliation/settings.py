@@ -5,6 +5,7 @@ from datetime import time
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
 from libs.db.pool import DatabaseSettings
+from libs.db.tls import Tls
 from libs.worker.settings import WorkerSettings
 
 
@@ -57,7 +58,10 @@ class Settings(WorkerSettings):
     """Read once, at start."""
 
     database_url: SecretStr
+    database_tls: Tls = Tls()
     database_pool_max: PositiveInt = 10
+    # False where a job applies schema steps before; then the login need own no table.
+    apply_schema: bool = True
     http_port: NonNegativeInt = 8087
     # A bulk call carries a thousand locations.
     remote_seconds: PositiveFloat = 60
@@ -83,5 +87,8 @@ class Settings(WorkerSettings):
     def database(self) -> DatabaseSettings:
         """How to reach the database."""
         return DatabaseSettings(
-            dsn=self.database_url, pool_max=self.database_pool_max, application_name="reconciliation"
+            dsn=self.database_url,
+            tls=self.database_tls,
+            pool_max=self.database_pool_max,
+            application_name="reconciliation",
         )

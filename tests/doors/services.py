@@ -47,6 +47,10 @@ class Parts:
     token: MakeToken
     urls: dict[str, str] = field(default_factory=dict)
 
+    async def database(self, *schemas: str) -> str:
+        """Make a database with these steps, and give the login that a service has in production: it owns nothing."""
+        return await self.databases.runtime(await self.databases.create(*schemas))
+
     def worker(self, name: str) -> dict[str, Any]:
         """Settings that every worker has."""
         return {
@@ -116,9 +120,10 @@ async def _nomis(parts: Parts) -> AsyncIterator[web.Application]:
 
 @asynccontextmanager
 async def _mapping(parts: Parts) -> AsyncIterator[web.Application]:
-    dsn = await parts.databases.create("services/mapping/schema")
+    dsn = await parts.database("services/mapping/schema")
     settings = MappingSettings(
         database_url=SecretStr(dsn),
+        apply_schema=False,
         api_base_url_oauth=parts.auth.url,
         oauth_issuer=parts.auth.issuer,
         allow_wipe=True,
@@ -129,9 +134,10 @@ async def _mapping(parts: Parts) -> AsyncIterator[web.Application]:
 
 @asynccontextmanager
 async def _locations(parts: Parts) -> AsyncIterator[web.Application]:
-    dsn = await parts.databases.create("libs/messaging/schema", "services/locations/schema")
+    dsn = await parts.database("libs/messaging/schema", "services/locations/schema")
     settings = LocationsSettings(
         database_url=SecretStr(dsn),
+        apply_schema=False,
         api_base_url_prisoner_search=parts.urls["prisoner-search"],
         api_base_url_prison_register=parts.urls["prison-register"],
         # The stand-in answers for prison-api's roll counts too.
@@ -148,9 +154,13 @@ async def _locations(parts: Parts) -> AsyncIterator[web.Application]:
 
 @asynccontextmanager
 async def _migration(parts: Parts) -> AsyncIterator[web.Application]:
-    dsn = await parts.databases.create("libs/messaging/schema", "services/migration/schema")
+    dsn = await parts.database("libs/messaging/schema", "services/migration/schema")
     settings = MigrationSettings(
-        database_url=SecretStr(dsn), allow_wipe=True, nomis_bulk_reads=True, **parts.worker("migration")
+        database_url=SecretStr(dsn),
+        apply_schema=False,
+        allow_wipe=True,
+        nomis_bulk_reads=True,
+        **parts.worker("migration"),
     )
     async with migration.build(settings) as app:
         yield app
@@ -170,9 +180,9 @@ async def _from_nomis(parts: Parts) -> AsyncIterator[web.Application]:
 
 @asynccontextmanager
 async def _reconciliation(parts: Parts) -> AsyncIterator[web.Application]:
-    dsn = await parts.databases.create("libs/messaging/schema", "services/reconciliation/schema")
+    dsn = await parts.database("libs/messaging/schema", "services/reconciliation/schema")
     settings = ReconciliationSettings(
-        database_url=SecretStr(dsn), nomis_bulk_reads=True, **parts.worker("reconciliation")
+        database_url=SecretStr(dsn), apply_schema=False, nomis_bulk_reads=True, **parts.worker("reconciliation")
     )
     async with reconciliation.build(settings) as app:
         yield app

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from libs.db.schema import SchemaStepChanged, apply
+from libs.db.schema import TABLE_SECONDS_MAX, SchemaBehind, SchemaStepChanged, apply, lacking, ready
 from tests.conftest import MakeDatabase
 
 
@@ -53,4 +53,31 @@ async def test_an_edited_step_is_refused(database: MakeDatabase, steps: Path) ->
     (steps / "0001_first.sql").write_text("CREATE TABLE thing (id bigint)", encoding="utf-8")
     with pytest.raises(SchemaStepChanged, match="0001_first"):
         await apply(connection, steps)
+    await connection.close()
+
+
+async def test_who_may_not_apply_steps_is_told_which_are_missing(database: MakeDatabase) -> None:
+    connection = await asyncpg.connect(await database())
+    with pytest.raises(SchemaBehind, match="0001_location_mapping"):
+        await ready(connection, ["services.mapping"], may_apply=False)
+    assert await connection.fetchval("SELECT to_regclass('location_mapping')") is None
+    await ready(connection, ["services.mapping"], may_apply=True)
+    await ready(connection, ["services.mapping"], may_apply=False)
+    await connection.close()
+
+
+async def test_a_release_starts_on_the_tables_of_the_one_after_it(database: MakeDatabase, steps: Path) -> None:
+    connection = await asyncpg.connect(await database())
+    await apply(connection, steps)
+    (steps / "0002_second.sql").unlink()
+    assert await lacking(connection, steps) == []
+    await connection.close()
+
+
+async def test_a_step_does_not_wait_long_for_a_table_that_is_in_use(database: MakeDatabase, steps: Path) -> None:
+    connection = await asyncpg.connect(await database())
+    await apply(connection, steps)
+    waits = f"DO $$ BEGIN ASSERT current_setting('lock_timeout') = '{TABLE_SECONDS_MAX}s'; END $$"
+    (steps / "0003_third.sql").write_text(waits, encoding="utf-8")
+    assert await apply(connection, steps) == ["0003_third.sql"]
     await connection.close()

@@ -44,6 +44,9 @@ class Deployed:
         return bool(self.consumes or self.sends or self.publishes)
 
 
+# What runs `lip` on a timetable.
+OPERATORS = Deployed(calls=("migration", "reconciliation", "to_nomis", "from_nomis"))
+
 SERVICES: Mapping[str, Deployed] = MappingProxyType(
     {
         "locations": Deployed(

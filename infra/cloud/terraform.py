@@ -149,6 +149,7 @@ def _database(name: str) -> dict[str, Any]:
         "storage_encrypted": True,
         "kms_key_id": "${var.kms_key_arn}",
         "db_name": name,
+        # Owns the tables; the login `NAME_runtime` that the service has is made once by hand (docs/operations.md).
         "username": name,
         "manage_master_user_password": True,
         "parameter_group_name": "${aws_db_parameter_group.tls.name}",

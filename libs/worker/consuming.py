@@ -75,8 +75,7 @@ async def consuming(
     board = SwitchBoard(queue, defaults, scope)
     redrives, metrics = Redrives(upkeep.admin), ConsumerMetrics(registry)
     _show_switches(metrics, board, handlers)
-    line = line_of(queue, dead)
-    traffic = Traffic(now)
+    line, traffic = line_of(queue, dead), Traffic(now)
     consumer = Consumer(
         queue,
         handlers,

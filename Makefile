@@ -30,11 +30,15 @@ containers: $(SYNCED) ## The same estate in containers (needs Docker)
 purge: $(SYNCED) ## Remove the estate's data
 	$(BIN)/python -m infra.local purge
 
-check: $(SYNCED) ## Lint, types, import contracts
+check: $(SYNCED) ## Lint, types, import contracts, secrets in the history, known holes in what the images carry
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint infra/Dockerfile
+	$(BIN)/gitleaks git --no-banner --redact --log-level warn .
+	$(BIN)/gitleaks git --pre-commit --no-banner --redact --log-level warn .
+	$(BIN)/python -m infra.scanning
 
 PROMTOOL := .local/promtool/usr/bin/promtool
 alerts: $(PROMTOOL) ## Play the alert rules with promtool, which comes from Debian's registry
@@ -47,7 +51,7 @@ $(PROMTOOL):
 	cd .local/promtool && apt-get download prometheus && dpkg -x prometheus_*.deb .
 	@touch $@
 
-audit: $(SYNCED) ## Ask for known holes in what the images carry (needs the network)
+audit: $(SYNCED) ## Insist on knowing the known holes in what the images carry (needs the network)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement infra/services.lock
 
 format: $(SYNCED) ## Lay the code out
@@ -80,6 +84,8 @@ lock: $(SYNCED) ## Pin the dependencies anew, with hashes and without addresses
 		--all-extras pyproject.toml -o infra/requirements.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		--constraint infra/requirements.lock pyproject.toml -o infra/services.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--extra local --constraint infra/requirements.lock pyproject.toml -o infra/estate.lock
 
 venv: $(SYNCED) ## Only the virtual environment
 

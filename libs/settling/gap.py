@@ -8,22 +8,23 @@ uses leave no amendment that names them: that part of the gap cannot be seen (`d
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from types import MappingProxyType
 
 from pydantic import JsonValue
 
-from libs.domain.merge import Merged
+from libs.domain.merge import Merged, Published
 from libs.domain.nomis import Amendment, NomisLocation
-from libs.domain.shared import Field, Projection
+from libs.domain.shared import DETAIL_FIELDS, Field, Projection, project_nomis
 from libs.domain.sync import Conflict, Side
+from libs.domain.translation import Untranslatable
 from libs.settling.amendments import SET_BACK_MAX, by_time, last_written
 from libs.settling.keys import aside_code
 
 UNLABELLED = (Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES)
 EARLIER = "earlier"
-"""Member of the base where NOMIS has no conditional writes: the values of those fields that agreements replaced."""
+"""Member of the base: values of those fields that agreements replaced, or that were sent and then taken back."""
 _EARLIER_MAX = 3
 KNOWN = "amendments"
 """Member of `published`: a time before which all amendments are known, then the marks of those known since."""
@@ -45,6 +46,8 @@ _FIELD_OF_LABEL = MappingProxyType(
         "Sequence": Field.ORDER,
     },
 )
+_FLAGS = frozenset({Field.ACTIVE, Field.CERTIFIED})
+_DATES = frozenset({Field.DEACTIVATED_DATE, Field.PROPOSED_REACTIVATION_DATE})
 _COLUMN = MappingProxyType(
     {
         Field.HOUSING_TYPE: "unit_type",
@@ -92,15 +95,18 @@ def made_since(published: Mapping[str, Sequence[JsonValue]], row: NomisLocation)
     return fresh
 
 
-def lost_in_the_gap(fresh: Sequence[Amendment], our_user: str) -> tuple[Conflict, ...]:
-    """Return a conflict for each screen edit that one of our own writes replaced before it was seen."""
+def lost_in_the_gap(fresh: Sequence[Amendment], row: NomisLocation, our_user: str) -> tuple[Conflict, ...]:
+    """Return a conflict for each screen edit that one of our own writes replaced before it was seen.
+
+    Its values are DPS's words, as those of any conflict: a person may choose them.
+    """
     ours = {(a.column_name, a.old_value) for a in fresh if a.amended_by == our_user}
     return tuple(
         Conflict(
             field=field.value,
-            base=a.old_value,
+            base=_shared(row, field, a.old_value),
             dps=None,
-            nomis=a.new_value,
+            nomis=_shared(row, field, a.new_value),
             won=Side.DPS,
             reason=f"screen edit by {a.amended_by} overwritten before it was seen",
         )
@@ -124,11 +130,12 @@ def written_late(
 ) -> tuple[frozenset[Field], frozenset[Field]]:
     """Return the fields whose present value a late write of ours put back, and those of which that is in doubt.
 
-    A NOMIS without conditional writes lets a walk that slept before its PUT replace the whole row with what it had
-    read, after another walk settled the pair: such a value is nobody's edit. Of most fields the amendments tell who
-    wrote last; `fresh` are those made since one moment or another, the latest moment first. Of fields that leave none
-    it must be a value agreed on before, in a row that we were the last to write. A date of deactivation that DPS did
-    not name was chosen by NOMIS.
+    A walk may sleep before its PUT until another has settled the pair. Where NOMIS has no conditional writes the PUT
+    then replaces the whole row with what was read; in any NOMIS it lands if nothing moved the row meanwhile, though DPS
+    took the edit back. Such a value is nobody's edit. Of most fields the amendments tell who wrote last; `fresh` are
+    those made since one moment or another, the latest moment first. Of fields that leave none it must be a value agreed
+    on or sent before, in a row that we were the last to write. A date of deactivation that DPS did not name was chosen
+    by NOMIS.
     """
     earlier = base.get(EARLIER)
     known = earlier if isinstance(earlier, dict) and row.modify_username == our_user else {}
@@ -136,7 +143,7 @@ def written_late(
     doubtful = set()
     since = [*fresh, row.amendments]
     for label, field in _FIELD_OF_LABEL.items():
-        if theirs[field] == base.get(field.value):
+        if field.value not in base or theirs[field] == base[field.value]:
             continue
         if field is Field.DEACTIVATED_DATE and mine[field] is None:
             continue
@@ -170,16 +177,25 @@ def in_doubt(
     )
 
 
-def earlier_values(base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return, for the fields that leave no amendment, the last few values that an agreement replaced."""
+def earlier_values(
+    base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue], published: Published, going: Published
+) -> dict[str, JsonValue]:
+    """Return, for the fields that leave no amendment, the last few values that are not to come back.
+
+    Those that an agreement replaced, and those sent to NOMIS (`published`) and no longer on their way (`going`).
+    """
     kept = base.get(EARLIER)
     earlier: dict[str, JsonValue] = dict(kept) if isinstance(kept, dict) else {}
     for name in (field.value for field in UNLABELLED):
-        if name in base and name in agreed and base[name] != agreed[name]:
-            past = earlier.get(name)
-            values = [base[name], *(past if isinstance(past, list) else [])]
-            earlier[name] = [value for value in values if value != agreed[name]][:_EARLIER_MAX]
-    return earlier
+        replaced = [base[name]] if name in base and name in agreed and base[name] != agreed[name] else []
+        withdrawn = [value for value in published.get(name, ()) if value not in going.get(name, ())]
+        past = earlier.get(name)
+        known = past if isinstance(past, list) else []
+        values = [*replaced, *withdrawn, *known]
+        fresh = [value for n, value in enumerate(values) if value != agreed.get(name) and value not in values[:n]]
+        if replaced or withdrawn:
+            earlier[name] = fresh[:_EARLIER_MAX]
+    return {name: values for name, values in earlier.items() if values}
 
 
 def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, Amendment]]:
@@ -188,6 +204,25 @@ def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, A
         for a in fresh
         if a.amended_by != our_user and (field := _FIELD_OF_LABEL.get(a.column_name or "")) is not None
     ]
+
+
+def _shared(row: NomisLocation, field: Field, told: str | None) -> JsonValue:
+    """Return the value that an amendment tells of in the form that sides are compared in; as told if unreadable."""
+    details = {"active": False} if field in DETAIL_FIELDS else {}
+    try:
+        read = NomisLocation.model_validate({**row.model_dump(), **details, _COLUMN[field]: _column(field, told)})
+        return project_nomis(read, None)[field]
+    except (ValueError, Untranslatable):
+        return told
+
+
+def _column(field: Field, told: str | None) -> str | bool | date | None:
+    """Return what an amendment tells of as the column holds it. Raises ValueError."""
+    if field in _FLAGS:
+        return told == "Y"
+    if field in _DATES:
+        return datetime.strptime(told, "%d-%b-%y").date() if told else None  # noqa: DTZ007 - a day
+    return told or None
 
 
 def _text(row: NomisLocation, field: Field) -> str:

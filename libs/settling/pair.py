@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from libs.domain.identity import dps_id_for, stands_aside
-from libs.domain.merge import Merged, merge, with_published
+from libs.domain.merge import Merged, Published, merge, with_published
 from libs.domain.nomis import NomisLocationId
 from libs.domain.shared import DPS_MASTERED, Field, project_dps, project_nomis
 from libs.domain.sync import Conflict, LocationMirror, Side, SyncWrite
@@ -254,9 +254,7 @@ class PairWalk:
         ours = self.us.nomis_api_user
         mine = project_dps(own)
         base = state.base or {}
-        late, doubtful = frozenset[Field](), frozenset[Field]()
-        if row.etag is None:
-            late, doubtful = written_late(row.location, mine, theirs, base, (noted, own_known), ours)
+        late, doubtful = written_late(row.location, mine, theirs, base, (noted, own_known), ours)
         merged = merge(
             state.base,
             mine,
@@ -271,7 +269,7 @@ class PairWalk:
         )
         merged = replace(merged, conflicts=merged.conflicts + in_doubt(merged, mine, theirs, base, doubtful))
         rewrites = not memory.kept and rewrites_description(mirror, row.location, merged, way.freeing, ours)
-        lost = () if row.etag is not None else lost_in_the_gap(fresh, ours)
+        lost = () if row.etag is not None else lost_in_the_gap(fresh, row.location, ours)
         return Look(mirror, row, merged, rewrites, lost, memory.kept)
 
     async def _dps_parent(self, parent: NomisLocationId | None, links: Links, way: Way) -> str | None:
@@ -318,7 +316,7 @@ class PairWalk:
         write = SyncWrite(
             last_updated_by=row.modify_username or row.create_username or self.us.sync_user,
             fields=dps_fields(merged.to_dps, mirror.location),
-            base=_agreed(mirror.sync.base, merged, remembers=look.row.etag is None),
+            base=_agreed(mirror.sync.base, merged, before, published),
             key_agreed=not look.writes_nomis and not memory.kept,
             published=published,
             nomis_location_id=row.location_id,
@@ -467,7 +465,9 @@ def _edited_code(look: Look) -> bool:
     return (look.mirror.sync.base or {}).get(Field.CODE.value) != look.mirror.location.code
 
 
-def _agreed(base: Mapping[str, JsonValue] | None, merged: Merged, *, remembers: bool) -> dict[str, JsonValue]:
+def _agreed(
+    base: Mapping[str, JsonValue] | None, merged: Merged, published: Published, going: Published
+) -> dict[str, JsonValue]:
     """Return the base after this write: what is still on its way to NOMIS, and so the key, keeps the old one."""
     old = base or {}
     agreed: dict[str, JsonValue] = {}
@@ -478,6 +478,6 @@ def _agreed(base: Mapping[str, JsonValue] | None, merged: Merged, *, remembers: 
             agreed[name] = old[name]
     if KEY in old:
         agreed[KEY] = old[KEY]
-    if remembers and (earlier := earlier_values(old, agreed)):
+    if earlier := earlier_values(old, agreed, published, going):
         agreed[EARLIER] = earlier
     return agreed

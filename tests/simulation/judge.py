@@ -1,4 +1,27 @@
-"""What must hold once all is quiet; every sentence that does not is told in words."""
+"""What must hold once all is quiet; every sentence that does not is told in words.
+
+What it lets pass, each with its reason:
+
+- *Edits in a NOMIS row that is deleted by hand*: whoever deleted it did away with what was edited in it. So did
+  whoever deleted a row that showed a DPS edit; a row made again in its place brings values of its own.
+- *Edits of a location that a client deleted in DPS*: it goes out of use in NOMIS, so its state and capacities there
+  are moot; what else a screen edited stays in the row or is on record, unless one of our PUTs replaced it before it
+  was seen and the deletion came before the next look: then there is no location to record it with.
+- *An edit that sets a field back to what both sides agreed on*, before any walk saw what it undoes, while the other
+  side edits the field: nothing is left of it, and the other side's edit stands, without a conflict.
+- *The gap* (ADR 0007): of name, parent, attributes and uses only, a PUT that was begun before the edit replaced it,
+  or the edit set the field back to what was agreed on. In a NOMIS with conditional writes no PUT can, and the first
+  never passes.
+- *Fields that are no longer shared* since a location was converted or archived: each side keeps its own, which is
+  checked.
+- *Details of a deactivation* where a person put the location to use again later.
+- *Rows left over* by a create that came twice are equal to nothing in DPS (`is_spare`), and rows inserted in a prison
+  that is one way stay where people were told of them.
+- *Operators* (`Player._mend`): after the quiet they give one of two rows with one path another code, ask again for
+  what was parked, and send dead letters again, up to three times; what is then still dead or different is a fault.
+- *People* do not delete a location that is just being created again in NOMIS, and do not rename, move or delete a row
+  that DPS made and has not linked yet (ADR 0007, Not covered).
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,18 +34,20 @@ from libs.domain.events import Source
 from libs.domain.identity import dps_id_for, is_vsip_room, stands_aside
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import DETAIL_FIELDS, DPS_MASTERED, SYNCED, Field, kind_in_dps, project_dps, project_nomis
-from libs.domain.sync import Conflict, OwnLocation, Side
+from libs.domain.sync import OwnLocation, Side
 from libs.domain.writing import is_soft_deleted
 from libs.settling.keys import aside_code
 from services.reconciliation.records import DueLocation
 from services.reconciliation.rules.settling import PARKED_ONE_WAY
 from tests.simulation.people import People
-from tests.simulation.sides import Edit
+from tests.simulation.sides import Edit, Told
 from tests.simulation.world import World
 
 DUPLICATE = "duplicate path"
+CAPACITIES = (Field.MAX_CAPACITY, Field.WORKING_CAPACITY, Field.CERTIFIED, Field.CERTIFIED_CAPACITY)
 UNLABELLED = frozenset({Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES})
 """Fields whose change leaves no amendment in NOMIS that names it (ADR 0007, The gap)."""
+OUT_OF_USE = frozenset({*DETAIL_FIELDS, Field.ACTIVE, *CAPACITIES})
 EVENTS_FOR_EDIT = 30
 """A rename announces all that is below, and each of those is settled: what a storm would be is far beyond."""
 
@@ -156,16 +181,18 @@ class Kept:
 
     def lost(self) -> Iterator[str]:
         """Return the edits of which nobody will ever know."""
-        for edit in self.people.journal:
+        for number, edit in enumerate(self.people.journal):
             who = self._dps_id(edit)
-            # Whoever deleted the row on that side did away with what was edited in it.
-            if who is None or who in self.people.buried or edit.who in self.world.nomis.deleted:
+            if who is None or edit.who in self.world.nomis.deleted or self._replaced(number, edit, who):
                 continue
-            if who in self.world.locations.rows:
-                found = not self._survived(edit, who) and not self._recorded(edit, who)
+            if who in self.people.buried:
+                found = not self._stayed_in_nomis(edit) and not self._recorded(edit, who)
+                found = found and not self._buried_in_the_gap(edit, who)
+            elif who in self.world.locations.rows:
+                found = not self._survived(number, edit, who) and not self._recorded(edit, who)
             else:
                 found = edit.side is Source.DPS and not self._went_knowingly(edit, who)
-            if found and not self._replaced(edit, who):
+            if found:
                 yield f"lost: {edit.side} {edit.who} {edit.field} {edit.old!r} -> {edit.new!r} of step {edit.step}"
 
     def made_up(self) -> Iterator[str]:
@@ -198,48 +225,90 @@ class Kept:
             if edit.new == self.world.locations.shown(who)[edit.field]:
                 yield f"copied though one way: {edit.who} {edit.field} {edit.new!r} of step {edit.step}"
 
-    def _survived(self, edit: Edit, who: UUID) -> bool:
+    def _survived(self, number: int, edit: Edit, who: UUID) -> bool:
         world = self.world
-        own = world.locations.rows[who].own()
+        own, final = world.locations.rows[who].own(), world.locations.shown(who)[edit.field]
+        if self._same(edit.new, final):
+            return True
         if edit.field not in SYNCED[kind_in_dps(own)]:
+            return self._stayed_in_nomis(edit)
+        if edit.field in DETAIL_FIELDS and own.active and self._activated(number, who):
             return True
-        if edit.field in DETAIL_FIELDS and own.active:
+        if self._in_the_gap(edit) or (edit.side is Source.DPS and self._deleted_with_it(edit, who)):
             return True
-        if edit.side is Source.NOMIS and edit.field in UNLABELLED and self._may_be_missed(edit):
-            return True
-        return self._same(edit.new, world.locations.shown(who)[edit.field])
+        return edit.undoes and self._set_by_the_other(edit, who, final)
 
-    def _may_be_missed(self, edit: Edit) -> bool:
-        """The stated gap: overwritten in a NOMIS without conditional writes, or set back to what it was."""
-        if not self.world.nomis.conditional_writes:
+    def _stayed_in_nomis(self, edit: Edit) -> bool:
+        """Whether NOMIS keeps it as its own; a location that was deleted in DPS is out of use there."""
+        if edit.side is Source.DPS:
             return True
-        earlier = [e for e in self.people.journal if (e.who, e.field) == (edit.who, edit.field) and e.step < edit.step]
-        return any(e.old == edit.new for e in earlier) or edit.field in (Field.ATTRIBUTES, Field.PARENT)
+        row = self.world.nomis.rows.get(NomisLocationId(int(str(edit.who))))
+        if row is None or (is_soft_deleted(row) and edit.field in OUT_OF_USE):
+            return True
+        return self._same(edit.new, self.world.nomis.shown(row.location_id)[edit.field]) or self._in_the_gap(edit)
+
+    def _buried_in_the_gap(self, edit: Edit, who: UUID) -> bool:
+        return who in self.people.buried and self._overwritten_unseen(edit)
+
+    def _activated(self, number: int, who: UUID) -> bool:
+        """Whether a person, who may have seen it, put the location to use again."""
+        return any(
+            later.field is Field.ACTIVE and later.new is True and self._dps_id(later) == who
+            for later in self.people.journal[number + 1 :]
+        )
+
+    def _in_the_gap(self, edit: Edit) -> bool:
+        """The stated gap, of fields that leave no amendment: a PUT of ours replaced it that was begun before it.
+
+        Or it set the field back to what was agreed on before, and looked like a PUT that had not come or came late.
+        """
+        if edit.side is not Source.NOMIS or edit.field not in UNLABELLED:
+            return False
+        return edit.undoes or self._overwritten_unseen(edit)
+
+    def _overwritten_unseen(self, edit: Edit) -> bool:
+        return not self.world.nomis.conditional_writes and any(
+            put.read_at <= edit.step < put.step and self._same(put.before[edit.field], edit.new)
+            for put in self.world.nomis.puts
+            if put.row == edit.who and put.after[edit.field] != put.before[edit.field]
+        )
+
+    def _set_by_the_other(self, edit: Edit, who: UUID, final: object) -> bool:
+        return any(
+            each.side is not edit.side and each.field is edit.field and self._same(each.new, final)
+            for each in self.people.journal
+            if self._dps_id(each) == who
+        )
 
     def _recorded(self, edit: Edit, who: UUID) -> bool:
         return any(
-            conflict.field in (edit.field.value, "deleted") and self._tells(conflict, edit)
-            for location_id, conflict in self.world.locations.conflicts
-            if location_id == who
+            told.conflict.field == edit.field.value
+            and any(self._same(edit.new, value) for value in (told.conflict.dps, told.conflict.nomis))
+            for told in self._told(edit, who)
         )
 
-    def _tells(self, conflict: Conflict, edit: Edit) -> bool:
-        if conflict.field == "deleted" or "before it was seen" in conflict.reason:
-            return True
-        return any(self._same(edit.new, told) for told in (conflict.dps, conflict.nomis))
+    def _told(self, edit: Edit, who: UUID) -> Iterator[Told]:
+        """Return what was recorded of the location since the edit."""
+        return (told for told in self.world.locations.told if told.who == who and told.step >= edit.step)
 
     def _went_knowingly(self, edit: Edit, who: UUID) -> bool:
         gone = self.world.locations.gone.get(who)
         if gone is not None and edit.field not in SYNCED[kind_in_dps(gone.own())]:
             return True
-        rows = [self.world.nomis.deleted.get(i) for d, i in self.world.mappings.ever if d == who]
-        return self._recorded(edit, who) or any(row and self._same(edit.new, row[edit.field]) for row in rows)
+        if any(told.conflict.field == "deleted" and told.conflict.won is Side.NOMIS for told in self._told(edit, who)):
+            return True
+        return edit.undoes or self._recorded(edit, who) or self._deleted_with_it(edit, who)
 
-    def _replaced(self, edit: Edit, who: UUID) -> bool:
+    def _deleted_with_it(self, edit: Edit, who: UUID) -> bool:
+        """Whether a row that held it was deleted by hand: whoever did that saw it."""
+        rows = [self.world.nomis.deleted.get(i) for d, i in self.world.mappings.ever if d == who]
+        return any(row and self._same(edit.new, row[edit.field]) for row in rows)
+
+    def _replaced(self, number: int, edit: Edit, who: UUID) -> bool:
+        """Whether somebody who saw it made it something else later."""
         return any(
             later.field is edit.field and self._same(edit.new, later.old) and self._dps_id(later) == who
-            for later in self.people.journal
-            if later is not edit
+            for later in self.people.journal[number + 1 :]
         )
 
     def _dps_id(self, edit: Edit) -> UUID | None:

@@ -14,10 +14,11 @@ from uuid import UUID
 from libs.domain.attributes import Attribute
 from libs.domain.codes import ConvertedCellType, DeactivatedReason, LocationType, UsageType
 from libs.domain.events import Source
-from libs.domain.identity import is_vsip_room
+from libs.domain.identity import dps_id_for, is_vsip_room
 from libs.domain.nomis import NomisLocation, NomisLocationId, NomisUsage, Profile
 from libs.domain.shared import SYNCED, Field, Kind, kind_in_dps, kind_of
 from libs.domain.sync import Usage
+from libs.settling.gap import EARLIER
 from libs.settling.keys import KEY
 from libs.settling.ports import KeyTaken, NomisKeyTaken, ParentGone, ParentRefused
 from services.locations.records import LocationRow
@@ -94,9 +95,23 @@ class People:
             synced = SYNCED[self._kind(side, who)]
             changed = [f for f in Field if f in synced and old[f] != fields[f]]
             for each in changed:
-                self.journal.append(Edit(self.world.scheduler.steps, side, who, each, old[each], fields[each]))
+                undoes = self._undoes(side, who, each, fields[each])
+                self.journal.append(Edit(self.world.scheduler.steps, side, who, each, old[each], fields[each], undoes))
                 told = f"{side} {self._name(side, who)} {who}: {each} {old[each]!r} -> {fields[each]!r}"
                 self.world.scheduler.tell(f"     {told}")
+
+    def _undoes(self, side: Source, who: Any, edited: Field, new: object) -> bool:
+        links = self.world.mappings
+        link = links.by_nomis.get(who) if side is Source.NOMIS else None
+        here = who if side is Source.DPS else link.dps_location_id if link else dps_id_for(who)
+        state = self.world.locations.states.get(here)
+        base = (state.base if state else None) or {}
+        if isinstance(new, tuple):
+            above = links.by_nomis.get(new[1]) if side is Source.NOMIS else None
+            new = str(above.dps_location_id) if above else str(new[1])
+        past = base.get(EARLIER)
+        earlier = past.get(edited.value) if isinstance(past, dict) else None
+        return (edited.value in base and base[edited.value] == new) or (isinstance(earlier, list) and new in earlier)
 
     def _name(self, side: Source, who: Any) -> str:
         return self.world.locations.rows[who].key if side is Source.DPS else self.world.nomis.rows[who].description

@@ -127,6 +127,10 @@ class Wire:
         self._scheduler = scheduler
         self._fiber = fiber
 
+    @property
+    def step(self) -> int:
+        return self._scheduler.steps
+
     async def call(self, name: object, act: Callable[[], Any]) -> Any:
         scheduler, fiber = self._scheduler, self._fiber
         who = fiber.process.name
@@ -177,9 +181,25 @@ class Remote:
 class RemoteNomis(Remote):
     """NOMIS over a wire: what a walk writes goes out in up to five calls, each with a turn of its own."""
 
+    def __init__(self, port: Any, wire: Wire, name: str) -> None:
+        super().__init__(port, wire, name)
+        self._read_at: dict[Any, int] = {}
+
+    async def read(self, location_id: Any) -> Any:
+        return await self._wire.call(Called("nomis", "read", (location_id,)), partial(self._look, location_id))
+
     async def carry_out(self, location_id: Any, writes: Any, etag: str | None) -> None:
         for name, call in self._port.in_calls(location_id, writes):
-            etag = await self._wire.call(f"nomis.{name}({location_id})", partial(call, etag))
+            act = partial(self._write, location_id, partial(call, etag))
+            etag = await self._wire.call(f"nomis.{name}({location_id})", act)
+
+    def _look(self, location_id: Any) -> Any:
+        self._read_at[location_id] = self._wire.step
+        return self._port.read(location_id)
+
+    def _write(self, location_id: Any, call: Callable[[], Any]) -> Any:
+        self._port.read_at = self._read_at.get(location_id, 0)
+        return call()
 
 
 def _short(given: tuple[Any, ...]) -> str:

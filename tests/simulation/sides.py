@@ -1,5 +1,6 @@
 """Both sides of the simulation: the fakes with outboxes, by which every change is announced in its own transaction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,14 +13,14 @@ from libs.domain.identity import is_vsip_room
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import NomisLocation, NomisLocationId
 from libs.domain.shared import Field, project_dps, project_nomis
-from libs.domain.sync import LocationMirror, MigrateLocation, Side
+from libs.domain.sync import Conflict, LocationMirror, MigrateLocation, Side, SyncWrite
 from libs.domain.writing import dps_create_fields
 from libs.messaging.queue import Parcel
 from services.locations.records import LocationRow
 from services.nomis.views.event import LOCATION, PROFILE, USAGE, event_body
 from tests.fakes.fake_locations import FakeLocations
 from tests.fakes.fake_mappings import FakeMappings
-from tests.fakes.fake_nomis import API_USER, FakeNomis
+from tests.fakes.fake_nomis import API_USER, DPS_MODULE, FakeNomis
 
 LONDON = ZoneInfo("Europe/London")
 EPOCH = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -74,6 +75,28 @@ class Edit:
     field: Field
     old: object
     new: object
+    undoes: bool = False
+    """It sets the field to what both sides had agreed on last, or a few agreements before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A conflict as it was recorded."""
+
+    step: int
+    who: UUID
+    conflict: Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What one of our calls did to a row; `read_at` is when the walk last looked at it before."""
+
+    step: int
+    read_at: int
+    row: NomisLocationId
+    before: dict[Field, object]
+    after: dict[Field, object]
 
 
 class SimLocations(FakeLocations):
@@ -84,6 +107,8 @@ class SimLocations(FakeLocations):
         self.outbox = Outbox("domain-events")
         self.authority = Side.DPS
         self.gone: dict[UUID, LocationRow] = {}
+        self.told: list[Told] = []
+        self.step: Callable[[], int] = lambda: 0
         self._clock = clock
 
     def tell(self, kind: LocationEventType, row: LocationRow, source: Source) -> None:
@@ -114,6 +139,10 @@ class SimLocations(FakeLocations):
         super().bury(location_id)
         self.gone[location_id] = row
 
+    def _note(self, location_id: UUID, write: SyncWrite) -> None:
+        super()._note(location_id, write)
+        self.told += [Told(self.step(), location_id, conflict) for conflict in write.conflicts]
+
     def set_authority(self, side: Side) -> None:
         """Say who masters the prison."""
         self.authority = side
@@ -135,11 +164,17 @@ class SimNomis(FakeNomis):
         super().__init__(conditional_writes=conditional_writes, now=clock.local)
         self.outbox = Outbox("offender-events")
         self.deleted: dict[NomisLocationId, dict[Field, object]] = {}
+        self.puts: list[Put] = []
+        self.step: Callable[[], int] = lambda: 0
+        self.read_at = 0
+        """When the walk that is about to write last looked at the row."""
         self._clock = clock
 
     def tell(self, before: NomisLocation | None, after: NomisLocation | None, module: str) -> None:
         row = after or before
         assert row is not None
+        if before is not None and after is not None and after.modify_username == API_USER and module == DPS_MODULE:
+            self.puts.append(Put(self.step(), self.read_at, row.location_id, shown_row(before), shown_row(after)))
         if after is None:
             self.deleted[row.location_id] = shown_row(row)
         columns = NomisLocation.model_fields.keys() - {"profiles", "usages", "amendments", "modify_username"}

@@ -93,6 +93,7 @@ class World:
         self.scheduler = Scheduler(seed, rates)
         self.locations = seams.locations(self.clock)
         self.nomis = seams.nomis(self.clock, conditional_writes=conditional_writes)
+        self.locations.step = self.nomis.step = lambda: self.scheduler.steps
         self.mappings = SimMappings()
         self.due = DueTable()
         self.migration = MigrationTables("2026-11-24T09:00:00")

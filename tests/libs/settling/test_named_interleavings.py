@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from libs.domain.attributes import Attribute
 from libs.domain.comparing import is_spare
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
@@ -277,6 +278,19 @@ async def test_a_late_put_that_brings_back_an_old_value_is_no_edit(*, edited: bo
     await house.settler.settle_nomis(CELL_NOMIS)
     kept = ("theirs", "Theirs") if edited else ("ours again", "Ours")
     assert (house.cell.comments, house.cell.local_name) == (house.row.comment, house.row.user_description) == kept
+
+
+async def test_an_edit_taken_back_in_dps_while_its_put_is_in_the_air_stays_taken_back(house: House) -> None:
+    before = house.cell.attributes
+    house.locations.staff_edit(CELL_ID, attributes=(Attribute.CAT_B,), certified=False)
+    late = asleep(partial(house.stepped.settle_dps, CELL_ID), 4 if house.nomis.conditional_writes else 5)
+    house.locations.staff_edit(CELL_ID, attributes=before, certified=True)
+    await house.settler.settle_dps(CELL_ID)
+    assert house.locations.states[CELL_ID].published == {}
+    late.finish()
+    assert (house.cell.attributes, house.cell.certified, house.row.certified) == (before, True, True)
+    assert house.locations.conflicts == []
+    assert house.differences() == []
 
 
 def set_back(house: House) -> None:

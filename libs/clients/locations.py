@@ -6,10 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import orjson
 
 from libs.domain.bulk import Ids, Mirrors
 from libs.domain.switch_over import PrisonStage, StageMove, StepRefused
-from libs.domain.sync import LocationMirror, MigrateOutcome, MigrateOutcomes, SyncErrorCode, SyncWrite
+from libs.domain.sync import (
+    LocationMirror,
+    MigrateOutcome,
+    MigrateOutcomes,
+    SyncErrorCode,
+    SyncWrite,
+    WriteOutcome,
+    WriteOutcomes,
+)
 from libs.settling.ports import (
     Busy,
     HasChildren,
@@ -27,6 +36,8 @@ from libs.web.outgoing import ApiAnswer, ApiSession, RemoteRefused
 _OUTCOMES = msgspec.json.Decoder(MigrateOutcomes)
 _MIRRORS = msgspec.json.Decoder(Mirrors)
 _IDS = msgspec.json.Decoder(Ids)
+_WRITTEN = msgspec.json.Decoder(WriteOutcomes)
+WRITE_REFUSED = (Tombstoned, Stale, ParentRefused, NotAccepted, ParentGone, KeyTaken, SyncOff, Busy, RefusedByDps)
 PARENT_NOT_ALLOWED = "Parent not allowed"
 _ANSWERS = (
     HTTPStatus.OK,
@@ -60,6 +71,13 @@ class LocationsClient:
     async def write(self, location_id: UUID, write: SyncWrite, etag: str) -> LocationMirror:
         """Write only if it still has that etag, else Stale."""
         return await self._put(location_id, write, {"If-Match": f'"{etag}"'})
+
+    async def write_each(self, writes: Sequence[tuple[UUID, SyncWrite, str]]) -> list[LocationMirror | Exception]:
+        """Do up to 100 such writes in one call; the outcome of each, in order, as `write` returns or raises it."""
+        body = {"writes": [{"id": str(each), "etag": etag, "write": _wire(write)} for each, write, etag in writes]}
+        answer = await self._api.request("POST", "/sync/locations/batch", json=body)
+        outcomes = zip(writes, _WRITTEN.decode(answer.body).outcomes, strict=True)
+        return [_written(outcome, each) for (each, _, _), outcome in outcomes]
 
     async def delete(self, location_id: UUID, etag: str) -> None:
         """Delete only if it still has that etag, else Stale; done when already gone."""
@@ -120,6 +138,18 @@ class LocationsClient:
         body = {"ids": ids, "withBase": with_base}
         return _MIRRORS.decode((await self._api.request("POST", "/sync/locations/find", json=body)).body)
 
+    async def whole_mirrors(self, ids: Sequence[UUID]) -> list[LocationMirror | Exception | None]:
+        """Return up to 1,000 mirrors in the order of the ids; None and Tombstoned as `mirror` has them."""
+        body = {"ids": [str(each) for each in ids], "withBase": True}
+        found = orjson.loads((await self._api.request("POST", "/sync/locations/find", json=body)).body)
+        mirrors: dict[UUID, LocationMirror | Exception] = {
+            UUID(each["id"]): Tombstoned(each["id"]) for each in found.get("buried", ())
+        }
+        for each in found["content"]:
+            mirror = LocationMirror.model_validate(each)
+            mirrors[mirror.location.id] = mirror
+        return [mirrors.get(each) for each in ids]
+
     async def stages(self, *, holding: bool = False) -> list[PrisonStage]:
         """Return the prisons that ever took a step of a switch-over; with `holding` all that hold locations, too."""
         params = {"holding": "true"} if holding else None
@@ -141,9 +171,19 @@ class LocationsClient:
         return PrisonStage.model_validate_json(answer.body)
 
     async def _put(self, location_id: UUID, write: SyncWrite, headers: Mapping[str, str]) -> LocationMirror:
-        body = write.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        answer = await self._api.request("PUT", _path(location_id), json=body, headers=headers, ok=_ANSWERS)
+        answer = await self._api.request("PUT", _path(location_id), json=_wire(write), headers=headers, ok=_ANSWERS)
         return _mirror(answer, "PUT", location_id)
+
+
+def _wire(write: SyncWrite) -> dict[str, Any]:
+    return write.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _written(outcome: WriteOutcome, location_id: UUID) -> LocationMirror | Exception:
+    try:
+        return _mirror(ApiAnswer(outcome.status, {}, bytes(outcome.body)), "PUT", location_id)
+    except WRITE_REFUSED as refused:
+        return refused
 
 
 def _path(location_id: UUID) -> str:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
+import orjson
 
 from libs.domain.bulk import NomisDetail
 from libs.domain.bulk import NomisRow as BulkRow
@@ -101,6 +102,13 @@ class NomisClient:
             return await self._one_by_one(ids, _DETAIL)
         answer = await self._api.request("POST", "/locations/details", json={"locationIds": list(ids)})
         return _DETAILS.decode(answer.body)
+
+    async def read_many(self, ids: Sequence[NomisLocationId]) -> list[NomisRow | None]:
+        """Return up to 500 rows in the order of the ids, as `read` has them (extra door)."""
+        body = {"locationIds": list(ids), "withTags": self._conditional_writes}
+        found = orjson.loads((await self._api.request("POST", "/locations/details", json=body)).body)
+        rows = {each["locationId"]: NomisRow(NomisLocation.model_validate(each), each.get("etag")) for each in found}
+        return [rows.get(each) for each in ids]
 
     async def total(self) -> int:
         """Count all rows of all agencies."""

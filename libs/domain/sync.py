@@ -25,6 +25,7 @@ from libs.domain.nomis import NomisLocationId
 from libs.domain.wire import Int32, Wire
 
 MIGRATE_BATCH_MAX = 500
+SYNC_WRITES_MAX = 100
 
 
 class Side(StrEnum):
@@ -134,6 +135,33 @@ class SyncWrite(Wire):
     nomis_location_id: NomisLocationId | None = None
     nomis_description: str | None = None
     conflicts: tuple[Conflict, ...] = ()
+
+
+class OneWrite(Wire):
+    """One of several writes, conditional on the entity tag (without quotes) that the writer has seen."""
+
+    id: UUID
+    etag: str = Field(min_length=1, max_length=80)
+    write: SyncWrite
+
+
+class SyncWrites(Wire):
+    """Body of `POST /sync/locations/batch`: locations that are there already."""
+
+    writes: tuple[OneWrite, ...] = Field(max_length=SYNC_WRITES_MAX)
+
+
+class WriteOutcome(msgspec.Struct, frozen=True):
+    """How one write of several ended: status and body as `PUT /sync/locations/{id}` has them."""
+
+    status: int
+    body: msgspec.Raw
+
+
+class WriteOutcomes(msgspec.Struct, frozen=True):
+    """Answer of `POST /sync/locations/batch`, in the order asked."""
+
+    outcomes: list[WriteOutcome]
 
 
 class Bulk(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):

@@ -17,6 +17,7 @@ from libs.messaging.switching import Mode
 from libs.messaging.topology import Topology
 from libs.settling.outcome import Us, WalkLimits
 from libs.web.auth import AuthSettings
+from libs.web.gathering import GatherLimits
 from libs.web.limits import HttpLimits
 from libs.web.outgoing import OutgoingSettings
 from libs.worker.upkeep import Upkeep
@@ -176,6 +177,9 @@ class WalkerSettings(WorkerSettings):
 
     # Whether this NOMIS takes `If-Match`; the real one does not, the stand-in does.
     nomis_conditional_writes: bool = False
+    # Whether it reads many rows in one call; the real one does not, the stand-in does.
+    nomis_bulk_reads: bool = False
+    gathering: GatherLimits = GatherLimits()
     nomis_api_user: str = Us().nomis_api_user
     sync_user: str = Us().sync_user
     walk: WalkLimits = WalkLimits()

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from libs.clients.gathered import GatheredLocations, GatheredMappings, GatheredNomis
 from libs.clients.locations import LocationsClient
-from libs.clients.mapping import MappingClient
 from libs.clients.nomis import NomisClient
 from libs.settling.outcome import Us
 from libs.settling.settler import Settler
@@ -28,11 +28,13 @@ async def open_walker(settings: WalkerSettings) -> AsyncIterator[Walker]:
         locations = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_locations)))
         mapping = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_mapping)))
         nomis = await stack.enter_async_context(api_session(settings.remote(settings.api_base_url_nomis)))
-        client = LocationsClient(locations)
+        client, conditional = GatheredLocations(locations, settings.gathering), settings.nomis_conditional_writes
         settler = Settler(
             client,
-            NomisClient(nomis, conditional_writes=settings.nomis_conditional_writes),
-            MappingClient(mapping),
+            GatheredNomis(nomis, settings.gathering, conditional_writes=conditional)
+            if settings.nomis_bulk_reads
+            else NomisClient(nomis, conditional_writes=conditional),
+            GatheredMappings(mapping, settings.gathering),
             limits=settings.walk,
             us=Us(sync_user=settings.sync_user, nomis_api_user=settings.nomis_api_user),
         )

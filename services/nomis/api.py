@@ -142,7 +142,11 @@ class LocationsApi:
     async def details(self, body: Details) -> JsonBytes:
         """Read up to 500 locations in one answer; those that do not exist are absent. NOMIS does not have this door."""
         if body.with_amendments:
-            return JsonBytes(orjson.dumps(await self._reading.details(body.location_ids)))
+            found = await self._reading.details(body.location_ids)
+            if body.with_tags and self._settings.conditional_writes:
+                for location in found:
+                    location["etag"] = entity_tag(version(location))
+            return JsonBytes(orjson.dumps(found))
         return JsonBytes(msgspec.json.encode(await self._reading.bare(body.location_ids)))
 
     def _expected(self, conditions: Conditions) -> IfMatch | None:

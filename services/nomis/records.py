@@ -143,7 +143,8 @@ class Created(BaseModel):
 
 
 class Details(msgspec.Struct, frozen=True, rename="camel"):
-    """Which locations to give in one answer."""
+    """Which locations to give in one answer; `with_tags`: each with its `etag`, as the header of a single read."""
 
     location_ids: Annotated[list[StructLocationId], msgspec.Meta(max_length=DETAILS_MAX)]
     with_amendments: bool = True
+    with_tags: bool = False

@@ -3,6 +3,7 @@
 A subclass named `Test…` gives the fixture `mappings`, empty for each test.
 """
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -28,6 +29,14 @@ def many(count: int) -> dict[UUID, NomisLocationId]:
 
 class MappingsContract:
     """The sentences."""
+
+    async def test_who_asks_at_the_same_time_is_told_of_his_own_alone(self, mappings: Mappings) -> None:
+        await mappings.save(link(D1, N1))
+        await mappings.save(link(D2, N2))
+        from_dps = await asyncio.gather(*(mappings.for_dps(ids) for ids in ([D1], [D2, D1], [UUID(int=7)])))
+        from_nomis = await asyncio.gather(*(mappings.for_nomis(ids) for ids in ([N2], [N1, N3], [])))
+        assert [{*found} for found in from_dps] == [{D1}, {D1, D2}, set()]
+        assert [{*found} for found in from_nomis] == [{N2}, {N1}, set()]
 
     async def test_what_was_saved_is_found_from_both_sides(self, mappings: Mappings) -> None:
         await mappings.save(link(D1, N1, MappingType.MIGRATED, "2024-04-17T09:31:07"))

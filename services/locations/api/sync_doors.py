@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from pydantic import Field
 
-from libs.domain.sync import LocationMirror, SyncWrite
+from libs.domain.sync import LocationMirror, SyncWrite, SyncWrites, WriteOutcome, WriteOutcomes
 from libs.domain.wire import RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.preconditions import Conditions, entity_tag
-from libs.web.problems import ParameterInvalid
+from libs.web.problems import ParameterInvalid, ProblemWriter
 from libs.web.routing import Needs, Reply, Route
-from services.locations.changes.sync import SyncChanges, Wanted
+from services.locations.api.problems import PROBLEMS, style
+from services.locations.changes.sync import SyncChanges, Wanted, Wish
 from services.locations.errors import (
     FieldNotAllowed,
     HasChildren,
@@ -29,6 +31,7 @@ from services.locations.errors import (
 SYNC = Needs.role("ROLE_SYNC_LOCATIONS", scope="write")
 SYNC_OR_VIEW = Needs.role("ROLE_SYNC_LOCATIONS", "ROLE_VIEW_LOCATIONS")
 PAGE_MAX = 500
+REFUSED = ProblemWriter(PROBLEMS, style)
 
 
 class ConflictQuery(Wire):
@@ -54,6 +57,12 @@ class SyncDoors:
         mirror, was_created = await self._changes.put(location_id, body, _wanted(conditions))
         return _with_tag(mirror, 201 if was_created else 200)
 
+    async def put_each(self, body: SyncWrites) -> WriteOutcomes:
+        """Update many locations; the good are written, and of each other it is said why not."""
+        wishes = [Wish(each.id, each.write, Wanted(etag=each.etag)) for each in body.writes]
+        outcomes = await self._changes.put_each(wishes)
+        return WriteOutcomes([_outcome(*each) for each in zip(wishes, outcomes, strict=True)])
+
     async def delete(self, location_id: UUID, caller: Caller, conditions: Conditions) -> None:
         """Delete one location without children; already gone is done."""
         await self._changes.delete(location_id, caller.username, _wanted(conditions))
@@ -61,6 +70,14 @@ class SyncDoors:
     async def conflicts(self, query: ConflictQuery) -> list[dict[str, Any]]:
         """List fields that both sides changed, what won and what was refused."""
         return await self._changes.conflicts(query.location_id, query.after, query.size)
+
+
+def _outcome(wish: Wish, outcome: LocationMirror | Exception) -> WriteOutcome:
+    if isinstance(outcome, LocationMirror):
+        return WriteOutcome(200, msgspec.Raw(outcome.model_dump_json(by_alias=True, exclude_none=True).encode()))
+    problem = REFUSED.response(outcome, f"/sync/locations/{wish.location_id}")
+    assert isinstance(problem.body, bytes)
+    return WriteOutcome(problem.status, msgspec.Raw(problem.body))
 
 
 def _with_tag(mirror: LocationMirror, status: int = 200) -> Reply[LocationMirror]:
@@ -99,5 +116,6 @@ def routes(doors: SyncDoors) -> Sequence[Route]:
         Route(
             "DELETE", path, doors.delete, SYNC, status=204, problems=(HasChildren, VersionStale, SyncOff, LocationBusy)
         ),
+        Route("POST", "/sync/locations/batch", doors.put_each, SYNC),
         Route("GET", "/sync/conflicts", doors.conflicts, SYNC_OR_VIEW),
     )

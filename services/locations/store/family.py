@@ -89,5 +89,5 @@ _HELD = f"""
         SELECT down.id FROM location down JOIN below ON down.parent_id = below.id)
     SELECT {_LIST} FROM location l
      WHERE l.id = ANY(ARRAY(SELECT id FROM above UNION SELECT id FROM below))
-     ORDER BY l.path_hierarchy FOR NO KEY UPDATE OF l
+     ORDER BY l.path_hierarchy, l.prison_id FOR NO KEY UPDATE OF l
 """  # noqa: S608 - constants

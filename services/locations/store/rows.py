@@ -41,6 +41,18 @@ async def lock(tx: Connection, location_id: UUID) -> LocationRow | None:
     return row_from(record) if record else None
 
 
+async def lock_each(tx: Connection, ids: Collection[UUID]) -> dict[UUID, LocationRow]:
+    """Do the same for many, in one order for all; unknown ones are absent."""
+    records = await tx.fetch(
+        f"""
+        SELECT {_LIST} FROM location WHERE id = ANY($1::uuid[])
+         ORDER BY path_hierarchy, prison_id FOR NO KEY UPDATE
+        """,  # noqa: S608 - constants
+        list(ids),
+    )
+    return {row.id: row for row in map(row_from, records)}
+
+
 async def lock_tree(tx: Connection, *prisons: str) -> None:
     """Serialise changes of prisons' shapes. Taken before any row is held; the rest of the order is in ADR 0012."""
     await tx.execute(

@@ -1,6 +1,6 @@
 """What sync remembers of a location, tombstones, conflicts, and how a prison's sync stands."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,39 +22,71 @@ class PrisonSync:
 
 async def prison(tx: Connection, prison_id: str) -> PrisonSync:
     """Return how a prison's sync stands; DPS, both ways, unless set. The row is held until the transaction ends."""
-    record = await tx.fetchrow("SELECT authority, one_way FROM prison_sync WHERE prison_id = $1 FOR SHARE", prison_id)
-    return PrisonSync(Side(record["authority"]), record["one_way"]) if record else PrisonSync()
+    return (await prisons(tx, [prison_id])).get(prison_id, PrisonSync())
+
+
+async def prisons(tx: Connection, ids: Collection[str]) -> dict[str, PrisonSync]:
+    """Do the same for many prisons, held in one order for all; where nothing was set they are absent."""
+    records = await tx.fetch(
+        """
+        SELECT prison_id, authority, one_way FROM prison_sync
+         WHERE prison_id = ANY($1::text[]) ORDER BY prison_id FOR SHARE
+        """,
+        list(ids),
+    )
+    return {each["prison_id"]: PrisonSync(Side(each["authority"]), each["one_way"]) for each in records}
 
 
 async def state(tx: Connection, row: LocationRow) -> SyncState:
     """Return a location's sync state; one that staff made and no walk has met has an empty one."""
-    record = await tx.fetchrow(
+    return (await states(tx, {row.id: row}))[row.id]
+
+
+async def states(tx: Connection, rows: Mapping[UUID, LocationRow]) -> dict[UUID, SyncState]:
+    """Return the sync state of each of these rows."""
+    records = await tx.fetch(
         """
-        SELECT state_version, nomis_location_id, nomis_description, base, published
-          FROM sync_state WHERE location_id = $1
+        SELECT location_id, state_version, nomis_location_id, nomis_description, base, published
+          FROM sync_state WHERE location_id = ANY($1::uuid[])
         """,
-        row.id,
+        list(rows),
     )
-    stands = await prison(tx, row.prison_id)
-    kept: dict[str, Any] = dict(record) if record else {"state_version": 0}
-    return SyncState(version=row.version, authority=stands.authority, one_way=stands.one_way, **kept)
+    kept = {record["location_id"]: dict(record) for record in records}
+    stand = await prisons(tx, {row.prison_id for row in rows.values()})
+    found: dict[UUID, SyncState] = {}
+    for row in rows.values():
+        stands = stand.get(row.prison_id, PrisonSync())
+        known: dict[str, Any] = kept.get(row.id) or {"state_version": 0}
+        known.pop("location_id", None)
+        found[row.id] = SyncState(version=row.version, authority=stands.authority, one_way=stands.one_way, **known)
+    return found
 
 
-async def save_state(tx: Connection, location_id: UUID, state: SyncState) -> None:
-    """Write a location's sync state whole, under its new version."""
+async def save_states(tx: Connection, states: Mapping[UUID, SyncState]) -> None:
+    """Write locations' sync states whole, under their new versions, in one statement."""
+    if not states:
+        return
+    given = [
+        {
+            "location_id": location_id,
+            "state_version": state.state_version,
+            "nomis_location_id": state.nomis_location_id,
+            "nomis_description": state.nomis_description,
+            "base": state.base,
+            "published": state.published,
+        }
+        for location_id, state in states.items()
+    ]
     await tx.execute(
         """
         INSERT INTO sync_state (location_id, state_version, nomis_location_id, nomis_description, base, published)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        SELECT location_id, state_version, nomis_location_id, nomis_description, base, published
+          FROM jsonb_populate_recordset(NULL::sync_state, $1::jsonb)
         ON CONFLICT (location_id) DO UPDATE
-           SET state_version = $2, nomis_location_id = $3, nomis_description = $4, base = $5, published = $6
+           SET state_version = excluded.state_version, nomis_location_id = excluded.nomis_location_id,
+               nomis_description = excluded.nomis_description, base = excluded.base, published = excluded.published
         """,
-        location_id,
-        state.state_version,
-        state.nomis_location_id,
-        state.nomis_description,
-        state.base,
-        state.published,
+        given,
     )
 
 

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from libs.clients.gathered import GatheredMappings
 from libs.clients.mapping import MappingClient
+from libs.web.gathering import GatherLimits
 from libs.web.outgoing import OutgoingSettings, api_session
 from tests.conftest import Auth
 from tests.contracts.bulk import PairsContract
@@ -23,7 +25,7 @@ async def mappings(client: Client, auth: Auth) -> AsyncIterator[MappingClient]:
         client_secret=auth.secrets["to-nomis"],
     )
     async with api_session(settings) as session:
-        yield MappingClient(session)
+        yield GatheredMappings(session, GatherLimits())
 
 
 class TestTheMappingServiceThroughItsClient(MappingsContract):

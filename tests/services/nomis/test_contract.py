@@ -1,20 +1,23 @@
 """The client over this service, held to the contract its users rely on, with and without the stand-in's extra doors."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp.test_utils import TestServer
 
+from libs.clients.gathered import GatheredNomis
 from libs.clients.nomis import NomisClient
 from libs.domain.nomis import NomisUsage
 from libs.domain.switch_over import PrisonUnknown
 from libs.domain.writing import NomisWrites
+from libs.web.gathering import GatherLimits
 from libs.web.outgoing import OutgoingSettings, api_session
 from services.nomis import app
 from services.nomis.settings import Settings
 from tests.conftest import Auth
 from tests.contracts.bulk import NomisEstateContract
-from tests.contracts.nomis import ConditionalNomisContract, NomisContract, cell, update
+from tests.contracts.nomis import UNKNOWN, ConditionalNomisContract, NomisContract, cell, update
 from tests.fakes.fake_bulk import BulkNomis
 from tests.fakes.fake_nomis import FakeNomis
 from tests.services.nomis.prison import Prison
@@ -46,7 +49,12 @@ class TestTheRealApi(ConditionalNomisContract):
     async def nomis(self, outgoing: OutgoingSettings, empty: None) -> AsyncIterator[NomisClient]:
         assert empty is None
         async with api_session(outgoing) as api:
-            yield NomisClient(api, conditional_writes=True)
+            yield GatheredNomis(api, GatherLimits(), conditional_writes=True)
+
+    async def test_those_read_together_are_what_each_alone_is(self, nomis: NomisClient) -> None:
+        ids = [await nomis.create(cell(location_code=f"01{n}", description=f"KMI-D-01{n}")) for n in range(3)]
+        alone = [await nomis.read(each) for each in ids]
+        assert await asyncio.gather(*(nomis.read(each) for each in (*ids, UNKNOWN))) == [*alone, None]
 
     async def test_a_prison_that_only_has_oth_is_sent_oth(self, nomis: NomisClient) -> None:
         other = NomisUsage(internal_location_usage_type="OTHER", capacity=4)

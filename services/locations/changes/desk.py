@@ -23,9 +23,10 @@ from services.locations.records import Change, LocationRow
 from services.locations.rules import announcing, history
 from services.locations.rules.creating import Maker
 from services.locations.rules.hierarchy import Hierarchy
+from services.locations.rules.status import Standing
 from services.locations.store import rows
 from services.locations.store import shown as look
-from services.locations.store.family import cells_below, held
+from services.locations.store.family import cells_below, held, those_above
 from services.locations.store.writing import writing
 from services.locations.views.derived import Forest
 from services.locations.views.location import location, nested
@@ -138,6 +139,20 @@ class Desk:
         assert row is not None
         actor.demand_seen(row)
         return hierarchy, row
+
+    async def alone(self, tx: Connection, location_id: UUID, actor: Actor) -> Standing:
+        """Return a location for a change of what is its own and shows nowhere else, with those above it.
+
+        Its row is held and its tree is shared: nobody moves, archives or closes there, and others may do the same to
+        other rows. Raises LocationNotFound, NotInCaseload, VersionStale.
+        """
+        await rows.share_trees_of(tx, [location_id])
+        row = await rows.lock(tx, location_id)
+        if row is None:
+            raise LocationNotFound(str(location_id))
+        actor.may_act_on(row.prison_id)
+        actor.demand_seen(row)
+        return Standing(row, await those_above(tx, location_id))
 
     async def save(self, tx: Connection, changes: Sequence[Change], actor: Actor) -> list[LocationRow]:
         """Write changed rows, each under its next version, with their history; return them as they are now."""

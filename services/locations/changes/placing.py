@@ -50,8 +50,9 @@ class PlaceChanges:
         Raises LocationNotFound, LocationArchived, NotInCaseload, VersionStale.
         """
         async with self._desk.writing() as tx:
-            hierarchy, row = await self._desk.one(tx, location_id, actor)
-            if hierarchy.standing(row).archived:
+            stands = await self._desk.alone(tx, location_id, actor)
+            row = stands.row
+            if stands.archived:
                 raise LocationArchived(row.key)
             after = row if row.is_cell else replace(row, local_name=name.strip() or None)
             done = await self._desk.save(tx, [(row, after)] if after != row else [], actor)

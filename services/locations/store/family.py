@@ -50,6 +50,22 @@ async def held(tx: Connection, ids: Collection[UUID]) -> list[LocationRow]:
     return [row_from(record) for record in records]
 
 
+async def those_above(tx: Connection, location_id: UUID) -> list[LocationRow]:
+    """Return all that stands above a location, nearest first; its tree is shared, or they may be others at once."""
+    records = await tx.fetch(
+        f"""
+        WITH RECURSIVE above AS (
+            SELECT up.id, up.parent_id, 1 AS distance
+              FROM location own JOIN location up ON up.id = own.parent_id WHERE own.id = $1
+            UNION ALL
+            SELECT up.id, up.parent_id, above.distance + 1 FROM location up JOIN above ON up.id = above.parent_id)
+        SELECT {_LIST} FROM above JOIN location l ON l.id = above.id ORDER BY above.distance
+        """,  # noqa: S608 - constants
+        location_id,
+    )
+    return [row_from(record) for record in records]
+
+
 async def page(tx: Connection, order: Sequence[tuple[str, bool]], number: int, size: int) -> tuple[list[UUID], int]:
     """Return the ids of one page of all locations, and the total; `order` names columns and if they descend."""
     columns = ", ".join(f"{COLUMNS[COLUMNS.index(name)]}{' DESC' if descends else ''}" for name, descends in order)

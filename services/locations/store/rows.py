@@ -87,6 +87,18 @@ async def lock_trees_of(tx: Connection, ids: Collection[UUID]) -> None:
     )
 
 
+async def share_trees_of(tx: Connection, ids: Collection[UUID]) -> None:
+    """Share the trees of the prisons of these locations."""
+    await tx.execute(
+        """
+        SELECT pg_advisory_xact_lock_shared(hashtext('location tree'), tree)
+          FROM (SELECT DISTINCT hashtext(prison_id) AS tree
+                  FROM location WHERE id = ANY($1::uuid[]) ORDER BY 1) AS trees
+        """,
+        list(ids),
+    )
+
+
 async def insert(tx: Connection, *rows: LocationRow) -> None:
     """Insert rows, in one statement. Raises LocationKeyTaken."""
     await _write(tx, _INSERT, rows)

@@ -101,6 +101,34 @@ async def test_a_rename_waits_for_who_was_given_the_parents_path(
     assert await paths_below(store, WING) == ["Z-1"]
 
 
+async def test_who_names_a_room_waits_for_nobody_who_names_another_and_a_rename_waits_for_both(
+    client: Client,
+    token: MakeToken,
+    store: "asyncpg.Connection[asyncpg.Record]",
+    database_connection: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    headers = {"Authorization": f"Bearer {token({'ROLE_MAINTAIN_LOCATIONS'})}"}
+    rooms = [row(number, f"A-{number}", id=at("KTI", 10 + number), parent_id=WING) for number in (1, 2)]
+    await put(store, [row(0, "A", id=WING, location_type=LocationType.WING), *rooms])
+
+    def named(room: UUID) -> "asyncio.Task[int]":
+        path = f"/locations/{room}/change-local-name"
+        return asyncio.create_task(answered(client, "PUT", path, {"localName": "Post"}, headers))
+
+    holder = database_connection.transaction()
+    await holder.start()
+    await database_connection.execute("SELECT FROM location WHERE id = $1 FOR UPDATE", rooms[0].id)
+    first = named(rooms[0].id)
+    await until_waiting(store, 1)
+    assert await named(rooms[1].id) == 200
+    renamed = asyncio.create_task(answered(client, "PATCH", f"/locations/residential/{WING}", {"code": "Z"}, headers))
+    await until_waiting(store, 2, or_done=renamed)
+    assert not renamed.done()
+    await holder.rollback()
+    assert [await first, await renamed] == [200, 200]
+    assert await paths_below(store, WING) == ["Z-1", "Z-2"]
+
+
 async def put_uncommitted(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.execute(
         """
@@ -113,5 +141,5 @@ async def put_uncommitted(connection: "asyncpg.Connection[asyncpg.Record]") -> N
 
 
 async def paths_below(connection: Connection, parent: UUID) -> list[str]:
-    found = await connection.fetch("SELECT path_hierarchy FROM location WHERE parent_id = $1", parent)
+    found = await connection.fetch("SELECT path_hierarchy FROM location WHERE parent_id = $1 ORDER BY 1", parent)
     return [each[0] for each in found]

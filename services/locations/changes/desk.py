@@ -17,16 +17,15 @@ from libs.db.pool import Connection, Database
 from libs.domain.events import LocationEventType, Source
 from libs.domain.identity import new_location_id
 from services.locations.changes.announce import Announcer
-from services.locations.errors import LocationBusy, LocationNotFound, NotInCaseload, VersionStale
+from services.locations.errors import LocationArchived, LocationBusy, LocationNotFound, NotInCaseload, VersionStale
 from services.locations.ports import Occupancy
 from services.locations.records import Change, LocationRow
 from services.locations.rules import announcing, history
 from services.locations.rules.creating import Maker
 from services.locations.rules.hierarchy import Hierarchy
-from services.locations.rules.status import Standing
 from services.locations.store import rows
 from services.locations.store import shown as look
-from services.locations.store.family import cells_below, held, those_above
+from services.locations.store.family import alone, cells_below, held
 from services.locations.store.writing import writing
 from services.locations.views.derived import Forest
 from services.locations.views.location import location, nested
@@ -140,19 +139,22 @@ class Desk:
         actor.demand_seen(row)
         return hierarchy, row
 
-    async def alone(self, tx: Connection, location_id: UUID, actor: Actor) -> Standing:
-        """Return a location for a change of what is its own and shows nowhere else, with those above it.
+    async def alone(self, tx: Connection, location_id: UUID, actor: Actor) -> LocationRow:
+        """Return a location for a change of what is its own and shows nowhere else.
 
         Its row is held and its tree is shared: nobody moves, archives or closes there, and others may do the same to
-        other rows. Raises LocationNotFound, NotInCaseload, VersionStale.
+        other rows. Raises LocationNotFound, LocationArchived, NotInCaseload, VersionStale.
         """
         await rows.share_trees_of(tx, [location_id])
-        row = await rows.lock(tx, location_id)
-        if row is None:
+        found = await alone(tx, location_id)
+        if found is None:
             raise LocationNotFound(str(location_id))
+        row, is_archived = found
         actor.may_act_on(row.prison_id)
         actor.demand_seen(row)
-        return Standing(row, await those_above(tx, location_id))
+        if is_archived:
+            raise LocationArchived(row.key)
+        return row
 
     async def save(self, tx: Connection, changes: Sequence[Change], actor: Actor) -> list[LocationRow]:
         """Write changed rows, each under its next version, with their history; return them as they are now."""

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from libs.db.pool import Connection
 from services.locations.changes.desk import Actor, Changed, Desk, E
-from services.locations.errors import LocationArchived, LocationNotFound
+from services.locations.errors import LocationNotFound
 from services.locations.records import LocationRow
 from services.locations.rules.hierarchy import Hierarchy
 from services.locations.rules.naming import split_key
@@ -50,10 +50,7 @@ class PlaceChanges:
         Raises LocationNotFound, LocationArchived, NotInCaseload, VersionStale.
         """
         async with self._desk.writing() as tx:
-            stands = await self._desk.alone(tx, location_id, actor)
-            row = stands.row
-            if stands.archived:
-                raise LocationArchived(row.key)
+            row = await self._desk.alone(tx, location_id, actor)
             after = row if row.is_cell else replace(row, local_name=name.strip() or None)
             done = await self._desk.save(tx, [(row, after)] if after != row else [], actor)
             await self._desk.tell(tx, *((E.AMENDED, each) for each in done))

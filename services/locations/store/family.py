@@ -50,20 +50,10 @@ async def held(tx: Connection, ids: Collection[UUID]) -> list[LocationRow]:
     return [row_from(record) for record in records]
 
 
-async def those_above(tx: Connection, location_id: UUID) -> list[LocationRow]:
-    """Return all that stands above a location, nearest first; its tree is shared, or they may be others at once."""
-    records = await tx.fetch(
-        f"""
-        WITH RECURSIVE above AS (
-            SELECT up.id, up.parent_id, 1 AS distance
-              FROM location own JOIN location up ON up.id = own.parent_id WHERE own.id = $1
-            UNION ALL
-            SELECT up.id, up.parent_id, above.distance + 1 FROM location up JOIN above ON up.id = above.parent_id)
-        SELECT {_LIST} FROM above JOIN location l ON l.id = above.id ORDER BY above.distance
-        """,  # noqa: S608 - constants
-        location_id,
-    )
-    return [row_from(record) for record in records]
+async def alone(tx: Connection, location_id: UUID) -> tuple[LocationRow, bool] | None:
+    """Return a location, held, and whether it is archived by itself or by one above; its tree is shared already."""
+    record = await tx.fetchrow(_ALONE, location_id)
+    return (row_from(record[:-1]), record[-1]) if record else None
 
 
 async def page(tx: Connection, order: Sequence[tuple[str, bool]], number: int, size: int) -> tuple[list[UUID], int]:
@@ -92,6 +82,13 @@ _CELLS_BELOW = """
     SELECT prison_id, path_hierarchy FROM below
      WHERE location_type = 'CELL' AND residential_housing_type IS NOT NULL AND NOT archived
 """
+_ALONE = f"""
+    WITH RECURSIVE line AS (
+        SELECT id, parent_id, archived FROM location WHERE id = $1
+        UNION
+        SELECT up.id, up.parent_id, up.archived FROM location up JOIN line ON up.id = line.parent_id)
+    SELECT {_LIST}, (SELECT bool_or(archived) FROM line) FROM location l WHERE l.id = $1 FOR NO KEY UPDATE OF l
+"""  # noqa: S608 - constants
 # The ids are gathered before the rows are looked for: how many they will be is a guess of PostgreSQL's, and by a large
 # one it reads the whole table.
 _HELD = f"""

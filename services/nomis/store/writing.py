@@ -15,14 +15,22 @@ from services.nomis.store.session import Session
 LOCK = """
 SELECT *, london_now()::date AS today FROM agency_internal_locations WHERE internal_location_id = $1 FOR UPDATE
 """
-PROFILES = """
-SELECT int_loc_profile_type, int_loc_profile_code FROM agy_int_loc_profiles
-WHERE internal_location_id = $1 ORDER BY 1, 2 FOR UPDATE
-"""
-USAGES = """
-SELECT u.usage_location_id, d.internal_location_usage, u.capacity, u.list_seq
-FROM int_loc_usage_locations u JOIN internal_location_usages d USING (internal_location_usage_id)
-WHERE u.internal_location_id = $1 ORDER BY 1 FOR UPDATE OF u
+# Of a row that is held: its lists, held too, and whether what it is to name is there.
+STANDS = """
+WITH profiles AS (
+    SELECT int_loc_profile_type AS kind, int_loc_profile_code AS code FROM agy_int_loc_profiles
+    WHERE internal_location_id = $1 ORDER BY 1, 2 FOR UPDATE
+), usages AS (
+    SELECT u.usage_location_id AS id, d.internal_location_usage AS usage, u.capacity, u.list_seq
+    FROM int_loc_usage_locations u JOIN internal_location_usages d USING (internal_location_usage_id)
+    WHERE u.internal_location_id = $1 ORDER BY 1 FOR UPDATE OF u
+)
+SELECT (SELECT array_agg(ARRAY[kind, code] ORDER BY kind, code) FROM profiles) AS profiles,
+    (SELECT array_agg(ARRAY[id::text, usage, capacity::text, list_seq::text] ORDER BY id) FROM usages) AS usages,
+    nullif($2::varchar, '') IS NULL
+        OR EXISTS (SELECT 1 FROM reference_codes WHERE domain = 'HOU_UN_TYPE' AND code = $2) AS unit_type_known,
+    $3::bigint IS NULL
+        OR EXISTS (SELECT 1 FROM agency_internal_locations WHERE internal_location_id = $3) AS parent_known
 """
 DEFINITIONS = """
 SELECT internal_location_usage, array_agg(internal_location_usage_id) AS ids FROM internal_location_usages
@@ -58,6 +66,7 @@ SELECT internal_location_id, description FROM agency_internal_locations
 WHERE agy_loc_id = $1 AND parent_internal_location_id IS NULL AND active_flag = 'Y'
     AND internal_location_code IN ('VISIT', 'VISITS') LIMIT 2
 """
+UNIT_TYPE = "Housing unit type"
 BY_DESCRIPTION = "SELECT internal_location_id FROM agency_internal_locations WHERE agy_loc_id = $1 AND description = $2"
 
 
@@ -70,9 +79,10 @@ class Writing:
     async def create(self, wish: Create) -> int:
         """Create a location with its profiles and usages."""
         async with self._session.writing() as tx:
-            await _check_unit_type(tx, wish.unit_type)
+            await _check_code(tx, "HOU_UN_TYPE", wish.unit_type, UNIT_TYPE)
             await _check_prison(tx, wish.prison_id)
-            await _check_parent(tx, wish.parent_location_id)
+            if wish.parent_location_id is not None and not await tx.fetchval(PARENT_KNOWN, wish.parent_location_id):
+                raise _unknown_parent(wish)
             location_id = await _insert(tx, rules.created(wish))
             await _replace_lists(tx, location_id, wish.prison_id, wish)
             return location_id
@@ -81,8 +91,6 @@ class Writing:
         """Overwrite a location, and replace its profiles and usages as sets."""
         async with self._session.writing() as tx:
             row = await _locked(tx, location_id, expected)
-            await _check_unit_type(tx, wish.unit_type)
-            await _check_parent(tx, wish.parent_location_id)
             await _replace_lists(tx, location_id, str(row["agy_loc_id"]), wish)
             return await _write(tx, row, rules.updated(wish))
 
@@ -159,10 +167,15 @@ async def _insert(tx: Connection, columns: Columns) -> int:
 
 
 async def _replace_lists(tx: Connection, location_id: int, prison: str, wish: Update) -> None:
-    """Delete, insert and update in the order in which the original's events follow."""
-    there = [(row[0], row[1]) for row in await tx.fetch(PROFILES, location_id)]
-    profiles = rules.profile_changes(there, wish.profiles)
-    present = [rules.PresentUsage(*row) for row in await tx.fetch(USAGES, location_id)]
+    """Delete, insert and update in the order in which the original's events follow. Raises Refused."""
+    stands = await tx.fetchrow(STANDS, location_id, wish.unit_type, wish.parent_location_id)
+    assert stands is not None
+    if not stands["unit_type_known"]:
+        raise Refused(f"{UNIT_TYPE} with code={wish.unit_type} does not exist")
+    if not stands["parent_known"]:
+        raise _unknown_parent(wish)
+    profiles = rules.profile_changes([(kind, code) for kind, code in stands["profiles"] or ()], wish.profiles)
+    present = [_usage(*each) for each in stands["usages"] or ()]
     definitions = await _definitions(tx, prison, wish.usages or ())
     usages = rules.usage_changes(present, wish.usages)
     if profiles.gone:
@@ -201,15 +214,16 @@ async def _check_code(tx: Connection, domain: str, code: str | None, what: str) 
         raise Refused(f"{what} with code={code} does not exist")
 
 
-async def _check_unit_type(tx: Connection, unit_type: str | None) -> None:
-    await _check_code(tx, "HOU_UN_TYPE", unit_type, "Housing unit type")
-
-
 async def _check_prison(tx: Connection, prison: str) -> None:
     if not await tx.fetchval(PRISON_KNOWN, prison):
         raise Refused(f"Prison with id={prison} does not exist")
 
 
-async def _check_parent(tx: Connection, parent_id: int | None) -> None:
-    if parent_id is not None and not await tx.fetchval(PARENT_KNOWN, parent_id):
-        raise Refused(f"Parent location with id={parent_id} does not exist")
+def _unknown_parent(wish: Update) -> Refused:
+    return Refused(f"Parent location with id={wish.parent_location_id} does not exist")
+
+
+def _usage(row_id: str, usage: str, capacity: str | None, sequence: str | None) -> rules.PresentUsage:
+    return rules.PresentUsage(
+        int(row_id), usage, None if capacity is None else int(capacity), None if sequence is None else int(sequence)
+    )

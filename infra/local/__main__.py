@@ -26,7 +26,7 @@ def arguments(words: list[str]) -> tuple[str, EstateSettings]:
     parser.add_argument("command", choices=["up", "purge"], nargs="?", default="up")
     for name, field in EstateSettings.model_fields.items():
         flag = f"--{name.replace('_', '-')}"
-        read = orjson.loads if name == "service_env" else str
+        read = orjson.loads if name in {"service_env", "replicas"} else str
         parser.add_argument(flag, type=read, help=field.description, default=argparse.SUPPRESS, metavar=name.upper())
     chosen = vars(parser.parse_args(words))
     command = chosen.pop("command")

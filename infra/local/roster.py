@@ -1,7 +1,7 @@
 """Who lives in the estate: each stand-in and each service, and what each is told about the others."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -10,11 +10,15 @@ import orjson
 
 from infra.local.accounts import SESSIONS
 from infra.local.broker import ACCESS_KEY, SECRET_KEY, BrokerKind
+from infra.local.settings import ROOT
 
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """One process: how it is started and what it needs. `port_setting` is also how a person chooses its port."""
+    """One process: how it is started and what it needs. `port_setting` is also how a person chooses its port.
+
+    `root` is the tree whose code it runs: another one than ours where two releases run side by side.
+    """
 
     name: str
     module: str
@@ -23,6 +27,13 @@ class ServiceSpec:
     client: str | None = None
     tier: Literal["stand-in", "service"] = "service"
     ready_path: str = "/health/readiness"
+    number: int = 1
+    root: Path = ROOT
+
+    @property
+    def part(self) -> str:
+        """What this process is called: the service's name, and a number if it is not the first of its kind."""
+        return self.name if self.number == 1 else f"{self.name}-{self.number}"
 
     @property
     def port_setting(self) -> str:
@@ -82,9 +93,14 @@ def roster() -> tuple[ServiceSpec, ...]:
     return (*STAND_INS, *SERVICES)
 
 
+def replicated(specs: Iterable[ServiceSpec], replicas: Mapping[str, int]) -> tuple[ServiceSpec, ...]:
+    """Give each as often as `replicas` says, else once."""
+    return tuple(replace(spec, number=number) for spec in specs for number in range(1, replicas.get(spec.name, 1) + 1))
+
+
 def databases(specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
     """Name the databases that these need; each is its owner's alone."""
-    return tuple(spec.database for spec in specs if spec.database)
+    return tuple(dict.fromkeys(spec.database for spec in specs if spec.database))
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ class EstateSettings(BaseSettings):
         description='more environment for some services, as JSON: {"locations": {"EVENTS_AS_EPOCH": "true"}}',
     )
 
+    replicas: Mapping[str, PositiveInt] = Field(
+        default_factory=dict,
+        description='how many of a service to start, as JSON: {"to_nomis": 3}; those after the first on free ports',
+    )
+
     @classmethod
     def on_free_ports(cls, data_dir: Path, **chosen: Any) -> Self:
         """Choose free ports, so that the estate can run beside others."""

@@ -20,20 +20,24 @@ from infra.local.leftovers import Leftovers, only_one
 from infra.local.ports import PortTaken, ensure_free, free_port
 from infra.local.postgres import DURABLE, UNSYNCED, Postgres, PostgresPlan
 from infra.local.process import Process, ProcessPlan
-from infra.local.roster import ServiceSpec, Surroundings, databases, roster
-from infra.local.settings import ROOT, EstateSettings
+from infra.local.roster import ServiceSpec, Surroundings, databases, replicated, roster
+from infra.local.settings import EstateSettings
 from infra.local.topology import republish, set_up
 
 log = structlog.get_logger()
 
 
 class Estate:
-    """Start, look at, hurt and stop the estate. `specs` may be fewer than all, for tests."""
+    """Start, look at, hurt and stop the estate. `specs` may be fewer than all, for tests.
+
+    `ports` says where each part listens or will.
+    """
 
     def __init__(self, settings: EstateSettings, specs: tuple[ServiceSpec, ...] | None = None) -> None:
         self.settings = settings
-        self.specs = roster() if specs is None else specs
-        self._ports = {name: chosen or free_port() for name, chosen in _ports(settings).items()}
+        self.specs = replicated(roster() if specs is None else specs, settings.replicas)
+        self.ports = {name: chosen or free_port() for name, chosen in _ports(settings).items()}
+        self.ports |= {spec.part: free_port() for spec in self.specs if spec.number > 1}
         self._leftovers = Leftovers(settings.data_dir / "pids.json")
         self._keepers: dict[str, Keeper] = {}
         self._dsns: dict[str, str] = {}
@@ -42,7 +46,7 @@ class Estate:
         self.postgres = Postgres(
             PostgresPlan(
                 directory=settings.data_dir / "postgres",
-                port=self._ports["postgres"],
+                port=self.ports["postgres"],
                 binaries=settings.pg_bin,
                 parameters=DURABLE if settings.postgres_fsync else UNSYNCED,
                 log=self._log("postgres"),
@@ -54,7 +58,7 @@ class Estate:
         self.broker = Broker(
             BrokerPlan(
                 directory=settings.data_dir / "broker",
-                port=self._ports["broker"],
+                port=self.ports["broker"],
                 region=settings.aws_region,
                 log=self._log("broker"),
                 kind=settings.broker,
@@ -93,6 +97,19 @@ class Estate:
         self._keepers = {}
         await self._until_stop.aclose()
 
+    async def join(self, spec: ServiceSpec) -> None:
+        """Start one more process beside those that run; ready when this returns. Raises one of CANNOT_START."""
+        self.specs = (*self.specs, spec)
+        self.ports.setdefault(spec.part, free_port())
+        await self._keep(Process(self._plan(spec), self._spawn), self._process_ready)
+        self._write_endpoints()
+
+    async def leave(self, spec: ServiceSpec) -> None:
+        """Stop one process for good, as a release does that has another in its place."""
+        self.specs = tuple(one for one in self.specs if one != spec)
+        await self._keepers.pop(spec.part).stop()
+        self._write_endpoints()
+
     def kill(self, name: str, sent: signal.Signals = signal.SIGKILL) -> None:
         """Hurt one part as an accident would; it is started again unless the whole estate stops."""
         self._keepers[name].kill(sent)
@@ -123,7 +140,7 @@ class Estate:
         return {
             "supervisor": {"pid": os.getpid()},
             "services": {
-                spec.name: {"url": self._url(spec.name), "pid": self._pid(spec.name), "log": str(self._log(spec.name))}
+                spec.part: {"url": self._url(spec.part), "pid": self._pid(spec.part), "log": str(self._log(spec.part))}
                 for spec in self.specs
             },
             "broker": {
@@ -134,7 +151,7 @@ class Estate:
                 "secretAccessKey": SECRET_KEY,
                 "messagingFile": str(self.settings.messaging_file),
             },
-            "postgres": {"port": self._ports["postgres"], "pid": self._pid("postgres")},
+            "postgres": {"port": self.ports["postgres"], "pid": self._pid("postgres")},
             "databases": {name: {"dsn": dsn} for name, dsn in self._dsns.items()},
             "signIn": endpoints.sign_in_entry(self._url("sign_in"), self._secrets),
         }
@@ -145,7 +162,7 @@ class Estate:
         taken = []
         for name in used:
             try:
-                ensure_free(self._ports[name], f"{name}_port".upper())
+                ensure_free(self.ports[name], f"{name}_port".upper())
             except PortTaken as error:
                 taken.append(error)
         if taken:
@@ -203,16 +220,16 @@ class Estate:
         return child
 
     def _plan(self, spec: ServiceSpec) -> ProcessPlan:
-        port = self._ports[spec.name]
+        port = self.ports[spec.part]
         settings = self.settings
         env = self._surroundings().environment(spec, port)
         return ProcessPlan(
-            name=spec.name,
+            name=spec.part,
             module=spec.module,
             arguments=spec.arguments,
             env={**env, **settings.service_env.get(spec.name, {})},
-            root=ROOT,
-            log=self._log(spec.name),
+            root=spec.root,
+            log=self._log(spec.part),
             port=port,
             port_setting=spec.port_setting,
             ready_path=spec.ready_path,
@@ -222,7 +239,7 @@ class Estate:
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
-            urls={name: self._url(name) for name in self._ports},
+            urls={name: self._url(name) for name in self.ports},
             aws_endpoint=self.settings.broker_endpoint or self.broker.endpoint,
             aws_region=self.settings.aws_region,
             broker=self.settings.broker,
@@ -244,7 +261,7 @@ class Estate:
         return kept
 
     def _url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self._ports[name]}"
+        return f"http://127.0.0.1:{self.ports[name]}"
 
     def _log(self, name: str) -> Path:
         return self.settings.data_dir / "logs" / f"{name}.log"
@@ -275,7 +292,7 @@ async def purge(settings: EstateSettings) -> None:
 
 
 def _names(specs: Iterable[ServiceSpec]) -> list[str]:
-    return [spec.name for spec in specs]
+    return [spec.part for spec in specs]
 
 
 def _ports(settings: EstateSettings) -> Mapping[str, int]:

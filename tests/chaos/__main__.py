@@ -6,8 +6,10 @@ import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
+from infra.local.broker import BrokerKind
 from libs.telemetry import logging
 from tests.chaos.run import ChaosPlan, Verdict, run
 
@@ -18,6 +20,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="how long edits and faults go on")
     parser.add_argument("--seed", type=int, default=1, help="decides edits and faults, not their exact timing")
     parser.add_argument("--edits", type=float, default=4, help="edits a second on each side")
+    parser.add_argument("--replicas", type=int, default=1, help="how many of each service but NOMIS and the pages")
+    parser.add_argument("--broker", choices=get_args(BrokerKind), default="ministack", help="which broker to hurt")
     parser.add_argument("--keep", type=Path, help="keep logs and data in this directory")
     return parser.parse_args()
 
@@ -46,7 +50,7 @@ async def main() -> int:
     """Run once."""
     chosen = arguments()
     today = datetime.now(ZoneInfo("Europe/London")).date()  # noqa: TID251 - a composition root
-    plan = ChaosPlan(chosen.seconds, chosen.seed, today, chosen.edits)
+    plan = ChaosPlan(chosen.seconds, chosen.seed, today, chosen.edits, chosen.replicas, chosen.broker)
     if chosen.keep:
         chosen.keep.mkdir(parents=True, exist_ok=True)
         verdict = await run(plan, chosen.keep, say)

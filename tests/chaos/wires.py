@@ -1,4 +1,7 @@
-"""A wire between two services that can be cut: connections that go through it end with a reset when told to."""
+"""A wire between services that can be cut: connections that go through it end with a reset when told to.
+
+It leads to every replica of a service in turn, past those that do not listen, as a cluster's load balancer does.
+"""
 
 import asyncio
 import contextlib
@@ -20,12 +23,13 @@ def _deaf(_: bytes) -> None:
 
 @dataclass
 class Wire:
-    """Listens on one port and passes on to another; `overhear` is told what a caller sent once it is passed on."""
+    """Listens on one port and passes on to others; `overhear` is told what a caller sent once it is passed on."""
 
     port: int
-    target: int
+    targets: list[int]
     overhear: Callable[[bytes], None] = _deaf
     ends: set[asyncio.StreamWriter] = field(default_factory=set)
+    turn: int = 0
 
     def cut(self) -> int:
         """Reset every open connection; say how many ends that were."""
@@ -41,7 +45,7 @@ class Wire:
         self.ends.add(writer)
         try:
             with contextlib.suppress(OSError):
-                there_reader, there_writer = await asyncio.open_connection(LOOPBACK, self.target)
+                there_reader, there_writer = await self._reach()
                 self.ends.add(there_writer)
                 try:
                     await asyncio.gather(_pour(reader, there_writer, self.overhear), _pour(there_reader, writer, _deaf))
@@ -51,6 +55,14 @@ class Wire:
         finally:
             self.ends.discard(writer)
             writer.close()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the next replica that listens; ConnectionError when none does."""
+        for _ in range(len(self.targets)):
+            self.turn += 1
+            with contextlib.suppress(ConnectionError):
+                return await asyncio.open_connection(LOOPBACK, self.targets[self.turn % len(self.targets)])
+        raise ConnectionRefusedError
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, overhear: Callable[[bytes], None]) -> None:

@@ -263,7 +263,7 @@ async def test_an_open_long_poll_takes_no_connection_that_a_delete_needs(
         if b"AmazonSQS.ReceiveMessage" in sent:
             opened.set()
 
-    wire = Wire(free_port(), int(fauxqs.endpoint_url.rpartition(":")[2]), overhear)
+    wire = Wire(free_port(), [int(fauxqs.endpoint_url.rpartition(":")[2])], overhear)
     one_connection = {"poll_connections_max": 1, "control_connections_max": 1, "lean_calls": lean}
     narrow = aws_settings(replace(fauxqs, endpoint_url=f"http://{LOOPBACK}:{wire.port}")).model_copy(
         update={"prefix": fauxqs_aws.settings.prefix, **one_connection}

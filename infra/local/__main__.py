@@ -13,6 +13,7 @@ from rich.table import Table
 
 from infra.local.keeper import CANNOT_START
 from infra.local.leftovers import AlreadyRunning
+from infra.local.roster import roster
 from infra.local.settings import EstateSettings
 from infra.local.supervisor import Estate, purge
 from libs.telemetry import logging
@@ -31,9 +32,12 @@ def arguments(words: list[str]) -> tuple[str, EstateSettings]:
     chosen = vars(parser.parse_args(words))
     command = chosen.pop("command")
     try:
-        return command, EstateSettings(**chosen)
+        settings = EstateSettings(**chosen)
     except ValidationError as error:
         parser.error(str(error))
+    if unknown := settings.replicas.keys() - {spec.name for spec in roster()}:
+        parser.error(f"replicas: nobody here is called {', '.join(sorted(unknown))}")
+    return command, settings
 
 
 async def keep_up(estate: Estate) -> int:

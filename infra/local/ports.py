@@ -3,6 +3,7 @@
 import socket
 
 LOOPBACK = "127.0.0.1"
+_KEPT: list[socket.socket] = []
 
 
 class PortTaken(Exception):
@@ -26,8 +27,14 @@ def ensure_free(port: int, setting: str, host: str = LOOPBACK) -> None:
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """Find a port that the kernel considers free just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Take a port that nobody has, and keep it from everybody else for as long as this process lives.
+
+    Bound and not listened on, it is still to be had for whoever binds it by its number with SO_REUSEADDR, as servers
+    do; the kernel gives it to nobody who asks for just any, also not while a part that died is away.
+    """
+    kept = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind((host, 0))
+    _KEPT.append(kept)
+    port: int = kept.getsockname()[1]
+    return port

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,13 +16,14 @@ import psutil
 import pytest
 
 from infra.local.__main__ import arguments
+from infra.local.broker import answers
 from infra.local.child import Child, Command
 from infra.local.keeper import Backoff, Keeper
 from infra.local.leftovers import AlreadyRunning
 from infra.local.logs import cut
-from infra.local.ports import PortTaken
+from infra.local.ports import PortTaken, ensure_free, free_port
 from infra.local.process import ProcessFailed
-from infra.local.roster import STAND_INS, ServiceSpec
+from infra.local.roster import SERVICES, STAND_INS, ServiceSpec, databases
 from infra.local.settings import EstateSettings
 from infra.local.supervisor import Estate, purge
 
@@ -83,6 +85,25 @@ async def test_the_endpoints_are_for_their_owner_only_and_lead_to_a_token(estate
         assert answer.status == 200
 
 
+async def test_another_of_a_kind_joins_on_a_port_of_its_own_and_leaves(estate: Estate) -> None:
+    second = replace(SPECS[0], number=2)
+    await estate.join(second)
+    found = orjson.loads(estate.endpoints_file.read_bytes())["services"]
+    assert found.keys() == {"sign_in", "sign_in-2"}
+    assert await answers(found["sign_in-2"]["url"] + second.ready_path)
+    await estate.leave(second)
+    assert orjson.loads(estate.endpoints_file.read_bytes())["services"].keys() == {"sign_in"}
+    assert not await answers(found["sign_in-2"]["url"] + second.ready_path)
+    assert await answers(found["sign_in"]["url"] + second.ready_path)
+
+
+def test_replicas_are_numbered_have_ports_of_their_own_and_one_database(tmp_path: Path) -> None:
+    estate = Estate(settings(tmp_path, replicas={"mapping": 3}), SERVICES)
+    assert [spec.part for spec in estate.specs if spec.name == "mapping"] == ["mapping", "mapping-2", "mapping-3"]
+    assert len(set(estate.ports.values())) == len(estate.ports)
+    assert databases(estate.specs) == databases(SERVICES)
+
+
 async def test_a_second_start_on_the_same_data_is_refused(estate: Estate) -> None:
     second = Estate(estate.settings, SPECS)
     with pytest.raises(AlreadyRunning, match=str(os.getpid())):
@@ -98,6 +119,24 @@ async def test_everything_listens_on_loopback_only(estate: Estate) -> None:
         listening = [c for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
         assert listening
         assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+def test_a_free_port_stays_ours_to_listen_on_and_is_given_to_nobody_else() -> None:
+    port = free_port()
+    others = [socket.socket() for _ in range(50)]
+    try:
+        for other in others:
+            other.bind(("127.0.0.1", 0))
+        assert port not in {other.getsockname()[1] for other in others}
+        with pytest.raises(OSError, match="in use"), socket.socket() as other:
+            other.bind(("127.0.0.1", port))
+    finally:
+        for other in others:
+            other.close()
+    for _ in range(2):
+        ensure_free(port, "PORT")
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken):
+            ensure_free(port, "PORT")
 
 
 async def test_every_taken_port_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -217,3 +256,7 @@ def test_ports_are_flags_and_wrong_ones_are_told(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         arguments(["up", "--locations-port", "many"])
     assert "locations_port" in capsys.readouterr().err
+    assert arguments(["up", "--replicas", '{"to_nomis": 3}'])[1].replicas == {"to_nomis": 3}
+    with pytest.raises(SystemExit):
+        arguments(["up", "--replicas", '{"to_noms": 3}'])
+    assert "to_noms" in capsys.readouterr().err

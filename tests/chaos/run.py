@@ -105,10 +105,12 @@ async def run(plan: ChaosPlan, directory: Path, say: Any) -> Verdict:
             later = group.create_task(_migrated_meanwhile(site, plan))
             await asyncio.sleep(plan.seconds)
             stop.set()
-        say("quiet; waiting for both sides to be equal")
+            say("quiet; waiting for both sides to be equal")
+            quiet = time.monotonic()
         for name in estate.names:
             await estate.wait_ready(name)
-        converged = await converge(site, plan.patience_seconds, plan.converge_seconds)
+        equal = await converge(site, plan.patience_seconds, plan.converge_seconds)
+        converged = round(time.monotonic() - quiet, 1) if equal else None
         return await _judged(plan, site, journal, faults.done, later.result(), converged)
 
 
@@ -126,10 +128,10 @@ async def _migrated_meanwhile(site: Site, plan: ChaosPlan) -> dict[str, int]:
     return await site.migrated(LATER, plan.patience_seconds)
 
 
-async def converge(site: Site, patience_seconds: float, seconds: float) -> float | None:
-    """Wait until nothing is under way and both sides are equal; say how long it took.
+async def converge(site: Site, patience_seconds: float, seconds: float) -> bool:
+    """Wait until nothing is under way and both sides are equal.
 
-    None when nothing came nearer for `patience_seconds`, or it went on for `seconds`.
+    False when nothing came nearer for `patience_seconds`, or it went on for `seconds`.
     """
     began = moved = time.monotonic()
     best = None
@@ -137,11 +139,11 @@ async def converge(site: Site, patience_seconds: float, seconds: float) -> float
         waiting = await site.waiting()
         apart = len(differences(await read(site.dsns)))
         if not waiting and not apart:
-            return round(now - began, 1)
+            return True
         if best is None or (apart, waiting) < best:
             best, moved = (apart, waiting), now
         await asyncio.sleep(1)
-    return None
+    return False
 
 
 async def _judged(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 from pydantic import SecretStr
 
+from infra.local.broker import NODE_ROOM
 from infra.local.demo.desk import broker_at
 from infra.local.ports import LOOPBACK, free_port
 from infra.local.roster import ADDRESS, ServiceSpec
@@ -30,12 +31,14 @@ WIRED: Mapping[str, str] = {
 }
 WORKERS = ("to_nomis", "from_nomis", "migration", "reconciliation")
 # Where people come in, past the wires that are cut.
-FRONT = ("locations", "migration")
+FRONT = ("locations", "migration", "reconciliation")
 OUTBOXES: Mapping[str, str] = {
     "locations": "SELECT count(*) FROM outbox WHERE published_at IS NULL",
     "nomis": "SELECT count(*) FROM xtag_listener_tab WHERE state = 'ready'",
 }
-ENDED = ("COMPLETED", "CANCELLED")
+MIGRATION_ENDED = ("COMPLETED", "CANCELLED")
+COMPARISON_ENDED = ("COMPLETED", "FAILED")
+ACCOUNTS = ("recordsListed", "recordsMigrated", "recordsSkipped", "recordsFailed")
 LOOK_SECONDS = 0.2
 
 
@@ -49,8 +52,13 @@ class Site:
     dsns: Mapping[str, str]
     staff: ApiSession
     operator: ApiSession
+    comparer: ApiSession
     broker: Aws
     queues: Sequence[str]
+
+    def wires_to(self, name: str) -> list[Wire]:
+        """Find the wires that lead to a service."""
+        return [wires[name] for wires in (self.wires, self.front) if name in wires]
 
     @asynccontextmanager
     async def _connected(self, name: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
@@ -106,30 +114,47 @@ class Site:
 
         Raises TimeoutError when nothing of it moved for so long.
         """
-        run_id: str | None = None
-        seen: Any = None
-        until = time.monotonic() + patience_seconds
-        while time.monotonic() < until:
-            try:
-                if run_id is None:
-                    answer = await self.operator.request(
-                        "POST", "/migrate/locations", json={"prisonIds": [prison]}, ok=(202,)
-                    )
-                    run_id = answer.json()["migrationId"]
-                found = (await self.operator.request("GET", f"/migrate/locations/history/{run_id}")).json()
-            except RemoteFailure as failure:
-                found = {"status": str(failure)}
-            if found["status"] in ENDED:
-                return _accounts(found)
-            if (run_id, found) != seen:
-                seen, until = (run_id, found), time.monotonic() + patience_seconds
-            await asyncio.sleep(LOOK_SECONDS)
-        raise TimeoutError(f"the migration of {prison} came to a halt: {seen}")
+
+        async def ask() -> Any:
+            asked = await self.operator.request("POST", "/migrate/locations", json={"prisonIds": [prison]}, ok=(202,))
+            return asked.json()["migrationId"]
+
+        found = await _ended(self.operator, ask, "/migrate/locations/history", MIGRATION_ENDED, patience_seconds)
+        return {name: found[name] for name in ACCOUNTS}
+
+    async def compared(self, patience_seconds: float) -> dict[str, Any]:
+        """Have everything compared and settled; give the run. Raises TimeoutError as `migrated` does."""
+        base = "/locations/reports/reconciliation"
+
+        async def ask() -> Any:
+            return (await self.comparer.request("PUT", base, ok=(202,))).json()["runId"]
+
+        return await _ended(self.comparer, ask, base, COMPARISON_ENDED, patience_seconds)
 
 
-def _accounts(found: Mapping[str, Any]) -> dict[str, int]:
-    names = ("recordsListed", "recordsMigrated", "recordsSkipped", "recordsFailed")
-    return {name: found[name] for name in names}
+async def _ended(
+    session: ApiSession,
+    ask: Callable[[], Awaitable[Any]],
+    base: str,
+    ended: Collection[str],
+    patience_seconds: float,
+) -> dict[str, Any]:
+    """Ask for a run, again where there was no answer, and look at it until it ended or nothing of it moves."""
+    run_id: Any = None
+    seen: Any = None
+    until = time.monotonic() + patience_seconds
+    while time.monotonic() < until:
+        try:
+            run_id = run_id or await ask()
+            found: dict[str, Any] = (await session.request("GET", f"{base}/{run_id}")).json()
+        except RemoteFailure as failure:
+            found = {"status": str(failure)}
+        if found["status"] in ended:
+            return found
+        if (run_id, found) != seen:
+            seen, until = (run_id, found), time.monotonic() + patience_seconds
+        await asyncio.sleep(LOOK_SECONDS)
+    raise TimeoutError(f"the run {base}/{run_id} came to a halt: {seen}")
 
 
 @asynccontextmanager
@@ -147,6 +172,8 @@ async def opened(
         service_env={
             **dict.fromkeys(WORKERS, through),
             "migration": {**through, "STAGES": '{"page": 20, "lease_seconds": 5}', "SWEEP_SECONDS": "1"},
+            # What browsers need is installed once, also for a release that runs from elsewhere.
+            "staff_ui": {"NODE_MODULES": str(NODE_ROOM / "node_modules")},
         },
         **chosen,
     )
@@ -184,6 +211,7 @@ async def _entered(estate: Estate, wires: Mapping[str, Wire], front: Mapping[str
         {name: database["dsn"] for name, database in found["databases"].items()},
         await session("locations"),
         await session("migration"),
+        await session("reconciliation"),
         broker,
         tuple(name + end for name in queues if _is_read(estate, name) for end in ("", DEAD_LETTER)),
     )

@@ -69,8 +69,8 @@ bench: $(SYNCED) ## How fast it is, beside the alternatives; ONLY=migration SEED
 
 SECONDS ?= 60
 SEED ?= 1
-chaos: $(SYNCED) ## Hurt the whole estate while both sides edit: make chaos SECONDS=60 SEED=1
-	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
+chaos: $(SYNCED) ## Hurt the whole estate while both sides edit: make chaos SECONDS=60 SEED=1 REPLICAS=3
+	$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --replicas $(or $(REPLICAS),1)
 
 fuzz: $(SYNCED) ## Ask every HTTP service all that its document allows and much it does not, for long; ONLY=nomis chooses
 	$(BIN)/pytest -m long tests/doors/test_fuzz.py $(if $(ONLY),-k $(ONLY)) --timeout 7200

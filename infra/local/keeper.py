@@ -101,7 +101,7 @@ class Keeper:
             try:
                 await self._begin(again=True)
             except Exception as error:  # noqa: BLE001 - whoever starts others again must outlive whatever hinders it
-                # Also what follows a start may fail: the database may be away while a broker is filled again.
+                # Also what follows a start may fail: a broker that is made to hold queues again may be killed again.
                 reason = str(error) if isinstance(error, CANNOT_START) else repr(error)
                 log.warning("part-not-restarted", part=self.part.name, reason=reason, deaths=deaths)
                 await self.part.stop()

@@ -1,9 +1,12 @@
 """A taken port is the commonest reason why a start fails, so it is found before it and named with its setting."""
 
+import atexit
 import socket
+from contextlib import ExitStack
 
 LOOPBACK = "127.0.0.1"
-_KEPT: list[socket.socket] = []
+_KEPT = ExitStack()
+atexit.register(_KEPT.close)
 
 
 class PortTaken(Exception):
@@ -32,9 +35,8 @@ def free_port(host: str = LOOPBACK) -> int:
     Bound and not listened on, it is still to be had for whoever binds it by its number with SO_REUSEADDR, as servers
     do; the kernel gives it to nobody who asks for just any, also not while a part that died is away.
     """
-    kept = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    kept = _KEPT.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     kept.bind((host, 0))
-    _KEPT.append(kept)
     port: int = kept.getsockname()[1]
     return port

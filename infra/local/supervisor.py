@@ -22,7 +22,7 @@ from infra.local.postgres import DURABLE, UNSYNCED, Postgres, PostgresPlan
 from infra.local.process import Process, ProcessPlan
 from infra.local.roster import ServiceSpec, Surroundings, databases, replicated, roster
 from infra.local.settings import EstateSettings
-from infra.local.topology import republish, set_up
+from infra.local.topology import set_up
 
 log = structlog.get_logger()
 
@@ -192,10 +192,8 @@ class Estate:
         self._rewrite(again)
 
     async def _broker_ready(self, again: bool) -> None:
-        """Make the topology anew, as the broker forgets everything; then have the outboxes published once more."""
+        """Make the topology anew, as the broker forgets everything; by its marks relays see to publish once more."""
         await set_up(self.broker.endpoint, self.settings.aws_region, self.settings.messaging_file)
-        if again:
-            await republish(self._dsns)
         self._rewrite(again)
 
     async def _process_ready(self, again: bool) -> None:

@@ -72,6 +72,11 @@ class Closing:
             await stack.enter_async_context(beside("give-backs", self._give_backs.run, self._retry))
             yield
 
+    def behind_seconds(self, now: float) -> float:
+        """Tell how long the oldest delete that is not out yet has waited."""
+        oldest = self._deletes.oldest()
+        return 0.0 if oldest is None else now - oldest
+
     async def end(self, delivery: Delivery, lease: Lease, ending: Ending) -> End:
         """End the message as it deserves; a lost lease ends nothing."""
         if not lease.end():

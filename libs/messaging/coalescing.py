@@ -19,6 +19,7 @@ log = structlog.get_logger()
 class _Entry(Generic[T]):
     item: T
     deadline: float
+    added_at: float
 
 
 class Coalescer(Generic[T]):
@@ -39,15 +40,22 @@ class Coalescer(Generic[T]):
         self._linger_seconds = linger_seconds
         self._retry_seconds = retry_seconds
         self._entries: list[_Entry[T]] = []
+        # Of a round that is under way, what was not sent yet.
+        self._unsent: list[_Entry[T]] = []
         self._some = asyncio.Event()
         self._full = asyncio.Event()
 
     def add(self, item: T, deadline: float) -> None:
         """Send it soon; give up when the loop's clock passes `deadline`."""
-        self._entries.append(_Entry(item, deadline))
+        self._entries.append(_Entry(item, deadline, asyncio.get_running_loop().time()))
         self._some.set()
         if len(self._entries) >= BATCH_MAX:
             self._full.set()
+
+    def oldest(self) -> float | None:
+        """Tell when the oldest entry that is not out yet was added, by the loop's clock."""
+        entries = self._unsent or self._entries
+        return entries[0].added_at if entries else None
 
     async def run(self) -> None:
         """Work until cancelled; then `flush`."""
@@ -76,15 +84,14 @@ class Coalescer(Generic[T]):
         self._full.clear()
         again: list[_Entry[T]] = []
         # What a cancellation interrupts is still here for the flush that follows it: twice does no harm.
-        unsent = list(entries)
+        self._unsent = entries
         try:
             for batch in batches(entries):
                 again += await self._send_batch(batch)
-                unsent = unsent[len(batch) :]
-        except asyncio.CancelledError:
-            self._keep([*again, *unsent])
-            raise
-        self._keep(again)
+                self._unsent = self._unsent[len(batch) :]
+        finally:
+            left, self._unsent = [*again, *self._unsent], []
+            self._keep(left)
         return not again
 
     def _keep(self, entries: list[_Entry[T]]) -> None:

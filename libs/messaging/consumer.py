@@ -181,6 +181,9 @@ class Consumer:
 
     async def _wanted(self, me: asyncio.Task[object], stop: asyncio.Event, *, main: bool) -> int:
         """Take slots for the next receive, one alone while the breaker tries; 0 when this poller's work is over."""
+        while self._closing.behind_seconds(_time()) > self._limits.delete_behind_seconds_max and not stop.is_set():
+            self._vitals.rested(me)
+            await pause(stop, self._limits.call_retry_seconds)
         while self._breaker.state is not Breaking.CLOSED:
             self._vitals.rested(me)
             if not main or stop.is_set():

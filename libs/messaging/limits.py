@@ -45,6 +45,9 @@ class ConsumerLimits(BaseModel, frozen=True):
     # In a backlog a poller waits this long for more slots, so that receives stay full.
     gather_seconds: NonNegativeFloat = 0.02
     delete_linger_seconds: NonNegativeFloat = 0.05
+    # While a delete has waited longer than this for a broker that is slow, nothing is received: what is handled and not
+    # deleted in time comes again, and a queue that is handled twice grows slower still.
+    delete_behind_seconds_max: PositiveFloat = 1
     call_retry_seconds: PositiveFloat = 0.2
     poll_retry_first_seconds: PositiveFloat = 0.2
     poll_retry_longest_seconds: PositiveFloat = 10

@@ -15,6 +15,7 @@ EVENT_NAMES: Mapping[str, str] = MappingProxyType(
         # A process.
         "serving": "The process has its port and answers.",
         "stopped": "The process has finished what it had in hand and ends.",
+        "database-away": "A request was answered with a 503, as the database is away or a connection broke.",
         "request-failed": "A request ended in a failure that nobody foresaw, answered with a 500; its stack.",
         "page-failed": "A page ended in a failure that nobody foresaw; its stack.",
         "page-refused": "A page was answered with a refusal; its kind and reason.",

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
 from prometheus_client import CollectorRegistry
 
+from libs.db.faults import is_away
 from libs.telemetry import spans
 from libs.telemetry.loop_lag import loop_lag, watched_loop
 from libs.telemetry.metrics import CONTENT_TYPE, exposition, process_registry
@@ -29,7 +30,16 @@ from libs.web.limits import LIMITS, HttpLimits
 from libs.web.metrics import UNKNOWN_ROUTE, HttpMetrics, Observe
 from libs.web.openapi import document
 from libs.web.pages.documentation import documentation_routes
-from libs.web.problems import MethodUnknown, Problem, ProblemStyle, ProblemWriter, RouteUnknown, TookTooLong, hmpps
+from libs.web.problems import (
+    DatabaseUnavailable,
+    MethodUnknown,
+    Problem,
+    ProblemStyle,
+    ProblemWriter,
+    RouteUnknown,
+    TookTooLong,
+    hmpps,
+)
 from libs.web.rates import Rates
 from libs.web.routing import OPEN, Events, Needs, Reply, Route
 
@@ -218,6 +228,9 @@ class Edge:
     def _problem(self, error: Exception, request: web.Request, template: str) -> web.Response:
         if isinstance(error, web.HTTPException):
             error = RouteUnknown(error.reason) if error.status == 404 else error  # noqa: PLR2004 - HTTP's own number
+        if self.writer.problem(type(error)) is None and is_away(error):
+            log.warning("database-away", method=request.method, route=template, reason=type(error).__name__)
+            error = DatabaseUnavailable("the database is away")
         if self.writer.problem(type(error)) is None:
             self.metrics.failed(error)
             log.error("request-failed", method=request.method, route=template, exc_info=error)

@@ -99,6 +99,10 @@ class TookTooLong(Refusal):
     """The handler did not end in time and was stopped; what it had begun was rolled back."""
 
 
+class DatabaseUnavailable(Refusal):
+    """The database is away; whether the act took effect is not known, as after any answer that does not come."""
+
+
 class AccessDenied(Refusal):
     """The token is good but lacks the role or the scope."""
 
@@ -123,6 +127,7 @@ KIT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         TooManyRequests: Problem(429, "Too many requests"),
         TookTooLong: Problem(503, "Took too long"),
         SignInUnreachable: Problem(503, "Sign-in unavailable"),
+        DatabaseUnavailable: Problem(503, "Database unavailable"),
     },
 )
 UNEXPECTED = Problem(500, "Internal server error", user_prefix="Unexpected error: ")

@@ -29,12 +29,18 @@ _NOTE = """
        SET due_at = least(excluded.due_at, due.since + $6), noted = due.noted + 1, parked_at = NULL, asked = 0,
            prison_id = coalesce(excluded.prison_id, due.prison_id)
 """
+# Whoever changes many locks them in one order, or two that meet on the same wait for each other for ever.
+_LOCK = """
+    SELECT FROM due d JOIN unnest($1::text[], $2::text[]) AS g (side, id) USING (side, id)
+     ORDER BY d.side, d.id FOR UPDATE OF d
+"""
 # What is wrong in a run is looked at without delay; what is parked stays so, unless a person asks.
 _NOTE_RUN = """
     INSERT INTO due (side, id, prison_id, due_at, since)
     SELECT CASE WHEN dps_id IS NULL THEN 'NOMIS' ELSE 'DPS' END, coalesce(dps_id::text, nomis_id::text),
            min(prison_id), $2, $2
       FROM mismatch WHERE run_id = $1 AND ($4::bigint[] IS NULL OR mismatch_id = ANY($4)) GROUP BY 1, 2
+     ORDER BY 1, 2
     ON CONFLICT (side, id) DO UPDATE
        SET due_at = $2, noted = due.noted + 1, asked = 0,
            parked_at = CASE WHEN $3 THEN NULL ELSE due.parked_at END,
@@ -100,7 +106,9 @@ class DueStore:
         tag = await self._db.execute(
             """
             UPDATE due SET due_at = $3, noted = noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
-             WHERE prison_id = $1 AND reason = $2 AND parked_at IS NOT NULL
+             WHERE (side, id) IN (
+                   SELECT side, id FROM due WHERE prison_id = $1 AND reason = $2 AND parked_at IS NOT NULL
+                    ORDER BY side, id FOR UPDATE)
             """,
             prison_id,
             reason,
@@ -131,7 +139,9 @@ class DueStore:
         `equal` names the locations seen equal by all their ids: what is parked under another id is forgotten with them.
         """
         done = [each.waiting for each in decided if isinstance(each.step, Settled)]
+        touched = [*(each.waiting.where for each in decided), *equal]
         async with self._db.transaction() as tx:
+            await tx.execute(_LOCK, [each.side.value for each in touched], [each.id for each in touched])
             await tx.execute(
                 """
                 DELETE FROM due d USING unnest($1::text[], $2::text[], $3::bigint[]) AS g (side, id, noted)

@@ -632,6 +632,40 @@ def test_a_backlog_is_polled_by_as_many_as_the_slots_can_use_and_an_idle_queue_b
     run(story())
 
 
+def test_a_broker_too_slow_for_our_deletes_is_asked_for_no_more_until_they_are_out() -> None:
+    class OneAtATime(MemoryQueue):
+        """A broker that does one call after the other, as one that is starved of its processor does."""
+
+        busy: asyncio.Lock
+
+        async def receive(self, count: int, *, wait_seconds: float, visibility_seconds: int) -> list[Delivery]:
+            async with self.busy:
+                await asyncio.sleep(0.2)
+                return await super().receive(
+                    count, wait_seconds=min(wait_seconds, 0), visibility_seconds=visibility_seconds
+                )
+
+        async def delete(self, receipts: Sequence[str]) -> list[Refusal | None]:
+            async with self.busy:
+                await asyncio.sleep(0.2)
+                return await super().delete(receipts)
+
+    async def story() -> None:
+        stage = Stage(limits=ConsumerLimits(messages_in_flight_max=100, visibility_seconds=15))
+        slow = OneAtATime(stage.broker, "work", stage.dead, 3)
+        slow.busy = asyncio.Lock()
+        stage.queue = slow
+        await stage.send(*range(1000))
+        running = stage.start(done)
+        while await stage.queue.depth() != EMPTY:  # noqa: ASYNC110 - virtual time costs nothing
+            await asyncio.sleep(10)
+        await stage.end(running)
+        assert {each.attempt for each in stage.handled} == {1}
+        assert len(stage.handled) == 1000
+
+    run(story())
+
+
 def test_a_message_is_given_back_only_when_no_renewal_of_it_is_in_the_air() -> None:
     async def story() -> None:
         stage = Stage(limits=ConsumerLimits(visibility_seconds=30, backoff_seconds=(7,), handler_seconds_max=500))

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID, uuid4
 
+import asyncpg
 import msgspec
 import pytest
 from aiohttp import web
@@ -14,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from structlog.testing import capture_logs
 from yarl import URL
 
+from infra.local.ports import free_port
 from libs.web.application import application
 from libs.web.auth import AuthSettings, Caller
 from libs.web.health import Health
@@ -73,6 +75,9 @@ class Rooms:
     async def break_down(self) -> None:
         raise RuntimeError("secret sauce")
 
+    async def look_up(self) -> None:
+        await asyncpg.connect(host="127.0.0.1", port=free_port(), user="nobody", database="none")
+
 
 READ = Needs.role("ROLE_READ")
 WRITE = Needs.role("ROLE_WRITE", scope="write")
@@ -90,6 +95,7 @@ async def client(auth: Auth) -> AsyncIterator[Client]:
             Route("POST", "/lines", rooms.lines, WRITE),
             Route("DELETE", "/rooms/{room_id}", rooms.forget, WRITE, status=204),
             Route("GET", "/broken", rooms.break_down, READ),
+            Route("GET", "/away", rooms.look_up, READ),
         ],
         problems={RoomTaken: Problem(409, "Room taken", 1409, "Conflict: ")},
         auth=AuthSettings(jwks_url=auth.jwks_url, issuer=auth.issuer),
@@ -241,6 +247,18 @@ async def test_an_unexpected_error_shows_nothing_of_itself(client: Client, reade
     answer = await client.get("/broken", headers=reader)
     assert answer.status == 500
     assert "secret" not in await answer.text()
+
+
+async def test_a_database_that_is_away_is_a_503_that_shows_nothing_of_it(
+    client: Client, reader: dict[str, str]
+) -> None:
+    with capture_logs() as told:
+        answer = await client.get("/away", headers=reader)
+    assert answer.status == 503
+    assert (await answer.json())["userMessage"] == "the database is away"
+    assert [event["log_level"] for event in told if event["event"] in {"database-away", "request-failed"}] == [
+        "warning"
+    ]
 
 
 async def test_a_read_that_went_well_is_told_to_who_asks_only(

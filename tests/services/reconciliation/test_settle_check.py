@@ -1,5 +1,6 @@
 """The settle check over the real walk: what stays different is settled, what cannot be is parked, and nobody twice."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,24 @@ class Desk:
 @pytest.fixture
 def desk(bench: Bench) -> Desk:
     return Desk(bench)
+
+
+async def test_whoever_changes_many_takes_them_in_one_order(bench: Bench) -> None:
+    """Or two that meet on the same locations, one from each end, wait for each other until one is broken off."""
+    due = Desk(bench).due
+    first, second = (DueLocation(Side.DPS, str(UUID(int=number)), "NWI") for number in (1, 2))
+    await due.note([first, second], bench.time, timedelta(), timedelta())
+    async with due.taken(bench.time, 2) as waiting:
+        backwards = sorted(waiting, key=lambda each: each.where.id, reverse=True)
+    decided = [Decided(each, Park(each.noted, "stays so"), "A", "NWI") for each in backwards]
+    lock = "SELECT FROM due WHERE id = $1 FOR UPDATE NOWAIT"
+    async with bench.database.transaction() as other:
+        await other.execute(lock, first.id)
+        deciding = asyncio.create_task(due.decide(decided, [], bench.time))
+        while not await bench.database.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):  # noqa: ASYNC110 - it does not call
+            await asyncio.sleep(0.01)
+        await other.execute(lock, second.id)
+    await deciding
 
 
 async def test_a_difference_that_stays_is_settled_once_the_location_has_rested(desk: Desk) -> None:

@@ -66,6 +66,28 @@ PLANTED = {
     "reason": (CELL, "deactivated_reason = 'MAINTENANCE'"),
     "proposed": (CELL, "proposed_reactivation_date = NULL"),
 }
+ROW, WHERE = "UPDATE agency_internal_locations SET", "WHERE internal_location_id"
+# And one of NOMIS: what is read there wrong would hide behind a DPS that is read right.
+PLANTED_IN_NOMIS = {
+    "prison": f"{ROW} agy_loc_id = 'MDI' {WHERE} = 12",
+    "code": f"{ROW} internal_location_code = '2' {WHERE} = 12",
+    "parent": f"{ROW} parent_internal_location_id = NULL {WHERE} = 12",
+    "type": f"{ROW} internal_location_type = 'OFFI' {WHERE} = 13",
+    "housing": f"{ROW} unit_type = 'SEG' {WHERE} = 12",
+    "local_name": f"{ROW} user_desc = 'Old gym' {WHERE} = 13",
+    "comments": f"{ROW} comment_text = 'dry' {WHERE} = 12",
+    "sequence": f"{ROW} list_seq = 4 {WHERE} = 12",
+    "max_capacity": f"{ROW} capacity = 3 {WHERE} = 12",
+    "working_capacity": f"{ROW} operation_capacity = 2 {WHERE} = 12",
+    "certified": f"{ROW} certified_flag = 'N' {WHERE} = 12",
+    "certified_capacity": f"{ROW} cna_no = 2 {WHERE} = 12",
+    "attributes": "DELETE FROM agy_int_loc_profiles WHERE int_loc_profile_code = 'NA'",
+    "usages": "UPDATE int_loc_usage_locations SET capacity = 8 WHERE internal_location_usage_id = 2",
+    "active": f"{ROW} active_flag = 'N' {WHERE} = 13",
+    "deactivated": f"{ROW} deactivate_date = '2026-01-03' {WHERE} = 12",
+    "reason": f"{ROW} deactivate_reason_code = 'G' {WHERE} = 12",
+    "proposed": f"{ROW} reactivate_date = NULL {WHERE} = 12",
+}
 
 Dsns = Mapping[str, str]
 
@@ -111,13 +133,20 @@ async def test_what_is_equal_in_the_words_of_both_sides_is_found_equal(equal: Ds
 
 
 def test_a_difference_is_planted_for_every_field_that_is_shared() -> None:
-    assert PLANTED.keys() == {"prison"}.union(*SHARED.values())
+    assert PLANTED.keys() == PLANTED_IN_NOMIS.keys() == {"prison"}.union(*SHARED.values())
 
 
 @pytest.mark.parametrize("field", PLANTED)
 async def test_one_planted_difference_is_found_and_no_other(equal: Dsns, field: str) -> None:
     nomis_id, planted = PLANTED[field]
     await execute(equal["locations"], f"UPDATE location SET {planted} WHERE id = $1", IDS[nomis_id])
+    follow = {"reason", "deactivated"} if field == "active" else set()
+    assert {difference.field for difference in await found(equal)} - follow == {field}
+
+
+@pytest.mark.parametrize("field", PLANTED_IN_NOMIS)
+async def test_so_is_one_planted_in_nomis(equal: Dsns, field: str) -> None:
+    await execute(equal["nomis"], PLANTED_IN_NOMIS[field])
     follow = {"reason", "deactivated"} if field == "active" else set()
     assert {difference.field for difference in await found(equal)} - follow == {field}
 

@@ -46,6 +46,7 @@ COLUMN = MappingProxyType(
         "reactivate_date": "proposed",
     },
 )
+OTHER_FLAG = MappingProxyType({"true": "false", "false": "true"})
 NUMBERS = frozenset({"capacity", "operation_capacity", "cna_no"})
 REASON_WORD = MappingProxyType(
     {"D": "REFURBISHMENT", "G": "MAINTENANCE", "H": "STAFF_SHORTAGE", "I": "MOTHBALLED", "J": "DAMAGED"},
@@ -115,7 +116,16 @@ class Staff:
     def _note(self, entries: Sequence[tuple[str, str, str]], *, sure: bool) -> None:
         at = self.journal.now()
         self.journal.entries += [
-            Entry("DPS", id_, name.removeprefix("?"), value, at, sure=sure and not name.startswith("?"))
+            Entry(
+                "DPS",
+                id_,
+                name.removeprefix("?"),
+                value,
+                at,
+                sure=sure and not name.startswith("?"),
+                # Only what is in use is closed, and only what is closed is opened.
+                old=OTHER_FLAG[value] if name == "active" else None,
+            )
             for id_, name, value in entries
         ]
 
@@ -199,7 +209,8 @@ class Screens:
     def _note(self, change: Change, at: float) -> None:
         if change.table == LOCATIONS and change.field in COLUMN:
             value = _words(change.field, change.new)
-            self.journal.entries.append(Entry("NOMIS", change.row, COLUMN[change.field], value, at))
+            old = _words(change.field, change.old)
+            self.journal.entries.append(Entry("NOMIS", change.row, COLUMN[change.field], value, at, old=old))
         elif change.table == PROFILES:
             code = change.new if change.new is not None else change.old
             self.journal.profiles[change.row, change.field, str(code)] = change.new is not None

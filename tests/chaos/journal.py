@@ -2,7 +2,9 @@
 
 An edit is lost when it is the last one its side made of a field, the field ends with another value, no later edit of
 the other side explains that value, and no conflict names the edit. Whoever opens a location again wipes the details of
-its deactivation, which its journal names no further. Shares no code with the services it judges.
+its deactivation, which its journal names no further. An edit that takes back its own side's is none to a merge that
+compares with what both last agreed on (ADR 0007): there the other side's edit may win. Shares no code with the services
+it judges.
 """
 
 from collections import defaultdict
@@ -44,6 +46,8 @@ class Entry:
     value: str
     at: float
     sure: bool = True
+    # What it replaced, where that is known.
+    old: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def _judged(entries: Sequence[Entry], wiped: Sequence[Entry], ended: str, confli
         for last in lasts
         if last.value != ended
         and not _explained(last, [*entries, *wiped], ended)
+        and not _taken_back(last, entries, wiped, ended)
         and not any(conflict.names(last) for conflict in conflicts)
     ]
 
@@ -130,3 +135,23 @@ def _explained(last: Entry, entries: Sequence[Entry], ended: str) -> bool:
     return any(
         other.value == ended and (other.at >= last.at or not other.sure) for other in entries if other is not last
     )
+
+
+def _taken_back(last: Entry, entries: Sequence[Entry], wiped: Sequence[Entry], ended: str) -> bool:
+    """Whether the other side set what the field ended with, and this side's edits, one upon the other, come to nothing.
+
+    The same holds for a detail of a deactivation that its own side opened again.
+    """
+    if not any(other.side != last.side and other.value == ended for other in entries):
+        return False
+    if any(opening.side == last.side and opening.at > last.at for opening in wiped):
+        return True
+    upon = last
+    own = [one for one in entries if one.side == last.side and one.sure and one.at < last.at]
+    for before in sorted(own, key=lambda one: one.at, reverse=True):
+        if before.value != upon.old:
+            return False
+        if before.old == last.value:
+            return True
+        upon = before
+    return False

@@ -63,6 +63,29 @@ def test_a_later_opening_by_the_other_side_explains_a_detail_that_is_gone_and_an
     assert [one.entry for one in lost([edit, replace(opened, value="false", at=8)], closed, [])] == [edit]
 
 
+def test_edits_of_one_side_that_come_to_nothing_give_way_to_an_edit_of_the_other() -> None:
+    there = replace(NOMIS_EDIT, at=8, old="agreed on")
+    on = replace(NOMIS_EDIT, at=9, value="still a screen", old="by a screen")
+    back = replace(NOMIS_EDIT, at=10, value="agreed on", old="still a screen")
+    assert lost([DPS_EDIT, there, on, back], ended("by staff"), []) == []
+    # Nothing made that value; the side went on elsewhere; or it replaced what the other side had brought.
+    assert [one.entry for one in lost([there, on, back], ended("by staff"), [])] == [back]
+    elsewhere = replace(back, value="elsewhere")
+    assert [one.entry for one in lost([DPS_EDIT, there, on, elsewhere], ended("by staff"), [])] == [elsewhere]
+    brought = replace(back, old="by staff")
+    assert [one.entry for one in lost([DPS_EDIT, there, on, brought], ended("by staff"), [])] == [brought]
+
+
+def test_a_detail_whose_own_side_opened_again_gives_way_to_the_other_sides() -> None:
+    theirs = Entry("NOMIS", 12, "reason", "OTHER", at=3)
+    ours = Entry("DPS", CELL, "reason", "DAMAGED", at=5)
+    opened = Entry("DPS", CELL, "active", "true", at=6, old="false")
+    closed = Entry("DPS", CELL, "active", "false", at=5, old="true")
+    by_them = Entry("NOMIS", 12, "active", "false", at=3, old="true")
+    assert lost([theirs, by_them, ours, closed, opened], ended("x", active="false", reason="OTHER"), []) == []
+    assert lost([theirs, by_them, ours, closed], ended("x", active="false", reason="OTHER"), []) != []
+
+
 def test_what_is_not_shared_or_no_longer_there_is_not_judged() -> None:
     assert lost([replace(NOMIS_EDIT, field="usages")], ended("x"), []) == []
     assert lost([replace(NOMIS_EDIT, location=99)], ended("x"), []) == []

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from itertools import count
@@ -24,6 +24,8 @@ from libs.db import schema
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
 RUNTIME = "runtime"
+# Before a part of the session counts as failed; on a busy machine it may come late.
+READY_SECONDS = 120
 # Nobody listens on the first port; one that was free a moment ago may be somebody's by now.
 NOBODY = "http://127.0.0.1:1"
 
@@ -41,7 +43,7 @@ MakeToken = Callable[..., str]
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
     """One throw-away server for the session."""
     directory = tmp_path_factory.mktemp("postgres")
-    server = Postgres(PostgresPlan.for_tests(directory, free_port()))
+    server = Postgres(replace(PostgresPlan.for_tests(directory, free_port()), ready_seconds=READY_SECONDS))
     await server.start()
     await server.create_database(LOGIN)
     yield server
@@ -128,7 +130,7 @@ class BrokerAddress:
 @pytest.fixture(scope="session")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrokerAddress]:
     """One ministack for the session."""
-    running = Broker(BrokerPlan(tmp_path_factory.mktemp("broker"), free_port()))
+    running = Broker(BrokerPlan(tmp_path_factory.mktemp("broker"), free_port(), ready_seconds=READY_SECONDS))
     await running.start()
     yield BrokerAddress(running.endpoint, running.plan.region, ACCESS_KEY, SECRET_KEY)
     await running.stop()
@@ -137,7 +139,8 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
 @pytest.fixture(scope="session")
 async def fauxqs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrokerAddress]:
     """One fauxqs for the session: a second opinion on what SQS and SNS do, and long polls that answer at once."""
-    running = Broker(BrokerPlan(tmp_path_factory.mktemp("fauxqs"), free_port(), kind="fauxqs"))
+    plan = BrokerPlan(tmp_path_factory.mktemp("fauxqs"), free_port(), kind="fauxqs", ready_seconds=READY_SECONDS)
+    running = Broker(plan)
     await running.start()
     yield BrokerAddress(running.endpoint, running.plan.region, ACCESS_KEY, SECRET_KEY)
     await running.stop()

@@ -9,13 +9,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
+from libs.db.pool import Database
 from libs.domain.identity import dps_id_for
 from services.reconciliation import app
 from services.reconciliation.app import QUEUE
 from services.reconciliation.settings import Schedule, Settings, SettleLimits
 from tests.conftest import NOBODY, Auth, BrokerAddress, MakeToken
 from tests.routes import refusals
-from tests.services.reconciliation.conftest import Bench
+from tests.services.reconciliation.conftest import TABLES, Bench
 
 BASE = "/locations/reports/reconciliation"
 Client = TestClient[web.Request, web.Application]
@@ -43,8 +44,12 @@ def reconciliation_settings(reconciliation_dsn: str, auth: Auth, broker: BrokerA
 
 
 @pytest.fixture(scope="module")
-async def served(reconciliation_settings: Settings, broker: BrokerAddress) -> AsyncIterator[Client]:
+async def served(
+    reconciliation_settings: Settings, reconciliation_database: Database, broker: BrokerAddress
+) -> AsyncIterator[Client]:
     """The doors alone: for this module only, as its tables are the others' too, and what works behind them rests."""
+    # At its start it would take up a run that an earlier test left behind, and fail it under the number of a later one.
+    await reconciliation_database.execute(f"TRUNCATE {TABLES} RESTART IDENTITY")
     with pytest.MonkeyPatch.context() as told:
         # Keys come from the environment as AWS's own tools read it.
         told.setenv("AWS_ACCESS_KEY_ID", broker.access_key)

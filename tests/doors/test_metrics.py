@@ -33,6 +33,47 @@ AFTER_TRAFFIC = {
 }
 
 
+# What every queue worker shows. The two numbers of an inbox are not among them: they come with an inbox alone, which
+# none of our workers needs: their handlers read both sides afresh.
+CATALOGUE = frozenset(
+    f"messaging_{name}"
+    for name in [
+        "received_total",
+        "empty_receives_total",
+        "processed_total",
+        "handler_seconds",
+        "end_to_end_seconds",
+        "attempts",
+        "slots_in_use",
+        "slots_limit",
+        "lane_wait_seconds",
+        "leases_held",
+        "leases_lost_total",
+        "heartbeats_total",
+        "heartbeat_failures_total",
+        "ack_failures_total",
+        "backoff_failures_total",
+        "dead_lettered_total",
+        "api_requests_total",
+        "api_seconds",
+        "last_poll_success_timestamp_seconds",
+        "queue_messages",
+        "queue_oldest_seconds",
+        "dlq_messages",
+        "redrive_running",
+        "published_total",
+        "publish_seconds",
+        "outbox_pending",
+        "outbox_oldest_seconds",
+        "outbox_blocked_keys",
+        "relay_leader",
+        "listener_up",
+        "trace_dropped_total",
+        "feature_switch",
+    ]
+)
+
+
 def names(expression: str) -> set[str]:
     """Return the metrics that an expression reads. Raises ValueError for what is no PromQL."""
     return set(_names(promql_parser.parse(expression)))
@@ -84,6 +125,15 @@ async def test_every_number_that_is_looked_at_is_shown_by_a_service(
     woken_by = {rule["expr"]: names(rule["expr"]) for rule in RULES}
     unknown = {query: read - known - SCRAPED for query, read in (looked_at | woken_by).items()}
     assert {query: lacking for query, lacking in unknown.items() if lacking} == {}
+
+
+async def test_workers_show_every_number_of_the_catalogue(house: Mapping[str, Served], token: MakeToken) -> None:
+    for name in ("migration", "reconciliation"):
+        assert set(series(await shown(house[name], token))) >= CATALOGUE
+    # These two have no outbox, and trim no trace to what a topic takes.
+    relays = {each for each in CATALOGUE if re.search("outbox|publish|relay|listener|trace", each)}
+    for name in ("to-nomis", "from-nomis"):
+        assert set(series(await shown(house[name], token))) >= CATALOGUE - relays
 
 
 @pytest.mark.parametrize("name", AFTER_TRAFFIC)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from libs.telemetry.tracing import current
 OK = frozenset({200, 201, 204})
 REPEATABLE = frozenset({"GET", "HEAD"})
 UNAUTHORIZED = 401
+# What is held of an answer that is read piece by piece.
+PIECE_BYTES = 64 * 1024
 # A gateway's answers, too many questions, and a token that is not taken (any more). 500 is not here: some services say
 # it of what was sent.
 AWAY = frozenset({UNAUTHORIZED, 403, 408, 429, 502, 503, 504})
@@ -169,6 +171,29 @@ class ApiSession:
             failure.remote = self._settings.name
             raise
         return answer
+
+    async def pieces(
+        self, path: str, *, headers: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Read an answer of any length as it comes, never whole; `timeout` is for all of it.
+
+        Raises RemoteRefused for anything but 200, and RemoteUnavailable, which may come after some pieces.
+        """
+        sent = dict(headers or {})
+        if self._tokens is not None and "Authorization" not in sent:
+            sent["Authorization"] = f"Bearer {await self._tokens.token()}"
+        seconds = timeout or self._settings.timeout_seconds
+        limits = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, self._settings.connect_seconds))
+        try:
+            async with self._session.get(
+                self._base + path, headers=sent, timeout=limits, allow_redirects=False
+            ) as answer:
+                if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
+                    raise RemoteRefused(answer.status, _problem_body(await answer.read()), "GET", path)
+                async for piece in answer.content.iter_chunked(PIECE_BYTES):
+                    yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+            raise RemoteUnavailable("GET", path, f"failed: {type(failure).__name__}") from failure
 
     async def _authorised(
         self,

@@ -4,16 +4,29 @@ import typer
 
 from services.cli.commands import conflicts, estate, location, migrate, outbox, prisons, queues, reconcile
 
+# Typer shows a line of its own where a paragraph is.
+EPILOG = """
+Example: lip migrate start --prison LEI --watch
+
+Example: lip reconcile run --prison LEI --no-settle --watch
+
+Example: lip location show LEI-A-1-001 --json
+
+Example: lip --install-completion
+
+Services and token come from the environment (API_BASE_URL_…, CLIENT_ID, CLIENT_SECRET, LIP_TOKEN_URL), \
+else from the endpoints file (LIP_ENDPOINTS).
+
+Ends with 0 when fine, 1 when something was found that must not be overlooked, 2 when the words were wrong, \
+3 when a service refused, 4 when one could not be reached.
+"""
+
 app = typer.Typer(
     name="lip",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Operate the move of prison locations off NOMIS.",
-    epilog=(
-        "Services and token come from the environment (API_BASE_URL_…, CLIENT_ID, CLIENT_SECRET, LIP_TOKEN_URL), else "
-        "from the endpoints file (LIP_ENDPOINTS). Ends with 0 when fine, 1 when something was found that must not be "
-        "overlooked, 2 when the words were wrong, 3 when a service refused, 4 when one could not be reached."
-    ),
+    epilog=EPILOG,
 )
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(reconcile.app, name="reconcile")

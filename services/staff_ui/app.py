@@ -19,6 +19,7 @@ from services.staff_ui.edge.assets import Assets, read_assets
 from services.staff_ui.edge.doors import Door
 from services.staff_ui.edge.entrance import Entrance
 from services.staff_ui.edge.guard import Guard
+from services.staff_ui.edge.looks import Looks
 from services.staff_ui.edge.rendering import Pages, environment
 from services.staff_ui.edge.sealing import Seal
 from services.staff_ui.edge.sessions import Sessions
@@ -46,7 +47,14 @@ async def build(settings: Settings) -> AsyncIterator[web.Application]:
         seal = Seal(settings.session_secrets.get_secret_value().split(","))
         names = PrisonNames(apis["prison_register"], settings.prisons_cache_seconds, time.monotonic)
         sessions = Sessions(seal, settings.session_limits)
-        house = House(pages, apis, names, settings.look_seconds_max, settings.watch_seconds)
+        house = House(
+            pages,
+            apis,
+            names,
+            settings.look_seconds_max,
+            settings.download_seconds_max,
+            Looks(settings.watch_seconds, time.monotonic),
+        )
         guard = Guard(settings, house, sessions, seal, verified, time.time)
         entrance = Entrance(settings, guard, SignIn(settings, seal, sign_in_server, verified), pages)
         registry = process_registry()

@@ -72,8 +72,10 @@ class Settings(BaseSettings):
     api_retries: NonNegativeInt = 1
     # Whether NOMIS holds the same: a page is shown without an answer that takes longer.
     look_seconds_max: PositiveFloat = 3
-    # How often a page that is open asks how far a run is.
+    # How often what open pages show is asked for, once for all who watch it.
     watch_seconds: PositiveFloat = 1.5
+    # From the first to the last byte of a spreadsheet.
+    download_seconds_max: PositiveFloat = 300
     prisons_cache_seconds: PositiveFloat = 600
 
     # What npm installed: the look of the pages (`infra/node/package.json`).

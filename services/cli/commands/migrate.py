@@ -68,7 +68,9 @@ def start(
 ) -> None:
     """Start a run over the whole estate, or over some prisons.
 
-    Examples: lip migrate start --prison LEI --watch; lip migrate start --rehearse
+    Example: lip migrate start --prison LEI --watch
+
+    Example: lip migrate start --rehearse
     """
 
     async def work(calls: Calls) -> None:
@@ -146,7 +148,9 @@ def retry(
 ) -> None:
     """Try failed locations again: some, those of one reason, or all.
 
-    Examples: lip migrate retry --all; lip migrate retry --id 12345 --id 12346
+    Example: lip migrate retry --all
+
+    Example: lip migrate retry --id 12345 --id 12346
     """
 
     async def work(calls: Calls) -> None:
@@ -170,7 +174,9 @@ def verify(
 ) -> None:
     """Compare what was migrated with NOMIS, field by field; ends with 1 when something differs or failed.
 
-    Examples: lip migrate verify; lip migrate verify --prison LEI --json
+    Example: lip migrate verify
+
+    Example: lip migrate verify --prison LEI --json
     """
 
     async def work(calls: Calls) -> None:

@@ -42,7 +42,9 @@ def show(
 ) -> None:
     """Show where prisons stand, their next step, and what blocks it; of one also the steps it took.
 
-    Examples: lip prisons show; lip prisons show LEI
+    Example: lip prisons show
+
+    Example: lip prisons show LEI
     """
 
     async def work(calls: Calls) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn
 
 from services.cli import views
 from services.cli.calls import Calls
@@ -93,7 +94,9 @@ def show(
 ) -> None:
     """Show what a run counted and found.
 
-    Examples: lip reconcile show; lip reconcile show 12 --finding DIFFERENT --json
+    Example: lip reconcile show
+
+    Example: lip reconcile show 12 --finding DIFFERENT --json
     """
 
     async def work(calls: Calls) -> None:
@@ -137,7 +140,9 @@ def repair(
 ) -> None:
     """Have one location, a prison, or all mismatches of a run settled.
 
-    Examples: lip reconcile repair --nomis 12345; lip reconcile repair --run 12 --mismatch 34
+    Example: lip reconcile repair --nomis 12345
+
+    Example: lip reconcile repair --run 12 --mismatch 34
     """
     ways = {f"dps/{dps}": dps, f"nomis/{nomis}": nomis, f"prison/{prison}": prison, "": run_id}
     chosen = [path for path, given in ways.items() if given is not None]
@@ -186,17 +191,32 @@ async def _run(calls: Calls, run_id: int | None) -> dict[str, Any]:
 
 
 async def _watched(calls: Calls, run_id: int, *, as_json: bool) -> None:
-    with views.console.status(f"run {run_id}") as status:
-        one = await _run(calls, run_id)
+    one = await _run(calls, run_id)
+    with Progress(
+        TextColumn("run {task.fields[run]}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} compared"),
+        console=views.console,
+        disable=as_json,
+    ) as bar:
+        task = bar.add_task("", total=await _expected(calls, one), run=run_id)
         while one["status"] in GOES_ON:
-            status.update(f"run {run_id}: {one['compared']:,} compared")
+            bar.update(task, completed=one["compared"])
             await asyncio.sleep(Settings().watch_seconds)
             one = await _run(calls, run_id)
+        bar.update(task, completed=one["compared"], total=one["compared"])
     views.as_json(one) if as_json else _show_run(one)
     if one["status"] != "COMPLETED" or one["mismatches"]:
         raise NotAsWished(
             f"run {run_id} {one['status']}, {one['mismatches']:,} mismatches: lip reconcile show {run_id}"
         )
+
+
+async def _expected(calls: Calls, one: dict[str, Any]) -> int | None:
+    """Return what the newest completed run over the same prisons compared, as this one counts only as it goes."""
+    found: list[dict[str, Any]] = await calls.ask("reconciliation", "GET", BASE)
+    same = (each for each in found if each["status"] == "COMPLETED" and each.get("prisonId") == one.get("prisonId"))
+    return next((each["compared"] for each in same), None)
 
 
 def _show_run(one: dict[str, Any]) -> None:

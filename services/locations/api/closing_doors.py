@@ -1,19 +1,21 @@
 """The doors by which staff close and open locations (`reference/locations-api.md` §2.3–2.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from libs.domain.codes import DeactivatedReason
-from libs.domain.wire import Day, Wire
+from libs.domain.wire import Day, RowNumber, Wire
 from libs.web.auth import Caller
 from libs.web.preconditions import Conditions
 from libs.web.routing import JsonBytes, Reply, Route
 from services.locations.api.requests import BULK_MAX, MAINTAIN, Maybe, actor_of, tagged
 from services.locations.api.staff_doors import Capacity
 from services.locations.changes.closing import ClosingChanges
+from services.locations.changes.desk import Actor
 from services.locations.errors import (
     AlreadyInactive,
     CannotReactivate,
@@ -47,13 +49,23 @@ class TemporaryDeactivation(Wire):
         )
 
 
+class SeenOne(Wire):
+    """One of many: the version that was looked at, which `If-Match` says where one is changed; without it, any."""
+
+    version: RowNumber | None = None
+
+
+class OneDeactivation(TemporaryDeactivation, SeenOne):
+    """Why and until when one of many is out of use."""
+
+
 class DeactivateMany(Wire):
     """What to take out of use, each with its own reason."""
 
-    locations: Annotated[dict[UUID, TemporaryDeactivation], Field(max_length=BULK_MAX)]
+    locations: Annotated[dict[UUID, OneDeactivation], Field(max_length=BULK_MAX)]
 
 
-class Reactivation(Wire):
+class Reactivation(SeenOne):
     """Whether what is below comes back too, and what a cell holds from then on."""
 
     cascade_reactivation: bool = False
@@ -98,7 +110,7 @@ class ClosingDoors:
     async def deactivate_many(self, body: DeactivateMany, caller: Caller) -> list[dict[str, Any]]:
         """Take many out of use: all or none."""
         wishes = {location_id: wish.closure() for location_id, wish in body.locations.items()}
-        return await self._changes.deactivate(wishes, actor_of(caller))
+        return await self._changes.deactivate(wishes, _actor_of(caller, body.locations))
 
     async def change_details(
         self, location_id: UUID, body: TemporaryDeactivation, caller: Caller, conditions: Conditions
@@ -122,7 +134,12 @@ class ClosingDoors:
     async def reactivate_many(self, body: ReactivateMany, caller: Caller) -> list[dict[str, Any]]:
         """Bring many back: all or none."""
         wishes = {location_id: wish.opening() for location_id, wish in body.locations.items()}
-        return await self._changes.reactivate(wishes, actor_of(caller))
+        return await self._changes.reactivate(wishes, _actor_of(caller, body.locations))
+
+
+def _actor_of(caller: Caller, many: Mapping[UUID, SeenOne]) -> Actor:
+    seen = {location_id: one.version for location_id, one in many.items() if one.version is not None}
+    return replace(actor_of(caller), seen_of=seen)
 
 
 def routes(doors: ClosingDoors) -> Sequence[Route]:

@@ -39,11 +39,15 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, on which prisons they may, and which versions of the location they looked at; None: all, any."""
+    """Who acts, on which prisons they may, and which versions of the location they looked at; None: all, any.
+
+    `seen_of` has the versions of single ones where many are changed at once.
+    """
 
     username: str
     prisons: frozenset[str] | None = None
     seen: frozenset[int] | None = None
+    seen_of: Mapping[UUID, int] = field(default_factory=dict)
 
     def may_act_on(self, prison_id: str) -> None:
         """Raise NotInCaseload unless the prison is in the caseload."""
@@ -52,8 +56,9 @@ class Actor:
 
     def demand_seen(self, row: LocationRow) -> None:
         """Raise VersionStale if the location moved since they looked."""
-        if self.seen is not None and row.version not in self.seen:
-            raise VersionStale(str(row.version))
+        one = self.seen_of.get(row.id, row.version)
+        if row.version != one or (self.seen is not None and row.version not in self.seen):
+            raise VersionStale(f"{row.version} ({row.key})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Sessions to the APIs; each request carries the token of the person it is made for."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,11 @@ class Asker:
         if etag:
             headers["If-Match"] = etag
         return await self.sessions[service].request(method, path, params=params, json=json, headers=headers, ok=ok)
+
+    def pieces(self, service: str, path: str, seconds_max: float) -> AsyncGenerator[bytes, None]:
+        """Read a long answer of one door as it comes. Raises as `ask`, also after some pieces."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.sessions[service].pieces(path, headers=headers, timeout=seconds_max)
 
 
 @asynccontextmanager

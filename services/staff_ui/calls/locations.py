@@ -1,5 +1,6 @@
 """The locations API's reads, for one person."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,11 @@ class Locations:
         path = f"/locations/residential-summary/{prison_id}"
         found: Json = (await self._api.ask("locations", "GET", path, params={"parentLocationId": location_id})).json()
         return found
+
+    async def versions(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the version of each of these locations; one that is gone is left out."""
+        answer = await self._api.ask("locations", "POST", "/sync/locations/find", json={"ids": ids})
+        return {each["location"]["id"]: each["sync"]["version"] for each in answer.json()["content"]}
 
     async def top(self, prison_id: str) -> Json:
         """Return a prison's totals and the top of its hierarchy."""

@@ -12,6 +12,7 @@ from libs.web.outgoing import ApiSession
 from services.staff_ui.calls.apis import Asker
 from services.staff_ui.calls.prisons import PrisonNames
 from services.staff_ui.edge import forgery
+from services.staff_ui.edge.looks import Looks
 from services.staff_ui.edge.rendering import Pages
 from services.staff_ui.edge.sessions import Notice, Session
 from services.staff_ui.errors import NotAllowed
@@ -35,7 +36,8 @@ class House:
     sessions: Mapping[str, ApiSession]
     names: PrisonNames
     look_seconds_max: float
-    watch_seconds: float
+    download_seconds_max: float
+    looks: Looks
 
 
 class Visit:
@@ -56,9 +58,12 @@ class Visit:
         self.api = Asker(house.sessions, session.token)
         self.names = house.names
         self.look_seconds_max = house.look_seconds_max
-        self.watch_seconds = house.watch_seconds
+        self.download_seconds_max = house.download_seconds_max
+        self.looks = house.looks
         self._pages = house.pages
         self._session = session
+        # One for all forms of a page, so that a part of it is the same while what it says is.
+        self._csrf = forgery.token(session.forgery_key)
         self._notice = notice
 
     def may(self, *roles: str) -> bool:
@@ -90,8 +95,7 @@ class Visit:
             "crumbs": crumbs,
             "person": self._session.name,
             "roles": self.caller.roles,
-            "csrf": forgery.token(self._session.forgery_key),
-            "csrf_field": forgery.FIELD,
+            **self._forms(),
             "notice": self._notice,
             "path": self.request.path,
         }
@@ -99,7 +103,7 @@ class Visit:
 
     def part(self, template: str, **context: Any) -> str:
         """Write a part of a page, to be put in place of what it was."""
-        return self._pages.write(template, context)
+        return self._pages.write(template, {**context, **self._forms()})
 
     def see_other(self, url: str, *, done: str = "", more: str = "") -> web.Response:
         """Send the browser to another page; `done` is what that page says at its top, once."""
@@ -107,6 +111,9 @@ class Visit:
         if done:
             response[NOTICE] = Notice(done, more)
         return response
+
+    def _forms(self) -> Mapping[str, str]:
+        return {"csrf": self._csrf, "csrf_field": forgery.FIELD}
 
 
 NO_FORM: MultiDictProxy[str] = MultiDictProxy(MultiDict())

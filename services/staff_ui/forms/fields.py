@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import Literal
 
 from libs.domain.codes import Described
@@ -33,6 +34,8 @@ class Field:
     classes: str = ""
     # Said when the answer has the wrong form.
     form: str = ""
+    # What no answer means.
+    nothing: str = ""
 
     @property
     def subject(self) -> str:
@@ -46,15 +49,14 @@ class Field:
 
     def told(self, value: object) -> str:
         """Write an answer as people read it."""
-        if self.kind == "date" and value:
+        if value in (None, "", [], ()):
+            return self.nothing
+        if self.kind == "date":
             return _day(str(value))
         texts = {choice.value: choice.text for choice in self.choices}
-        values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
-        # A set has no order; the choices have.
-        chosen = [text for each, text in texts.items() if each in {str(value) for value in values}]
-        if chosen:
-            return ", ".join(chosen)
-        return "" if value is None or self.choices else str(value)
+        given = [_posted(each) for each in (value if isinstance(value, (list, tuple)) else [value])]
+        # A person's order means nothing where there are choices.
+        return ", ".join([text for each, text in texts.items() if each in given] if texts else given)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,13 @@ class Fault:
     field: str
     text: str
     name: str = ""
+
+
+def _posted(value: object) -> str:
+    """Write a value as a form posts it."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _day(text: str) -> str:

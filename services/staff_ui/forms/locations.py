@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from libs.domain.codes import (
     AccommodationType,
@@ -75,10 +75,27 @@ class Closure(Form):
         return self
 
 
+class SeenCell(Form):
+    """A cell that was chosen, and the version of it that was looked at; in a form `id@version`."""
+
+    id: UUID
+    version: int
+
+    def __str__(self) -> str:
+        """Write it as a form does."""
+        return f"{self.id}@{self.version}"
+
+
+def _taken_apart(posted: object) -> object:
+    return dict(zip(("id", "version"), posted.split("@"), strict=False)) if isinstance(posted, str) else posted
+
+
 class CloseMany(Closure):
     """The same for several cells."""
 
-    cells: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=1000)]
+    cells: Annotated[
+        tuple[Annotated[SeenCell, BeforeValidator(_taken_apart)], ...], Field(min_length=1, max_length=1000)
+    ]
 
 
 class Reopen(Form):

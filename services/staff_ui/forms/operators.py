@@ -53,6 +53,7 @@ START = (
         "kind",
         "What do you want to start?",
         "radios",
+        called="Start",
         missing="Select a rehearsal or a migration",
         choices=(
             Choice("rehearsals", "A rehearsal", "Does everything but write"),
@@ -62,6 +63,8 @@ START = (
     Question(
         "prisons",
         "Prisons (optional)",
+        called="Prisons",
+        nothing="All prisons",
         hint="Codes with commas between, like LEI, MDI, to be taken in this order. Leave it empty for all.",
         form="Enter prison codes with commas between, like LEI, MDI",
     ),
@@ -79,6 +82,8 @@ COMPARE = (
     Question(
         "prison",
         "Prison (optional)",
+        called="Prison",
+        nothing="All prisons",
         hint="A code, like LEI. Leave it empty for all prisons.",
         form=PRISON_FORM,
         classes="govuk-input--width-5",
@@ -87,6 +92,7 @@ COMPARE = (
         "settle",
         "What should become of what differs?",
         "radios",
+        called="What differs",
         missing="Select what should become of what differs",
         choices=(
             Choice("report", "Report it only"),
@@ -105,12 +111,18 @@ class RateWish(Wish):
 
 REDRIVE = (
     Question(
-        "rate", "How many a second at most?", "number", called="The rate", form="Enter a whole number from 1 to 500"
+        "rate",
+        "How many a second at most?",
+        "number",
+        called="Rate",
+        form="Enter a whole number from 1 to 500",
     ),
     Question(
         "exhausted",
         "Those that were sent back in vain too often",
         "checkboxes",
+        called="Those sent back in vain too often",
+        nothing="Left where they are",
         choices=(Choice("yes", "Send these too"),),
     ),
 )
@@ -131,6 +143,7 @@ def switching(types: tuple[str, ...]) -> tuple[Question, ...]:
             "type",
             "Which messages?",
             "radios",
+            called="Messages",
             missing="Select which messages",
             choices=tuple(Choice(each, each) for each in types),
         ),
@@ -138,6 +151,7 @@ def switching(types: tuple[str, ...]) -> tuple[Question, ...]:
             "mode",
             "What should become of them?",
             "radios",
+            called="What becomes of them",
             missing="Select what should become of them",
             choices=(
                 Choice("on", "On", "They are handled, and those that were held come back"),
@@ -148,6 +162,8 @@ def switching(types: tuple[str, ...]) -> tuple[Question, ...]:
         Question(
             "prison",
             "Prison (optional)",
+            called="Prison",
+            nothing="All prisons",
             hint="A code, like LEI. Leave it empty for all prisons.",
             form=PRISON_FORM,
             classes="govuk-input--width-5",
@@ -166,7 +182,7 @@ STEP = (
         "reason",
         "Why is this step taken?",
         "textarea",
-        called="The reason",
+        called="Reason",
         missing="Enter why this step is taken",
         hint="It is kept with the step, for everyone to read.",
     ),

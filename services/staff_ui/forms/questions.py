@@ -64,7 +64,7 @@ EXPECTED = Field(
     "expected",
     "When is it expected back in use? (optional)",
     "date",
-    called="The date it is expected back",
+    called="Date expected back",
     hint="For example, 27 3 2027",
 )
 PLANET_FM = Field(
@@ -75,6 +75,7 @@ BELOW = Field(
     "below",
     "Reactivate everything below it too?",
     "radios",
+    called="With everything below it",
     missing="Select yes if everything below it comes back too",
     choices=(Choice("true", "Yes"), Choice("false", "No, only this location")),
     classes="govuk-radios--inline",
@@ -86,14 +87,16 @@ ROOM = Field(
     "room",
     "What is the cell now?",
     "radios",
+    called="Kind of room",
     missing="Select what the cell is now",
     choices=choices_of(tuple(ConvertedCellType)),
 )
-OTHER_ROOM = Field("other", "What is the room used for? (needed for Other)", called="What the room is used for")
+OTHER_ROOM = Field("other", "What is the room used for? (needed for Other)", called="Use of the room")
 ACCOMMODATION = Field(
     "accommodation",
     "What kind of accommodation is it?",
     "radios",
+    called="Accommodation",
     missing="Select what kind of accommodation it is",
     choices=choices_of(
         (
@@ -111,19 +114,19 @@ SIGNED = Field(
     hint="At most the prison's maximum capacity",
 )
 LANDINGS = Field(
-    "landings", "How many landings?", "number", called="The number of landings", missing="Enter how many landings"
+    "landings", "How many landings?", "number", called="Number of landings", missing="Enter how many landings"
 )
 SPURS = Field(
     "spurs",
     "How many spurs on each landing? (optional)",
     "number",
-    called="The number of spurs",
+    called="Number of spurs on each landing",
 )
 CELLS = Field(
     "cells",
     "How many cells in each section?",
     "number",
-    called="The number of cells",
+    called="Number of cells in each section",
     missing="Enter how many cells in each section",
     hint="A section is a spur, or a landing without spurs",
 )
@@ -131,14 +134,15 @@ CELL_CAPACITY = Field(
     "cell_capacity",
     "How many people in each cell? (optional)",
     "number",
-    called="The number of people in each cell",
+    called="Number of people in each cell",
     hint="1 unless you say otherwise",
 )
 ROOM_TYPE = Field(
     "room_type",
-    "What is it?",
+    "What kind of room is it?",
     "radios",
-    missing="Select what it is",
+    called="Kind of room",
+    missing="Select what kind of room it is",
     choices=choices_of(tuple(NON_RESIDENTIAL_TYPES)),
     classes="govuk-radios--small",
 )

@@ -40,6 +40,10 @@ class Answers(Generic[Model]):
         self.model = model
         self.faults = faults
 
+    def told(self, field: Field) -> str:
+        """Write the answer to a question as it was understood, else as it was given."""
+        return field.told(getattr(self.model, field.name) if self.model else self.values[field.name])
+
 
 def at(field: str, text: str) -> PydanticCustomError:
     """Make the error of a rule between fields, said at one of them."""

@@ -39,16 +39,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Act(Generic[Model]):
-    """A form, what is said before it is sent off, and what its buttons are called."""
+    """A form, what is said before it is sent off, what its buttons are called, and the page it leads back to."""
 
     title: str
     model: type[Model]
     button: str
     back: str
-    crumbs: Sequence[Crumb]
     fields: Sequence[Field] = ()
     caption: str = ""
-    about: str = ""
     start: dict[str, Any] = field(default_factory=dict)
     # What is said before the act, and whether it is hard to undo.
     warning: Callable[[Model], str] = lambda _: ""
@@ -98,9 +96,7 @@ async def pressed(
         return await carry_out()
     except RemoteRefused as refused:
         told = refusal(refused)
-        return visit.render(
-            "operators/refused.html", title="Nothing was done", told=told, back=back, status=409, crumbs=crumbs()
-        )
+        return visit.render("operators/refused.html", title="Nothing was done", told=told, back=back, status=409)
 
 
 def none_chosen(what: str, name: str, values: Sequence[object]) -> Fault:
@@ -119,13 +115,12 @@ def row_id(visit: Visit, name: str) -> int:
 def _asked(visit: Visit, act: Act[Model], values: Mapping[str, Any], faults: Sequence[Fault]) -> web.StreamResponse:
     return visit.render(
         "act.html" if act.fields else "operators/confirm.html",
-        title=act.title,
+        title=act.fields[0].label if len(act.fields) == 1 else act.title,
         caption=act.caption,
-        about=act.about,
-        crumbs=act.crumbs,
         etag="",
         step="asked",
         carry=(),
+        before=None,
         shown=act.fields,
         values=values,
         errors=faults,
@@ -138,12 +133,12 @@ def _asked(visit: Visit, act: Act[Model], values: Mapping[str, Any], faults: Seq
 
 
 def _checked(visit: Visit, act: Act[Model], answers: Answers[Model], model: Model) -> web.StreamResponse:
-    rows = [Row(each.label, each.told(answers.values[each.name]), "asked") for each in act.fields]
+    rows = [Row(each.subject, answers.told(each), "asked") for each in act.fields]
     return visit.render(
         "check.html" if act.fields else "operators/confirm.html",
         title="Check your answers" if act.fields else act.title,
         caption=act.title if act.fields else act.caption,
-        crumbs=act.crumbs,
+        before="asked",
         warning=act.warning(model),
         etag="",
         carry=act.fields,

@@ -4,12 +4,12 @@ from typing import Any
 
 from aiohttp import web
 
-from services.staff_ui.edge.doors import Door, Doors
+from services.staff_ui.edge.doors import MAINTAIN, Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed, row_id
 from services.staff_ui.views.layout import OPERATIONS
-from services.staff_ui.views.location import value, words
+from services.staff_ui.views.location import told, words
 
 ROLES = frozenset({"ROLE_RECONCILE_LOCATIONS"})
 HERE = f"{OPERATIONS}/conflicts"
@@ -21,7 +21,7 @@ TRAIL = ("Conflicts", HERE)
 
 
 async def listed(visit: Visit) -> web.StreamResponse:
-    """List conflicts of the person's prisons, by page and filter."""
+    """List conflicts, by page and filter."""
     query = visit.request.query
     chosen = {each: query[each].strip().upper() for each in KEPT if query.get(each, "").strip()}
     if "acknowledged" in chosen:
@@ -48,6 +48,7 @@ async def one(visit: Visit) -> web.StreamResponse:
         title=f"Conflict at {conflict['key']}",
         crumbs=crumbs(TRAIL),
         conflict=conflict,
+        may_choose=visit.may(*MAINTAIN) and visit.in_caseload(conflict["key"].partition("-")[0]),
         here=f"{HERE}/{conflict['id']}",
     )
 
@@ -57,8 +58,8 @@ async def acknowledge(visit: Visit) -> web.StreamResponse:
     conflict_id = row_id(visit, "conflictId")
 
     async def carry_out() -> web.StreamResponse:
-        told = await _ask(visit, "PUT", f"{DOOR}/{conflict_id}/acknowledge")
-        return visit.see_other(f"{HERE}/{conflict_id}", done=f"Conflict at {told['key']} acknowledged")
+        seen = await _ask(visit, "PUT", f"{DOOR}/{conflict_id}/acknowledge")
+        return visit.see_other(f"{HERE}/{conflict_id}", done=f"Conflict at {seen['key']} acknowledged")
 
     return await pressed(visit, f"{HERE}/{conflict_id}", carry_out)
 
@@ -79,7 +80,6 @@ async def choose(visit: Visit) -> web.StreamResponse:
         NoAnswers,
         "Choose this value",
         f"{HERE}/{conflict_id}",
-        crumbs(TRAIL, (conflict["key"], f"{HERE}/{conflict_id}")),
         warning=lambda _: "This is an ordinary edit of the location. Sync takes it to the other side.",
         facts=[
             Row("Location", conflict["key"]),
@@ -92,9 +92,8 @@ async def choose(visit: Visit) -> web.StreamResponse:
 
 def _shown(conflict: dict[str, Any]) -> dict[str, Any]:
     texts = {
-        "DPS": value(conflict.get("dps")),
-        "NOMIS": value(conflict.get("nomis")),
-        "base": value(conflict.get("base")),
+        side: told(conflict["field"], conflict.get(name))
+        for side, name in (("DPS", "dps"), ("NOMIS", "nomis"), ("base", "base"))
     }
     return {**conflict, "name": words(conflict["field"]), "texts": texts}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from services.staff_ui.edge.doors import Door, Doors
-from services.staff_ui.edge.visits import Crumb, Visit
+from services.staff_ui.edge.visits import Visit
 from services.staff_ui.operators import conflicts, migrations, reconciliation, switch_over, sync
 from services.staff_ui.views.layout import OPERATIONS, OPERATOR_ROLES
 
@@ -32,7 +32,7 @@ PARTS = (
 async def front(visit: Visit) -> web.StreamResponse:
     """Show what an operator can do."""
     parts = [part for part in PARTS if visit.may(*part.roles)]
-    return visit.render("operators/front.html", title="Operations", crumbs=[Crumb("Prisons", "/")], parts=parts)
+    return visit.render("operators/front.html", title="Operations", parts=parts)
 
 
 def operator_doors() -> Doors:

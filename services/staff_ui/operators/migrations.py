@@ -1,21 +1,21 @@
 """Migrations: start, watch, steer, look into what failed, verify, sign off."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
 from yarl import URL
 
-from libs.web.routing import Event, Events
+from libs.web.routing import Events
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.forms.operators import START, StartWish
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, none_chosen, pressed
+from services.staff_ui.operators.following import Told, follow
 from services.staff_ui.views.layout import OPERATIONS
-from services.staff_ui.views.migrations import KINDS, Watched, status_tag, watched
-from services.staff_ui.views.words import counted, number
+from services.staff_ui.views.migrations import KINDS, status_tag, watched
+from services.staff_ui.views.words import counted, moment, number
 
 ROLES = frozenset({"ROLE_MIGRATE_LOCATIONS"})
 HERE = f"{OPERATIONS}/migrations"
@@ -23,6 +23,8 @@ DOOR = "/migrate/locations"
 PAGE = 50
 STEERING = frozenset({"pause", "resume"})
 TRAIL = ("Migrations", HERE)
+# Progress and, of the whole page, the run and what it left out, as the migration's doors answer them.
+Looked = tuple[Any, Any, Any]
 
 
 async def history(visit: Visit) -> web.StreamResponse:
@@ -52,47 +54,39 @@ async def start(visit: Visit) -> web.StreamResponse:
             return f"{told}A rehearsal reads everything and writes nothing."
         return f"{told}A migration creates locations in DPS. What is there already is left as it is."
 
-    act = Act("Start a migration", StartWish, "Start", HERE, crumbs(TRAIL), fields=START, warning=warning)
+    act = Act("Start a migration", StartWish, "Start", HERE, fields=START, warning=warning)
     return await acted(visit, act, carry_out)
 
 
 async def one(visit: Visit) -> web.StreamResponse:
     """Show a run: how far it is, what it left out and why, and what can be done about it."""
     run_id = _run_id(visit)
-    run, progress, failures = await asyncio.gather(
-        _ask(visit, "GET", f"{DOOR}/history/{run_id}"),
-        _ask(visit, "GET", f"{DOOR}/history/{run_id}/progress"),
-        _ask(visit, "GET", f"{DOOR}/history/{run_id}/failures"),
-    )
-    seen = watched(progress)
+    progress, run, failures = await _whole(visit, run_id)
     return visit.render(
-        "operators/migration.html",
-        title=f"{seen.kind} {run_id.replace('T', ' at ')}",
+        "operators/migration/page.html",
+        title=f"{KINDS[run['migrationType']]} of {moment(run_id)}",
         crumbs=crumbs(TRAIL),
-        run=run,
-        seen=seen,
-        failures=failures,
-        here=f"{HERE}/{run_id}",
-        is_verification=run["migrationType"] == "LOCATIONS_VERIFICATION",
-        is_migration=run["migrationType"] == "LOCATIONS",
+        **_context(run_id, progress, run, failures),
     )
 
 
 async def live(visit: Visit) -> Events:
-    """Tell how far a run is, as it goes."""
+    """Tell how far a run is, as it goes, and at its end the rest of its page."""
     run_id = _run_id(visit)
-    first = await _seen(visit, run_id)
-    return Events(_told(visit, run_id, first))
 
+    async def ask() -> Looked:
+        progress = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/progress")
+        return (progress, None, None) if watched(progress).active else await _whole(visit, run_id)
 
-async def _told(visit: Visit, run_id: str, seen: Watched) -> AsyncGenerator[Event, None]:
-    # Each open page asks for itself, with its own person's token, so that a role taken away ends what it sees.
-    while seen.active:
-        yield Event(visit.part("operators/migration_progress.html", seen=seen), "part")
-        await asyncio.sleep(visit.watch_seconds)
-        seen = await _seen(visit, run_id)
-    yield Event(visit.part("operators/migration_progress.html", seen=seen), "part")
-    yield Event("over", "end")
+    def tell(looked: Looked) -> Told:
+        seen = watched(looked[0])
+        context = _context(run_id, *looked)
+        parts = ("progress", "acts") if seen.active else ("facts", "progress", "acts", "left_out")
+        return Told(
+            {each: visit.part(f"operators/migration/{each}.html", **context) for each in parts}, not seen.active
+        )
+
+    return await follow(visit, f"migration {run_id}", ask, tell)
 
 
 async def steer(visit: Visit) -> web.StreamResponse:
@@ -121,9 +115,8 @@ async def cancel(visit: Visit) -> web.StreamResponse:
         NoAnswers,
         "Cancel the run",
         f"{HERE}/{run_id}",
-        crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
         warning=lambda _: "What is under way is finished, the rest is skipped. A cancelled run cannot go on.",
-        facts=[Row("Run", run_id)],
+        facts=[Row("Run", moment(run_id))],
         hard=True,
     )
     return await acted(visit, act, carry_out)
@@ -140,9 +133,9 @@ async def items(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
     here = URL(f"{HERE}/{run_id}")
     faults = [none_chosen("location", "id", [each["nomisLocationId"] for each in found])] if unticked else []
     return visit.render(
-        "operators/migration_items.html",
+        "operators/migration/items.html",
         title=f"Locations that {'failed' if params['state'] == 'failed' else 'were skipped'}",
-        crumbs=crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
+        crumbs=crumbs(TRAIL, (moment(run_id), f"{HERE}/{run_id}")),
         items=found,
         reason=reason,
         can_retry=params["state"] == "failed",
@@ -174,9 +167,8 @@ async def _retry_all(visit: Visit) -> web.StreamResponse:
         NoAnswers,
         "Try all again",
         f"{HERE}/{run_id}",
-        crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
         warning=lambda _: "Mend first what they failed of, or they will fail again.",
-        facts=[Row("Run", run_id.replace("T", " at ")), Row("Failed locations", number(failed))],
+        facts=[Row("Run", moment(run_id)), Row("Failed locations", number(failed))],
         keep={"all": ["yes"]},
     )
     return await acted(visit, act, lambda _: _retried(visit, run_id, {"all": True}))
@@ -204,8 +196,8 @@ async def report(visit: Visit) -> web.StreamResponse:
     told = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/report")
     return visit.render(
         "operators/sign_off.html",
-        title=f"Sign-off report of verification {told['verificationId'].replace('T', ' at ')}",
-        crumbs=crumbs(TRAIL, (run_id.replace("T", " at "), f"{HERE}/{run_id}")),
+        title=f"Sign-off report of verification {moment(told['verificationId'])}",
+        crumbs=crumbs(TRAIL, (moment(run_id), f"{HERE}/{run_id}")),
         report=told,
     )
 
@@ -217,8 +209,26 @@ def _run_id(visit: Visit) -> str:
     return run_id
 
 
-async def _seen(visit: Visit, run_id: str) -> Watched:
-    return watched(await _ask(visit, "GET", f"{DOOR}/history/{run_id}/progress"))
+async def _whole(visit: Visit, run_id: str) -> Looked:
+    found = await asyncio.gather(
+        _ask(visit, "GET", f"{DOOR}/history/{run_id}/progress"),
+        _ask(visit, "GET", f"{DOOR}/history/{run_id}"),
+        _ask(visit, "GET", f"{DOOR}/history/{run_id}/failures"),
+    )
+    return found[0], found[1], found[2]
+
+
+def _context(run_id: str, progress: Any, run: Any, failures: Any) -> dict[str, Any]:
+    """Return what the page and its parts are written of."""
+    kind = progress["migrationType"]
+    return {
+        "run": run,
+        "seen": watched(progress),
+        "failures": failures,
+        "here": f"{HERE}/{run_id}",
+        "is_verification": kind == "LOCATIONS_VERIFICATION",
+        "is_migration": kind == "LOCATIONS",
+    }
 
 
 async def _ask(visit: Visit, method: str, path: str, **more: Any) -> Any:

@@ -78,7 +78,6 @@ async def step(visit: Visit) -> web.StreamResponse:
         StepWish,
         "Take this step",
         back,
-        crumbs(TRAIL, (names.get(prison_id, prison_id), back)),
         fields=STEP,
         caption=names.get(prison_id, prison_id),
         warning=lambda _: MEANINGS[to],

@@ -1,17 +1,20 @@
 """Sync: both directions now, dead letters and why they died, what is held, and events that were never published."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
 from libs.domain.queues import READERS, QueueName
 from libs.web.outgoing import RemoteUnavailable
+from libs.web.routing import Events
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
 from services.staff_ui.forms.operators import REDRIVE, RateWish, SwitchWish, switching
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, none_chosen, pressed
+from services.staff_ui.operators.following import Told, follow
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.sync import MODES, NAMES, Watched, died, switch_rows, unknown, watched
 from services.staff_ui.views.words import counted
@@ -31,7 +34,7 @@ async def now(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
     refused = [each["id"] for each in outbox["dead"]] if outbox else []
     faults = [none_chosen("event", "row", refused)] if unticked else []
     return visit.render(
-        "operators/sync.html",
+        "operators/sync/page.html",
         title="Sync",
         crumbs=crumbs(),
         queues=queues,
@@ -53,7 +56,7 @@ async def one(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
     boxes = [each["messageId"] for each in letters["messages"]]
     faults = [none_chosen("dead letter", "message", boxes)] if unticked else []
     return visit.render(
-        "operators/queue.html",
+        "operators/sync/queue.html",
         title=NAMES[queue],
         crumbs=crumbs(TRAIL),
         seen=seen,
@@ -65,6 +68,32 @@ async def one(visit: Visit, *, unticked: bool = False) -> web.StreamResponse:
         errors=faults,
         status=400 if faults else 200,
     )
+
+
+async def live(visit: Visit) -> Events:
+    """Tell how all queues are, as it changes."""
+
+    async def ask() -> Sequence[Watched]:
+        return await asyncio.gather(*(_watched(visit, queue) for queue in QueueName))
+
+    return await follow(
+        visit,
+        "queues",
+        ask,
+        lambda queues: Told({"queues": visit.part("operators/sync/queues.html", queues=queues, here=HERE)}),
+    )
+
+
+async def live_one(visit: Visit) -> Events:
+    """Tell how a queue is, as it changes."""
+    queue = _queue(visit)
+    here = f"{HERE}/{queue}"
+
+    def tell(seen: Watched) -> Told:
+        parts = ("now", "redrive") if seen.known else ("now",)
+        return Told({each: visit.part(f"operators/sync/{each}.html", seen=seen, here=here) for each in parts})
+
+    return await follow(visit, f"queue {queue}", lambda: _watched(visit, queue), tell)
 
 
 async def redrive(visit: Visit) -> web.StreamResponse:
@@ -85,7 +114,6 @@ async def redrive(visit: Visit) -> web.StreamResponse:
         RateWish,
         "Send back",
         f"{HERE}/{queue}",
-        crumbs(TRAIL, (NAMES[queue], f"{HERE}/{queue}")),
         fields=REDRIVE,
         start={"rate": RATE_OFFERED},
         warning=lambda _: "Mend first what they died of, or they will die again.",
@@ -130,7 +158,6 @@ async def _delete(visit: Visit, queue: str, chosen: list[str]) -> web.StreamResp
         NoAnswers,
         "Delete for good",
         f"{HERE}/{queue}",
-        crumbs(TRAIL, (NAMES[queue], f"{HERE}/{queue}")),
         warning=lambda _: "They cannot be had back. What they told of is found by the next comparison only.",
         facts=[Row("Queue", f"{queue}-dlq"), Row("Messages", ", ".join(chosen))],
         hard=True,
@@ -178,7 +205,6 @@ async def switch(visit: Visit) -> web.StreamResponse:
         SwitchWish,
         "Change the switch",
         f"{HERE}/{queue}",
-        crumbs(TRAIL, (NAMES[queue], f"{HERE}/{queue}")),
         fields=switching(types),
         warning=warning,
     )
@@ -213,7 +239,6 @@ async def discard(visit: Visit) -> web.StreamResponse:
         NoAnswers,
         "Give up",
         HERE,
-        crumbs(TRAIL),
         warning=lambda _: "They are never published. What they told of is found by the next comparison only.",
         facts=[Row("Events", ", ".join(str(row) for row in rows))],
         hard=True,
@@ -257,9 +282,11 @@ def doors() -> Doors:
     queue = f"{HERE}/{{queue}}"
     return (
         Door("GET", HERE, now, ROLES),
+        Door("GET", f"{HERE}/live", live, ROLES),
         Door("POST", f"{HERE}/outbox/publish", publish, ROLES),
         Door("POST", f"{HERE}/outbox/discard", discard, ROLES),
         Door("GET", queue, one, ROLES),
+        Door("GET", f"{queue}/live", live_one, ROLES),
         Door("GET", f"{queue}/redrive", redrive, ROLES),
         Door("POST", f"{queue}/redrive", redrive, ROLES),
         Door("POST", f"{queue}/stop", stop, ROLES),

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from libs.web.outgoing import RemoteRefused
-from services.staff_ui.edge.visits import Crumb, Visit
+from services.staff_ui.edge.visits import Visit
 from services.staff_ui.forms.fields import Fault, Field
 from services.staff_ui.forms.reading import Answers, read
 from services.staff_ui.views.refusals import told
@@ -30,6 +30,38 @@ class Request:
     method: str
     path: str
     json: Any
+    # Its door takes `locations` by id, with the version of each beside it: `If-Match` says nothing there.
+    of_many: bool = False
+
+    def seen(self, etag: str) -> Any:
+        """Return the body with the version that the form was opened with, where it belongs there."""
+        version = etag.strip('"').partition("-")[0]
+        if not self.of_many or not version.isdecimal():
+            return self.json
+        return {"locations": {each: {**one, "version": int(version)} for each, one in self.json["locations"].items()}}
+
+
+@dataclass(frozen=True)
+class Both:
+    """What one thing is now, and what was entered."""
+
+    label: str
+    now: str
+    yours: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether saving would change it."""
+        return self.now != self.yours
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What somebody else changed meanwhile, and the answers that go on from what it is now."""
+
+    what: str
+    both: Sequence[Both]
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -49,6 +81,8 @@ class Act(Generic[Form]):
     checked: bool = False
     hard: bool = False
     warning: str = ""
+    # For an act on several: what became of them since they were chosen; None when nothing did.
+    changed: Callable[[Form], Changed | None] = lambda _: None
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -58,11 +92,10 @@ class Act(Generic[Form]):
 
 @dataclass(frozen=True)
 class Target:
-    """What it is done to: its name, its page, the way to it, and its version and present values when they matter."""
+    """What it is done to: its name, its page, and its version and present values when they matter."""
 
     name: str
     url: str
-    crumbs: Sequence[Crumb]
     etag: str = ""
     # Who changed it last, and when.
     latest: Mapping[str, str] | None = None
@@ -93,27 +126,33 @@ class Conduct(Generic[Form]):
             return self._again(answers, faults, etag)
         if number + 1 < len(self._act.steps):
             return self._ask(number + 1, answers, etag)
-        if self._act.checked and step != CONFIRM:
+        assert answers.model is not None
+        return await self._done(answers, answers.model, etag, confirmed=step == CONFIRM)
+
+    async def _done(self, answers: Answers[Form], model: Form, etag: str, *, confirmed: bool) -> web.StreamResponse:
+        """Carry it out, unless somebody has to look before."""
+        if changed := self._act.changed(model):
+            return self._both(changed)
+        if self._act.checked and not confirmed:
             return self._check(answers, etag)
-        return await self._send(answers, etag)
+        return await self._send(answers, model, etag)
 
     def _blank(self) -> Answers[Form]:
         empty = {field.name: [] if field.kind == "checkboxes" else "" for field in self._act.fields}
         return Answers({**empty, **self._act.initial}, None, ())
 
-    async def _send(self, answers: Answers[Form], etag: str) -> web.StreamResponse:
-        assert answers.model is not None
-        wish = self._act.request(answers.model)
+    async def _send(self, answers: Answers[Form], model: Form, etag: str) -> web.StreamResponse:
+        wish = self._act.request(model)
         try:
-            answer = await self._visit.api.ask("locations", wish.method, wish.path, json=wish.json, etag=etag)
+            answer = await self._visit.api.ask("locations", wish.method, wish.path, json=wish.seen(etag), etag=etag)
         except RemoteRefused as refused:
             if refused.status == CHANGED:
-                return self._both(answers)
+                return self._both(self._changed(answers))
             if refused.status not in {BAD_REQUEST, CONFLICT}:
                 raise
             return self._again(answers, [self._fault(refused)], etag)
         after = self._act.after(answer.json() if answer.body else None)
-        return self._visit.see_other(after, done=self._act.done(answers.model))
+        return self._visit.see_other(after, done=self._act.done(model))
 
     def _fault(self, refused: RemoteRefused) -> Fault:
         name, text = told(refused.body)
@@ -136,6 +175,8 @@ class Conduct(Generic[Form]):
             "act.html",
             answers,
             etag,
+            before=step - 1 if step else None,
+            fields=self._act.fields,
             shown=shown,
             carry=[field for field in self._act.fields if field not in shown],
             step=step,
@@ -146,7 +187,7 @@ class Conduct(Generic[Form]):
 
     def _check(self, answers: Answers[Form], etag: str) -> web.Response:
         rows = [
-            {"label": field.subject, "text": field.told(answers.values[field.name]), "step": step}
+            {"label": field.subject, "text": answers.told(field), "step": step}
             for step, page in enumerate(self._act.steps)
             for field in page
         ]
@@ -154,6 +195,7 @@ class Conduct(Generic[Form]):
             "check.html",
             answers,
             etag,
+            before=len(self._act.steps) - 1,
             rows=rows,
             carry=self._act.fields,
             warning=self._act.warning,
@@ -161,40 +203,42 @@ class Conduct(Generic[Form]):
             button=self._act.button,
         )
 
-    def _both(self, answers: Answers[Form]) -> web.Response:
-        """Show what it is now beside what was entered; the form now has the present version."""
+    def _changed(self, answers: Answers[Form]) -> Changed:
+        """Put what the location is now beside what was entered."""
         now = self._act.initial
-        both = [
-            {
-                "label": field.subject,
-                "now": field.told(now.get(field.name)),
-                "yours": field.told(answers.values[field.name]),
-                "differs": field.told(now.get(field.name)) != field.told(answers.values[field.name]),
-            }
-            for field in self._act.fields
-        ]
+        both = [Both(each.subject, each.told(now.get(each.name)), answers.told(each)) for each in self._act.fields]
+        return Changed("this location", both, answers.values)
+
+    def _both(self, changed: Changed) -> web.Response:
+        """Show both; the form goes on from the present version."""
         return self._page(
             "changed_meanwhile.html",
-            answers,
+            Answers(changed.values, None, ()),
             self._target.etag,
-            both=both,
+            changed=changed,
             carry=self._act.fields,
             latest=self._target.latest,
             status=CHANGED,
         )
 
     def _page(self, template: str, answers: Answers[Form], etag: str, **context: Any) -> web.Response:
-        checking = template == "check.html" and not self._act.hard
         return self._visit.render(
             template,
-            title="Check your answers" if checking else self._act.title,
-            crumbs=[*self._target.crumbs, Crumb(self._target.name, self._target.url)],
+            title=self._title(template, context.get("shown", ())),
             caption=self._target.name,
             back=self._target.url,
             values=answers.values,
             etag=etag,
             **context,
         )
+
+    def _title(self, template: str, shown: Sequence[Field]) -> str:
+        """Name the page as its heading does: a question that is alone is the heading."""
+        if template == "changed_meanwhile.html":
+            return f"Someone else changed {self._target.name}"
+        if template == "check.html" and not self._act.hard:
+            return "Check your answers"
+        return shown[0].label if len(shown) == 1 else self._act.title
 
 
 def _number(step: str, steps: int) -> int:

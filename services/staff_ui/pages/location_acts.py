@@ -8,8 +8,9 @@ from typing import Any
 from services.staff_ui.forms import locations as forms
 from services.staff_ui.forms import questions as ask
 from services.staff_ui.forms.fields import Choice
-from services.staff_ui.pages.acts import Act, Request
+from services.staff_ui.pages.acts import Act, Both, Changed, Request
 from services.staff_ui.views.location import Place
+from services.staff_ui.views.words import when
 
 Json = dict[str, Any]
 NAME_MAX = 30
@@ -17,10 +18,10 @@ NAME_MAX = 30
 
 @dataclass(frozen=True)
 class Choices:
-    """What depends on the prison or on what stands below."""
+    """What depends on the prison or on what stands below; cells are right below, with their versions."""
 
     uses: Sequence[Choice] = ()
-    cells: Sequence[Choice] = ()
+    cells: Sequence[tuple[Place, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -120,22 +121,46 @@ def deactivate(place: Place, _: Choices) -> Act[forms.Closure]:
 
 def deactivate_cells(place: Place, choices: Choices) -> Act[forms.CloseMany]:
     """Take several cells out of use for the same reason."""
+    open_cells = {f"{cell.id}@{version}": cell for cell, version in choices.cells if cell.active}
     return Act(
         title="Deactivate cells",
         button="Deactivate cells",
         form=forms.CloseMany,
-        steps=((ask.which_cells(choices.cells),), *ask.CLOSURE),
+        steps=((ask.which_cells([Choice(each, cell.path) for each, cell in open_cells.items()]),), *ask.CLOSURE),
         request=lambda form: Request(
             "PUT",
             "/locations/bulk/deactivate/temporary",
-            {"locations": {str(cell): closure(form) for cell in form.cells}},
+            {"locations": {str(cell.id): {**closure(form), "version": cell.version} for cell in form.cells}},
         ),
         done=lambda form: f"{len(form.cells)} {'cell' if len(form.cells) == 1 else 'cells'} deactivated",
         after=_here(place),
         initial={},
         checked=True,
         warning="Nobody can be placed in these cells until they are reactivated. All are deactivated, or none.",
+        changed=lambda form: _changed(form, choices.cells),
     )
+
+
+def _changed(form: forms.CloseMany, cells: Sequence[tuple[Place, int]]) -> Changed | None:
+    """Say what became of chosen cells that somebody else changed; those that are still in use can be taken on."""
+    now = {cell.id: (cell, version) for cell, version in cells}
+    known = {f"{cell.id}@{version}" for cell, version in cells if cell.active}
+    if all(str(each) in known for each in form.cells):
+        return None
+    chosen = [now[str(each.id)] for each in form.cells if str(each.id) in now]
+    both = [
+        Both(cell.path, _stands(cell), "Deactivate" if cell.active else "Nothing is left to do") for cell, _ in chosen
+    ]
+    values = form.model_dump(mode="json") | {
+        "cells": [f"{cell.id}@{version}" for cell, version in chosen if cell.active]
+    }
+    return Changed("cells that you chose", both, {name: "" if each is None else each for name, each in values.items()})
+
+
+def _stands(cell: Place) -> str:
+    held = f"working capacity {cell.working}, maximum capacity {cell.maximum}" if cell.active else cell.reason
+    by, at = cell.json.get("lastModifiedBy", ""), when(cell.json["lastModifiedDate"])
+    return f"{cell.tag['text']}, {held}. Last changed by {by} on {at}"
 
 
 def reactivate_cell(place: Place, _: Choices) -> Act[forms.Size]:
@@ -147,7 +172,7 @@ def reactivate_cell(place: Place, _: Choices) -> Act[forms.Size]:
         form=forms.Size,
         steps=(ask.SIZE,),
         request=lambda form: Request(
-            "PUT", "/locations/bulk/reactivate", {"locations": {place.id: {"capacity": _capacity(form)}}}
+            "PUT", "/locations/bulk/reactivate", {"locations": {place.id: {"capacity": _capacity(form)}}}, of_many=True
         ),
         done=lambda _: f"{place.name} reactivated",
         after=_here(place),

@@ -55,9 +55,8 @@ async def act(visit: Visit) -> web.StreamResponse:
     place = await place_of(visit)
     if doable is None or not doable.fits(place):
         raise NotThere("this cannot be done to this location")
-    names = await visit.names.all()
     latest = {"by": place.json.get("lastModifiedBy", ""), "at": place.json["lastModifiedDate"]}
-    target = Target(place.name, place.url, prison_crumbs(place.prison_id, names), place.etag, latest)
+    target = Target(place.name, place.url, place.etag, latest)
     return await Conduct(visit, doable.make(place, await _choices(visit, place, doable)), target).run()
 
 
@@ -116,14 +115,18 @@ async def _seen(visit: Visit, place: Place) -> Seen:
 
 async def _choices(visit: Visit, place: Place, doable: Doable) -> Choices:
     uses: Sequence[Choice] = await uses_of(visit, place.prison_id) if "uses" in doable.needs else ()
-    cells: Sequence[Choice] = ()
-    if "cells" in doable.needs:
-        summary = await Locations(visit.api).below(place.prison_id, place.id)
-        below = [Place(each) for each in summary["subLocations"]]
-        cells = [Choice(each.id, each.path) for each in below if each.is_cell and each.active]
-        if not cells:
-            raise NotThere("no cell right below it is in use")
-    return Choices(uses, cells)
+    return Choices(uses, await _cells(visit, place) if "cells" in doable.needs else ())
+
+
+async def _cells(visit: Visit, place: Place) -> Sequence[tuple[Place, int]]:
+    """Return the cells right below with their versions."""
+    locations = Locations(visit.api)
+    summary = await locations.below(place.prison_id, place.id)
+    cells = [each for each in map(Place, summary["subLocations"]) if each.is_cell]
+    if not any(each.active for each in cells):
+        raise NotThere("no cell right below it is in use")
+    versions = await locations.versions([each.id for each in cells])
+    return [(each, versions[each.id]) for each in cells if each.id in versions]
 
 
 def _makes(place: Place) -> list[tuple[str, str]]:

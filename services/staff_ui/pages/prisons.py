@@ -80,8 +80,8 @@ async def create(visit: Visit) -> web.StreamResponse:
     uses = await uses_of(visit, prison_id) if kind == "cell" else ()
     act = MAKERS[kind](prison_id, parent, uses)
     names = await visit.names.all()
-    prison = Target(names.get(prison_id, prison_id), f"/prisons/{prison_id}", [Crumb("Prisons", "/")])
-    target = Target(parent.name, parent.url, prison_crumbs(prison_id, names)) if parent else prison
+    prison = Target(names.get(prison_id, prison_id), f"/prisons/{prison_id}")
+    target = Target(parent.name, parent.url) if parent else prison
     return await Conduct(visit, act, target).run()
 
 
@@ -90,7 +90,7 @@ async def sign(visit: Visit) -> web.StreamResponse:
     prison_id = prison_of(visit)
     now = await _signed(visit, prison_id)
     names = await visit.names.all()
-    target = Target(names.get(prison_id, prison_id), f"/prisons/{prison_id}", [Crumb("Prisons", "/")])
+    target = Target(names.get(prison_id, prison_id), f"/prisons/{prison_id}")
     return await Conduct(visit, signed(prison_id, visit.caller.username, now), target).run()
 
 

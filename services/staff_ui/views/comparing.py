@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from services.staff_ui.views.location import value, words
+from services.staff_ui.views.location import told, words
 
 FINDINGS = MappingProxyType(
     {
@@ -67,8 +67,8 @@ def lines(fields: Sequence[Mapping[str, Any]]) -> list[Line]:
     return [
         Line(
             words(each["field"]),
-            value(each["dps"]),
-            value(each["nomis"]),
+            told(each["field"], each["dps"]),
+            told(each["field"], each["nomis"]),
             each.get("differs", True),
             each.get("share", ""),
         )

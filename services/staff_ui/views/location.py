@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from libs.domain.attributes import Attribute
 from libs.domain.codes import (
     NON_RESIDENTIAL_TYPES,
     AccommodationType,
@@ -12,15 +13,28 @@ from libs.domain.codes import (
     DeactivatedReason,
     Described,
     LocationType,
+    ResidentialHousingType,
     SpecialistCellType,
     UsageType,
     UsedForType,
 )
+from libs.domain.shared import Field
+from services.staff_ui.views.words import day
 
 Json = Mapping[str, Any]
 TAGS = MappingProxyType(
     {"ACTIVE": ("Active", "green"), "INACTIVE": ("Inactive", "grey"), "NON_RESIDENTIAL": ("Non-residential", "blue")}
 )
+# How the values of a field are read by people; the rest are words or numbers.
+CODES: Mapping[str, type[Described]] = MappingProxyType(
+    {
+        Field.LOCATION_TYPE: LocationType,
+        Field.HOUSING_TYPE: ResidentialHousingType,
+        Field.ATTRIBUTES: Attribute,
+        Field.DEACTIVATED_REASON: DeactivatedReason,
+    }
+)
+DATES = frozenset({Field.DEACTIVATED_DATE, Field.PROPOSED_REACTIVATION_DATE})
 
 
 @dataclass(frozen=True)
@@ -182,7 +196,11 @@ def seen_of(answer: Json) -> Seen:
     if answer.get("finding") is None:
         return Seen("Same in NOMIS", "green")
     differing = tuple(
-        {"field": words(each["field"]), "dps": value(each.get("dps")), "nomis": value(each.get("nomis"))}
+        {
+            "field": words(each["field"]),
+            "dps": told(each["field"], each.get("dps")),
+            "nomis": told(each["field"], each.get("nomis")),
+        }
         for each in answer.get("fields", ())
         if each["differs"]
     )
@@ -194,6 +212,24 @@ def words(name: str) -> str:
     """Write a field's name as words: `maxCapacity` is "Max capacity"."""
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
     return spaced[:1].upper() + spaced[1:]
+
+
+def told(field: str, raw: object) -> str:
+    """Write what a side has in a field for people: codes as their texts, dates as dates."""
+    if raw is None or raw in ("", []):
+        return value(raw)
+    if codes := CODES.get(field):
+        return described(codes, [str(each) for each in (raw if isinstance(raw, list) else [raw])])
+    if field in DATES:
+        return day(str(raw))
+    if field == Field.USAGES and isinstance(raw, list):
+        return "; ".join(_usage(each) for each in raw)
+    return value(raw)
+
+
+def _usage(usage: Json) -> str:
+    text = described(UsageType, [str(usage.get("usageType"))])
+    return f"{text}, capacity {usage['capacity']}" if usage.get("capacity") else text
 
 
 def value(raw: object) -> str:

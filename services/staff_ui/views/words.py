@@ -15,10 +15,21 @@ def when(text: str) -> str:
     return f"{moment.day} {moment:%B %Y} at {moment.hour % 12 or 12}:{moment:%M}{half}"
 
 
+def moment(text: str) -> str:
+    """Write a moment to the second, as a run of the migration is named after it: "24 November 2026 at 5:06:07pm"."""
+    at = datetime.fromisoformat(text)
+    return when(text).replace(f":{at:%M}", f":{at:%M:%S}") if not at.tzinfo else when(text)
+
+
 def day(text: str) -> str:
     """Write a date: "24 November 2026"."""
     moment = datetime.fromisoformat(text)
     return f"{moment.day} {moment:%B %Y}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital what a service said in the middle of a sentence of its own."""
+    return text[:1].upper() + text[1:]
 
 
 def number(value: int) -> str:
@@ -32,5 +43,5 @@ def counted(value: int, one: str, many: str = "") -> str:
 
 
 FILTERS: Mapping[str, Callable[..., object]] = MappingProxyType(
-    {"when": when, "day": day, "number": number, "counted": counted}
+    {"when": when, "moment": moment, "day": day, "sentence": sentence, "number": number, "counted": counted}
 )

@@ -54,6 +54,7 @@ class Person:
     page: Page
     url: str
     scripts: bool
+    at_phone: bool = False
     seen: list[str] = field(default_factory=list)
 
     async def goes(self, path: str) -> int:
@@ -88,7 +89,12 @@ class Person:
         return await self.page.locator("main").inner_text()
 
     async def looks(self, name: str) -> None:
-        """Keep a picture, at desk and phone width, and hold the page to WCAG 2.2 AA and to its own policy."""
+        """Keep a picture, at desk and phone width, and hold the page to WCAG 2.2 AA and to its own policy.
+
+        Who goes the same way again at a phone is not looked at again.
+        """
+        if self.at_phone:
+            return
         SHOTS.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
         await self.page.set_viewport_size(PHONE)
@@ -119,12 +125,14 @@ async def violations(page: Page) -> Sequence[str]:
     ]
 
 
-async def signed_in(browser: Browser, house: House, username: str, *, scripts: bool = True) -> Person:
+async def signed_in(
+    browser: Browser, house: House, username: str, *, scripts: bool = True, at_phone: bool = False
+) -> Person:
     """Sign somebody in as they would."""
-    context = await browser.new_context(viewport=DESK, java_script_enabled=scripts)
+    context = await browser.new_context(viewport=PHONE if at_phone else DESK, java_script_enabled=scripts)
     context.set_default_timeout(STEP_MS)
     page = await context.new_page()
-    person = Person(page, house.estate.endpoints["services"]["staff_ui"]["url"], scripts)
+    person = Person(page, house.estate.endpoints["services"]["staff_ui"]["url"], scripts, at_phone)
     page.on("console", lambda told: person.seen.append(told.text) if complains(told) else None)
     await person.goes("/")
     await page.get_by_label("Username").fill(username)

@@ -28,12 +28,6 @@ async def also_staff(browser: Browser, house: House) -> Person:
 
 
 @pytest.fixture(scope="package")
-async def plain_staff(browser: Browser, house: House) -> Person:
-    """Maintains locations of Leeds, with scripts switched off."""
-    return await signed_in(browser, house, "LEI_STAFF", scripts=False)
-
-
-@pytest.fixture(scope="package")
 async def viewer(browser: Browser, house: House) -> Person:
     """Looks, and changes nothing."""
     return await signed_in(browser, house, "VIEWER")

@@ -82,3 +82,19 @@ async def test_a_forged_form_is_a_page_that_says_what_to_do(auth: Auth, operator
         assert (await answer.value).status == 403
         assert await person.heading() == "Nothing was changed"
         await person.looks("error-forged")
+
+
+async def test_who_was_signed_out_meanwhile_and_who_could_not_be_signed_in_are_told(
+    auth: Auth, operator_token: str, browser: Browser
+) -> None:
+    async with pages_over("", auth, operator_token, browser) as person:
+        await person.goes("/operations/reconciliation/start")
+        await person.page.context.clear_cookies()
+        async with person.page.expect_navigation() as answer:
+            await person.presses("Continue")
+        assert (await answer.value).status == 401
+        assert await person.heading() == "You were signed out"
+        await person.looks("error-signed-out-meanwhile")
+        assert await person.goes("/sign-in/callback?error=access_denied") == 400
+        assert await person.heading() == "You could not be signed in"
+        await person.looks("error-sign-in-failed")

@@ -1,9 +1,33 @@
-"""Staff at the pages of their prison; in the order of a wing's life, which is made here and archived at the end."""
+"""Staff at the pages of their prison; in the order of a wing's life, which is made here and archived at the end.
+
+All of it is done twice: at a desk, and at a phone without scripts.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser
 
 from infra.local.demo.desk import seen
-from tests.journeys.pages.browsing import Person
+from tests.journeys.conftest import House
+from tests.journeys.pages.browsing import Person, signed_in
 
-WING = "PW"
+DESK, PHONE = "at a desk", "at a phone without scripts"
+
+
+@pytest.fixture(scope="module", params=[DESK, PHONE])
+async def staff(request: pytest.FixtureRequest, browser: Browser, house: House) -> AsyncIterator[Person]:
+    """Maintains locations of Leeds."""
+    plain = request.param == PHONE
+    person = await signed_in(browser, house, "LEI_STAFF", scripts=not plain, at_phone=plain)
+    yield person
+    await person.page.context.close()
+
+
+@pytest.fixture
+def wing(staff: Person) -> str:
+    """The code of the wing whose life it is."""
+    return "QW" if staff.at_phone else "PW"
 
 
 async def finds(person: Person, path: str) -> None:
@@ -17,7 +41,7 @@ async def banner(person: Person) -> str:
     return await person.page.locator(".govuk-notification-banner__heading").inner_text()
 
 
-async def test_a_wing_is_created_with_all_that_stands_in_it(staff: Person) -> None:
+async def test_a_wing_is_created_with_all_that_stands_in_it(staff: Person, wing: str) -> None:
     await staff.goes("/prisons/LEI")
     await staff.clicks("Create a wing")
     await staff.looks("create-wing-1")
@@ -25,9 +49,10 @@ async def test_a_wing_is_created_with_all_that_stands_in_it(staff: Person) -> No
     assert "Enter a code" in await staff.page.locator(".govuk-error-summary").inner_text()
     await staff.looks("create-wing-1-error")
     await staff.page.locator(".govuk-error-summary a").first.click()
-    assert await staff.page.evaluate("document.activeElement.id") == "code"
-    await staff.types("Code", WING.lower())
-    await staff.types("Local name (optional)", "pages wing")
+    if staff.scripts:
+        assert await staff.page.evaluate("document.activeElement.id") == "code"
+    await staff.types("Code", wing.lower())
+    await staff.types("Local name (optional)", f"pages wing {wing.lower()}")
     await staff.presses("Continue")
     await staff.types("How many landings?", "1")
     await staff.presses("Continue")
@@ -36,21 +61,21 @@ async def test_a_wing_is_created_with_all_that_stands_in_it(staff: Person) -> No
     await staff.presses("Continue")
     assert await staff.heading() == "Check your answers"
     await staff.looks("create-wing-check")
-    await staff.page.get_by_role("button", name="Change the number of landings").click()
+    await staff.page.get_by_role("button", name="Change number of landings").click()
     await staff.types("How many landings?", "2")
     await staff.presses("Continue")
     await staff.presses("Continue")
     await staff.presses("Create wing")
-    assert await banner(staff) == f"Wing {WING} created"
-    assert await staff.heading() == "Pages Wing"
+    assert await banner(staff) == f"Wing {wing} created"
+    assert await staff.heading() == f"Pages Wing {wing.capitalize()}"
     await staff.looks("wing")
 
 
-async def test_a_landing_leads_to_its_cells_and_a_cell_shows_all_there_is(staff: Person) -> None:
-    await finds(staff, f"{WING}-1")
+async def test_a_landing_leads_to_its_cells_and_a_cell_shows_all_there_is(staff: Person, wing: str) -> None:
+    await finds(staff, f"{wing}-1")
     await staff.looks("landing")
-    await staff.clicks(f"{WING}-1-001")
-    assert f"LEI-{WING}-1-001" in await staff.text()
+    await staff.clicks(f"{wing}-1-001")
+    assert f"LEI-{wing}-1-001" in await staff.text()
 
     async def same() -> bool:
         await staff.page.reload()
@@ -62,8 +87,8 @@ async def test_a_landing_leads_to_its_cells_and_a_cell_shows_all_there_is(staff:
     await staff.looks("cell")
 
 
-async def test_a_cell_takes_another_capacity_and_type_and_use(staff: Person) -> None:
-    await finds(staff, f"{WING}-1-001")
+async def test_a_cell_takes_another_capacity_and_type_and_use(staff: Person, wing: str) -> None:
+    await finds(staff, f"{wing}-1-001")
     await staff.clicks("Change capacity")
     await staff.types("Working capacity", "3")
     await staff.types("Maximum capacity", "2")
@@ -87,9 +112,9 @@ async def test_a_cell_takes_another_capacity_and_type_and_use(staff: Person) -> 
     await staff.looks("cell-with-history")
 
 
-async def test_who_edits_an_older_version_sees_both_and_decides(staff: Person, also_staff: Person) -> None:
+async def test_who_edits_an_older_version_sees_both_and_decides(staff: Person, also_staff: Person, wing: str) -> None:
     for person in (staff, also_staff):
-        await finds(person, f"{WING}-1-002")
+        await finds(person, f"{wing}-1-002")
         await person.clicks("Change capacity")
     await also_staff.types("Working capacity", "1")
     await also_staff.presses("Save capacity")
@@ -105,10 +130,10 @@ async def test_who_edits_an_older_version_sees_both_and_decides(staff: Person, a
     assert await banner(staff) == "Capacity changed"
 
 
-async def test_cells_are_deactivated_together_and_one_comes_back(staff: Person) -> None:
-    await finds(staff, f"{WING}-1")
+async def test_cells_are_deactivated_together_and_one_comes_back(staff: Person, wing: str) -> None:
+    await finds(staff, f"{wing}-1")
     await staff.clicks("Deactivate several cells")
-    await staff.chooses(f"{WING}-1-003", f"{WING}-1-004")
+    await staff.chooses(f"{wing}-1-003", f"{wing}-1-004")
     await staff.looks("deactivate-cells-1")
     await staff.presses("Continue")
     await staff.chooses("Other")
@@ -128,23 +153,48 @@ async def test_cells_are_deactivated_together_and_one_comes_back(staff: Person) 
     await staff.looks("deactivate-check")
     await staff.presses("Deactivate cells")
     assert await banner(staff) == "2 cells deactivated"
-    await staff.clicks(f"{WING}-1-003")
+    await staff.clicks(f"{wing}-1-003")
     assert "Other – New windows" in await staff.text()
     await staff.looks("cell-inactive")
     await staff.clicks("Reactivate")
     await staff.presses("Continue")
     await staff.presses("Reactivate")
-    assert await banner(staff) == f"{WING}-1-003 reactivated"
+    assert await banner(staff) == f"{wing}-1-003 reactivated"
 
 
-async def test_a_cell_becomes_a_room_and_a_cell_again(staff: Person) -> None:
-    await finds(staff, f"{WING}-1-003")
+async def test_who_deactivates_cells_that_somebody_else_changed_sees_both_and_decides(
+    staff: Person, also_staff: Person, wing: str
+) -> None:
+    await finds(staff, f"{wing}-2")
+    await staff.clicks("Deactivate several cells")
+    await staff.chooses(f"{wing}-2-001", f"{wing}-2-002")
+    await finds(also_staff, f"{wing}-2-002")
+    await also_staff.clicks("Change capacity")
+    await also_staff.types("Working capacity", "1")
+    await also_staff.presses("Save capacity")
+    assert await banner(also_staff) == "Capacity changed"
+    await staff.presses("Continue")
+    await staff.chooses("Damage")
+    await staff.presses("Continue")
+    await staff.presses("Back")
+    assert await staff.page.get_by_label("Damage", exact=True).is_checked()
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    assert await staff.heading() == "Someone else changed cells that you chose"
+    assert "Active, working capacity 1, maximum capacity 2. Last changed by MDI_STAFF" in await staff.text()
+    await staff.looks("changed-meanwhile-many")
+    await staff.presses("Save mine")
+    assert await banner(staff) == "2 cells deactivated"
+
+
+async def test_a_cell_becomes_a_room_and_a_cell_again(staff: Person, wing: str) -> None:
+    await finds(staff, f"{wing}-1-003")
     await staff.clicks("Convert to a non-residential room")
     await staff.chooses("Office")
     await staff.looks("convert-to-room")
     await staff.presses("Continue")
     await staff.presses("Convert")
-    assert await banner(staff) == f"{WING}-1-003 is now a room"
+    assert await banner(staff) == f"{wing}-1-003 is now a room"
     await staff.looks("converted")
     await staff.clicks("Change the kind of room")
     await staff.chooses("Shower")
@@ -159,13 +209,13 @@ async def test_a_cell_becomes_a_room_and_a_cell_again(staff: Person) -> None:
     await staff.presses("Continue")
     await staff.presses("Continue")
     await staff.presses("Convert")
-    assert await banner(staff) == f"{WING}-1-003 is a cell again"
+    assert await banner(staff) == f"{wing}-1-003 is a cell again"
 
 
-async def test_a_room_and_a_landing_and_a_cell_are_created(staff: Person) -> None:
+async def test_a_room_and_a_landing_and_a_cell_are_created(staff: Person, wing: str) -> None:
     await staff.goes("/prisons/LEI")
     await staff.clicks("Create a non-residential room")
-    await staff.types("Code", "PAGEROOM")
+    await staff.types("Code", f"PAGEROOM{wing}")
     await staff.types("Local name (optional)", "Room of the pages")
     await staff.presses("Continue")
     await staff.chooses("Classroom")
@@ -174,11 +224,11 @@ async def test_a_room_and_a_landing_and_a_cell_are_created(staff: Person) -> Non
     await staff.chooses("Programmes/activities")
     await staff.presses("Continue")
     await staff.presses("Create room")
-    assert await banner(staff) == "Room PAGEROOM created"
+    assert await banner(staff) == f"Room PAGEROOM{wing} created"
     await staff.looks("room")
     await staff.goes("/prisons/LEI/rooms")
     await staff.looks("rooms")
-    await finds(staff, WING)
+    await finds(staff, wing)
     await staff.clicks("Create a landing")
     await staff.types("Code", "9")
     await staff.presses("Continue")
@@ -200,9 +250,9 @@ async def test_a_room_and_a_landing_and_a_cell_are_created(staff: Person) -> Non
     await staff.goes(staff.page.url.removeprefix(staff.url))
 
 
-async def test_a_code_that_is_taken_is_said_at_its_field(staff: Person) -> None:
+async def test_a_code_that_is_taken_is_said_at_its_field(staff: Person, wing: str) -> None:
     await staff.goes("/prisons/LEI/create/wing")
-    await staff.types("Code", WING)
+    await staff.types("Code", wing)
     await staff.presses("Continue")
     await staff.types("How many landings?", "1")
     await staff.presses("Continue")
@@ -227,62 +277,62 @@ async def test_the_signed_operational_capacity_is_set(staff: Person) -> None:
     await staff.looks("overview")
 
 
-async def test_a_local_name_is_changed_by_keyboard_alone(staff: Person) -> None:
-    await finds(staff, f"{WING}-1")
-    keys = staff.page.keyboard
+async def test_a_local_name_is_changed_by_keyboard_alone(also_staff: Person, wing: str) -> None:
+    await finds(also_staff, f"{wing}-1")
+    keys = also_staff.page.keyboard
     await keys.press("Tab")
-    assert await staff.page.evaluate("document.activeElement.textContent.trim()") == "Skip to main content"
+    assert await also_staff.page.evaluate("document.activeElement.textContent.trim()") == "Skip to main content"
     await keys.press("Enter")
     for _ in range(10):
         await keys.press("Tab")
-        if "Change local name" in await staff.page.evaluate("document.activeElement.textContent"):
+        if "Change local name" in await also_staff.page.evaluate("document.activeElement.textContent"):
             break
     await keys.press("Enter")
-    await staff.page.wait_for_url("**/local-name")
+    await also_staff.page.wait_for_url("**/local-name")
     for _ in range(20):
         await keys.press("Tab")
-        if await staff.page.evaluate("document.activeElement.id") == "local_name":
+        if await also_staff.page.evaluate("document.activeElement.id") == "local_name":
             break
     await keys.press("Control+a")
     await keys.type("by keyboard")
-    await staff.looks("local-name")
-    await staff.page.locator("#local_name").focus()
+    await also_staff.looks("local-name")
+    await also_staff.page.locator("#local_name").focus()
     await keys.press("Enter")
-    await staff.page.wait_for_load_state()
-    assert await banner(staff) == "Local name changed"
-    assert await staff.heading() == "By Keyboard"
+    await also_staff.page.wait_for_load_state()
+    assert await banner(also_staff) == "Local name changed"
+    assert await also_staff.heading() == "By Keyboard"
 
 
-async def test_everything_works_without_scripts(plain_staff: Person) -> None:
-    await plain_staff.goes("/prisons/LEI")
-    await plain_staff.types("Find a location", f"{WING}-1-001")
-    await plain_staff.presses("Search")
-    await plain_staff.looks("search")
-    await plain_staff.clicks(f"{WING}-1-001")
-    await plain_staff.clicks("Deactivate")
-    await plain_staff.chooses("Maintenance")
-    await plain_staff.presses("Continue")
-    await plain_staff.presses("Continue")
-    await plain_staff.page.get_by_role("button", name="Change reason").click()
-    await plain_staff.chooses("Damage")
-    await plain_staff.presses("Continue")
-    await plain_staff.presses("Continue")
-    await plain_staff.looks("deactivate-check-plain")
-    await plain_staff.presses("Deactivate")
-    assert await banner(plain_staff) == f"{WING}-1-001 deactivated"
-    assert "Damage" in await plain_staff.text()
+async def test_everything_works_without_scripts(staff: Person) -> None:
+    await staff.goes("/prisons/LEI")
+    await staff.types("Find a location", f"{wing}-1-001")
+    await staff.presses("Search")
+    await staff.looks("search")
+    await staff.clicks(f"{wing}-1-001")
+    await staff.clicks("Deactivate")
+    await staff.chooses("Maintenance")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.page.get_by_role("button", name="Change reason").click()
+    await staff.chooses("Damage")
+    await staff.presses("Continue")
+    await staff.presses("Continue")
+    await staff.looks("deactivate-check-one")
+    await staff.presses("Deactivate")
+    assert await banner(staff) == f"{wing}-1-001 deactivated"
+    assert "Damage" in await staff.text()
 
 
-async def test_archiving_says_that_it_is_for_good(staff: Person) -> None:
-    await finds(staff, WING)
+async def test_archiving_says_that_it_is_for_good(staff: Person, wing: str) -> None:
+    await finds(staff, wing)
     await staff.clicks("Archive")
     await staff.types("Why is it being archived?", "Pulled down")
     await staff.presses("Continue")
     assert "You cannot undo this" in await staff.text()
     await staff.looks("archive-check")
     await staff.presses("Archive for good")
-    assert await banner(staff) == "Pages Wing archived"
+    assert await banner(staff) == f"Pages Wing {wing.capitalize()} archived"
     await staff.looks("archived-wing")
     await staff.goes("/prisons/LEI/archived")
-    assert "Pages Wing" in await staff.text()
+    assert f"Pages Wing {wing.capitalize()}" in await staff.text()
     await staff.looks("archived")

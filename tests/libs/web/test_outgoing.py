@@ -49,6 +49,18 @@ class Remote:
     async def refuse(self, _: web.Request) -> web.Response:
         return web.json_response({"errorCode": 103, "userMessage": "taken"}, status=409)
 
+    async def long(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"first")
+        # The rest is not there before somebody has read this.
+        await self.release.wait()
+        if request.query.get("breaks"):
+            assert request.transport is not None
+            request.transport.abort()
+        await response.write(b"last")
+        return response
+
     async def encoding(self, request: web.Request) -> web.Response:
         return web.Response(text=request.headers["Accept-Encoding"])
 
@@ -72,6 +84,7 @@ async def base_url(remote: Remote) -> AsyncIterator[str]:
     app.router.add_route("*", "/thing", remote.thing)
     app.router.add_get("/refuse", remote.refuse)
     app.router.add_get("/hang", remote.hang)
+    app.router.add_get("/long", remote.long)
     app.router.add_get("/encoding", remote.encoding)
     app.router.add_get("/away", remote.away)
     async with TestServer(app) as server:
@@ -142,6 +155,27 @@ async def test_a_status_that_is_not_fine_is_a_refusal_with_its_body(session: Api
     assert (refused.value.status, refused.value.body["errorCode"]) == (409, 103)
     assert str(refused.value) == "GET /refuse answered 409"
     assert (await session.request("GET", "/refuse", ok={409})).status == 409
+
+
+async def test_a_long_answer_is_read_as_it_comes(session: ApiSession, remote: Remote) -> None:
+    pieces = session.pieces("/long")
+    assert await anext(pieces) == b"first"
+    remote.release.set()
+    assert [piece async for piece in pieces] == [b"last"]
+
+
+async def test_a_long_answer_that_is_refused_or_breaks_off_is_told_from_one_that_ends(
+    session: ApiSession, remote: Remote
+) -> None:
+    with pytest.raises(RemoteRefused, match="409"):
+        await anext(session.pieces("/refuse"))
+    with pytest.raises(RemoteUnavailable, match="Timeout"):
+        await anext(session.pieces("/hang", timeout=0.05))
+    pieces = session.pieces("/long?breaks=1")
+    assert await anext(pieces) == b"first"
+    remote.release.set()
+    with pytest.raises(RemoteUnavailable):
+        await anext(pieces)
 
 
 async def test_redirects_are_not_followed(session: ApiSession) -> None:

@@ -137,3 +137,15 @@ async def test_staff_see_and_answer_conflicts_of_their_caseload_only(kti: Kti, t
         ("PUT", f"/conflicts/{number}/choose/NOMIS"),
     ):
         await kti.ask(method, path, status=403)
+
+
+async def test_operators_see_and_acknowledge_conflicts_everywhere_and_edit_only_in_their_caseload(
+    kti: Kti, token: MakeToken
+) -> None:
+    [number] = await record(kti, "C", NAMES)
+    roles = {"ROLE_MAINTAIN_LOCATIONS", "ROLE_RECONCILE_LOCATIONS"}
+    kti.headers = {"Authorization": f"Bearer {token(roles, username='OPS', prisons={'LEI'})}"}
+    assert [each["id"] for each in await kti.ask("GET", "/conflicts?prisonId=KTI")] == [number]
+    assert (await kti.ask("GET", f"/conflicts/{number}"))["acknowledgedBy"] is None
+    assert (await kti.ask("PUT", f"/conflicts/{number}/acknowledge"))["acknowledgedBy"] == "OPS"
+    await kti.ask("PUT", f"/conflicts/{number}/choose/NOMIS", status=403)

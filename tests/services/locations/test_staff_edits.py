@@ -90,6 +90,26 @@ async def test_an_edit_from_an_old_version_is_refused_and_from_the_present_one_m
     assert (await sent(world, door, '"7"'))[0] == 412
 
 
+@pytest.mark.parametrize("door", ["deactivate/temporary", "reactivate"])
+async def test_many_are_changed_from_the_versions_that_were_seen_of_each_or_none_is(world: World, door: str) -> None:
+    closed = door == "reactivate"
+    wish = {} if closed else CLOSING
+    await world.connection.execute(
+        "UPDATE location SET version = CASE path_hierarchy WHEN 'C-4-010' THEN 7 ELSE 8 END, active = NOT $1,"
+        " deactivated_reason = CASE WHEN $1 THEN 'DAMP' END, deactivated_date = CASE WHEN $1 THEN now() END"
+        " WHERE path_hierarchy IN ('C-4-010', 'C-4-011')",
+        closed,
+    )
+    one, other = str(ID["C-4-010"]), str(ID["C-4-011"])
+    stale = {one: {**wish, "version": 7}, other: {**wish, "version": 7}}
+    told = await world.ask("PUT", f"/locations/bulk/{door}", {"locations": stale}, 412)
+    assert "8 (KTI-C-4-011)" in told["developerMessage"]
+    assert await world.events() == []
+    seen = {one: {**wish, "version": 7}, other: wish}
+    done = await world.ask("PUT", f"/locations/bulk/{door}", {"locations": seen})
+    assert {each["key"] for each in done} >= {"KTI-C-4-010", "KTI-C-4-011"}
+
+
 async def test_without_a_version_the_last_write_wins(world: World) -> None:
     for _ in range(2):
         assert (await sent(world, "PUT /locations/{locationId}/capacity", None))[0] == 200

@@ -1,8 +1,10 @@
 """The doors of the pages while nothing behind them answers."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from html import escape
+from itertools import count
 
 import pytest
 from aiohttp import web
@@ -190,8 +192,10 @@ async def test_who_asks_too_often_is_told_to_wait_and_nobody_else(auth: Auth, to
 
 
 async def test_a_stream_outlasts_the_deadline_of_a_request(auth: Auth, token: MakeToken) -> None:
+    asked = count(1)
+
     async def going_on(_: web.Request) -> web.Response:
-        return web.json_response(progress())
+        return web.json_response(progress(migrated=next(asked)))
 
     migration = web.Application()
     migration.router.add_get("/migrate/locations/history/1/progress", going_on)
@@ -209,10 +213,45 @@ async def test_a_stream_outlasts_the_deadline_of_a_request(auth: Auth, token: Ma
             # At twenty a second at most, these take longer than any other request may.
             parts = 0
             async for line in answer.content:
-                parts += line.startswith(b"event: part")
+                parts += line.startswith(b"event: parts")
                 if parts == 30:
                     break
             assert parts == 30
+
+
+async def test_a_spreadsheet_is_handed_on_as_it_comes_and_a_refusal_is_a_page(auth: Auth, token: MakeToken) -> None:
+    read = asyncio.Event()
+
+    async def long(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"first\n")
+        # The rest is not there before somebody has read this.
+        await read.wait()
+        await response.write(b"last\n")
+        return response
+
+    async def unknown(_: web.Request) -> web.Response:
+        return web.json_response({}, status=404)
+
+    reconciliation = web.Application()
+    reconciliation.router.add_get("/locations/reports/reconciliation/1/mismatches.csv", long)
+    reconciliation.router.add_get("/locations/reports/reconciliation/2/mismatches.csv", unknown)
+    headers = cookie(token(OPERATOR_ROLES, username="OP"))
+    async with TestServer(reconciliation) as serving:
+        port = free_port()
+        plain = settings(auth, f"http://127.0.0.1:{port}", str(serving.make_url("")))
+        async with (
+            app.build(plain) as built,
+            TestClient(TestServer(built, host="127.0.0.1", port=port)) as client,
+        ):
+            async with client.get("/operations/reconciliation/1/mismatches.csv", headers=headers) as answer:
+                assert answer.headers["Content-Disposition"] == 'attachment; filename="reconciliation-1.csv"'
+                assert await answer.content.readline() == b"first\n"
+                read.set()
+                assert await answer.content.read() == b"last\n"
+            async with client.get("/operations/reconciliation/2/mismatches.csv", headers=headers) as answer:
+                assert (answer.status, "Page not found" in await answer.text()) == (404, True)
 
 
 async def test_a_hostile_name_is_shown_as_a_name_wherever_a_page_says_it(pages: Client, token: MakeToken) -> None:

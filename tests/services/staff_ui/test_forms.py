@@ -1,6 +1,7 @@
 """What people type becomes a model or a sentence."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from multidict import MultiDict
 
 from services.staff_ui.forms import locations as forms
 from services.staff_ui.forms import questions as ask
-from services.staff_ui.forms.fields import Field
+from services.staff_ui.forms.fields import Choice, Field
+from services.staff_ui.forms.operators import COMPARE, START, StartWish
 from services.staff_ui.forms.reading import parts_of, read
 
 CLOSURE = tuple(field for step in ask.CLOSURE for field in step)
@@ -56,7 +58,7 @@ def test_a_date_that_is_none_is_said_at_its_day_and_shown_as_typed(day: str, mon
     answers = read(forms.Closure, CLOSURE, MultiDict(posted))
     ((fault),) = answers.faults
     assert fault.field == "expected-day"
-    assert fault.text.startswith("The date it is expected back must be a real date")
+    assert fault.text.startswith("Date expected back must be a real date")
     assert parts_of(answers.values["expected"]) == (day, month, year)
 
 
@@ -75,6 +77,28 @@ def test_answers_are_told_in_the_order_of_their_choices() -> None:
     assert ask.CELL_TYPES.told(["SAFE_CELL", "ACCESSIBLE_CELL"]) == "Accessible cell, Safe cell"
     assert ask.CELL_TYPES.told([]) == ""
     assert ask.EXPECTED.told("2027-02-08") == "8 February 2027"
+    assert ask.BELOW.told(True) == "Yes"
+    assert COMPARE[0].told(None) == "All prisons"
+
+
+def test_answers_are_told_as_they_were_understood() -> None:
+    answers = read(forms.NewLanding, (ask.CODE, ask.NEW_NAME), MultiDict(code="a-1"))
+    assert [answers.told(field) for field in (ask.CODE, ask.NEW_NAME)] == ["A-1", ""]
+    started = read(StartWish, START, MultiDict(kind="migration", prisons="lei mdi"))
+    assert [started.told(field) for field in START] == ["A migration", "LEI, MDI"]
+
+
+def test_a_cell_that_is_chosen_carries_the_version_that_was_seen() -> None:
+    cell = f"{UUID(int=1)}@7"
+    fields = (ask.which_cells([Choice(cell, "A-1-001")]), *CLOSURE)
+    answers = read(forms.CloseMany, fields, MultiDict(cells=cell, reason="DAMP"))
+    assert answers.model is not None
+    assert [(each.id, each.version) for each in answers.model.cells] == [(UUID(int=1), 7)]
+    assert answers.told(fields[0]) == "A-1-001"
+    for wrong in ("", "x@7", str(UUID(int=1)), f"{UUID(int=1)}@x"):
+        assert [
+            fault.name for fault in read(forms.CloseMany, fields, MultiDict(cells=wrong, reason="DAMP")).faults
+        ] == ["cells"]
 
 
 @given(st.dictionaries(st.sampled_from([*(field.name for field in CLOSURE), "expected-day"]), st.text(max_size=300)))

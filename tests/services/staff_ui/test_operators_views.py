@@ -157,8 +157,8 @@ def test_prisons_are_read_in_their_order_once_each_however_they_are_typed() -> N
         (StartWish, START, {"prisons": "LEI"}, "Select a rehearsal or a migration"),
         (StartWish, START, {"kind": "migration", "prisons": "Leeds"}, "Enter prison codes with commas between"),
         (RunWish, COMPARE, {"settle": "report", "prison": "X' OR 1=1"}, "Enter a prison code, like LEI"),
-        (RateWish, REDRIVE, {"rate": "0"}, "The rate must be 1 or more"),
-        (RateWish, REDRIVE, {"rate": "fast"}, "The rate must be a whole number"),
+        (RateWish, REDRIVE, {"rate": "0"}, "Rate must be 1 or more"),
+        (RateWish, REDRIVE, {"rate": "fast"}, "Rate must be a whole number"),
     ],
 )
 def test_what_was_typed_wrong_is_said_in_a_sentence(

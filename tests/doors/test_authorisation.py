@@ -13,7 +13,8 @@ HEAD = """# Who may do what
 
 Every door of every service, written from the routes themselves; a test keeps it so, and another asks each door with
 every role but its own and demands a 403. Any one of the roles is enough; the scope is asked for besides. People act
-only on the prisons of their caseload, when their token names one. Doors marked *open* tell nothing of locations.
+only on the prisons of their caseload, when their token names one; who may reconcile reads and acknowledges conflicts
+of all prisons. Doors marked *open* tell nothing of locations.
 """
 
 

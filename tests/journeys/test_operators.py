@@ -75,6 +75,8 @@ async def test_both_sides_are_compared_and_a_run_without_a_finding_is_fine(migra
     run = said.json()
     assert (run["status"], run["mismatches"]) == ("COMPLETED", 0)
     assert run["compared"] > 0
+    again = await lip(house, "reconcile", "run", "--prison", PRISON, "--no-settle", "--watch")
+    assert f"{run['compared']:,} compared" in again.out
     shown = await lip(house, "reconcile", "show", str(run["runId"]))
     assert "COMPLETED" in shown.out
 
@@ -184,6 +186,13 @@ async def test_commands_are_completed_under_the_name_that_people_type(house: Hou
     asked = {"_LIP_COMPLETE": "complete_bash", "COMP_WORDS": "lip queues peek to", "COMP_CWORD": "3"}
     said = await lip(house, **asked)
     assert said.out.split() == [QUEUE]
+
+
+@pytest.mark.parametrize("words", [(), ("migrate", "start"), ("reconcile", "repair")])
+async def test_help_has_examples_a_line_each(house: House, words: tuple[str, ...]) -> None:
+    said = await lip(house, *words, "--help")
+    examples = [line for line in said.out.splitlines() if "Example: lip " in line]
+    assert (said.code, len(examples) > 1, max(line.count(" lip ") for line in examples)) == (FINE, True, 1)
 
 
 async def test_queues_and_topics_are_as_described(house: House) -> None:

@@ -146,6 +146,6 @@ async def test_operators_see_and_acknowledge_conflicts_everywhere_and_edit_only_
     roles = {"ROLE_MAINTAIN_LOCATIONS", "ROLE_RECONCILE_LOCATIONS"}
     kti.headers = {"Authorization": f"Bearer {token(roles, username='OPS', prisons={'LEI'})}"}
     assert [each["id"] for each in await kti.ask("GET", "/conflicts?prisonId=KTI")] == [number]
-    assert (await kti.ask("GET", f"/conflicts/{number}"))["acknowledgedBy"] is None
+    assert "acknowledgedBy" not in await kti.ask("GET", f"/conflicts/{number}")
     assert (await kti.ask("PUT", f"/conflicts/{number}/acknowledge"))["acknowledgedBy"] == "OPS"
     await kti.ask("PUT", f"/conflicts/{number}/choose/NOMIS", status=403)

@@ -303,7 +303,7 @@ async def test_a_local_name_is_changed_by_keyboard_alone(also_staff: Person, win
     assert await also_staff.heading() == "By Keyboard"
 
 
-async def test_everything_works_without_scripts(staff: Person) -> None:
+async def test_one_cell_is_found_and_deactivated_after_a_second_thought(staff: Person, wing: str) -> None:
     await staff.goes("/prisons/LEI")
     await staff.types("Find a location", f"{wing}-1-001")
     await staff.presses("Search")

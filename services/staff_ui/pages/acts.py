@@ -48,20 +48,17 @@ class Both:
     label: str
     now: str
     yours: str
-
-    @property
-    def differs(self) -> bool:
-        """Whether saving would change it."""
-        return self.now != self.yours
+    differs: bool = False
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What somebody else changed meanwhile, and the answers that go on from what it is now."""
+    """What somebody else changed meanwhile, the answers that go on from what it is now, and who and when."""
 
     what: str
     both: Sequence[Both]
     values: Values
+    latest: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,8 +203,9 @@ class Conduct(Generic[Form]):
     def _changed(self, answers: Answers[Form]) -> Changed:
         """Put what the location is now beside what was entered."""
         now = self._act.initial
-        both = [Both(each.subject, each.told(now.get(each.name)), answers.told(each)) for each in self._act.fields]
-        return Changed("this location", both, answers.values)
+        told = [(each.subject, each.told(now.get(each.name)), answers.told(each)) for each in self._act.fields]
+        both = [Both(subject, present, yours, present != yours) for subject, present, yours in told]
+        return Changed("this location", both, answers.values, self._target.latest)
 
     def _both(self, changed: Changed) -> web.Response:
         """Show both; the form goes on from the present version."""
@@ -217,7 +215,7 @@ class Conduct(Generic[Form]):
             self._target.etag,
             changed=changed,
             carry=self._act.fields,
-            latest=self._target.latest,
+            latest=changed.latest,
             status=CHANGED,
         )
 

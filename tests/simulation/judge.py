@@ -47,6 +47,7 @@ DUPLICATE = "duplicate path"
 CAPACITIES = (Field.MAX_CAPACITY, Field.WORKING_CAPACITY, Field.CERTIFIED, Field.CERTIFIED_CAPACITY)
 UNLABELLED = frozenset({Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES})
 """Fields whose change leaves no amendment in NOMIS that names it (ADR 0007, The gap)."""
+CLOSING = frozenset({Field.DEACTIVATED_DATE, Field.DEACTIVATED_REASON})
 OUT_OF_USE = frozenset({*DETAIL_FIELDS, Field.ACTIVE, *CAPACITIES})
 EVENTS_FOR_EDIT = 30
 """A rename announces all that is below, and each of those is settled: what a storm would be is far beyond."""
@@ -208,6 +209,8 @@ class Kept:
         for who, conflict in self.world.locations.conflicts:
             both = conflict.reason == "changed on both sides" and conflict.field != "description"
             brought = isinstance(conflict.nomis, str | int) and conflict.nomis in self.people.brought
+            # With NOMIS's value that of the base, somebody touched the field and set it back.
+            both = both and conflict.nomis != conflict.base
             if both and not brought and rows[who] == 1 and (who, conflict.field) not in edited:
                 yield f"made up: {who} {conflict.field} is {conflict.dps!r} in DPS and was never {conflict.nomis!r}"
 
@@ -245,7 +248,14 @@ class Kept:
         row = self.world.nomis.rows.get(NomisLocationId(int(str(edit.who))))
         if row is None or (is_soft_deleted(row) and edit.field in OUT_OF_USE):
             return True
-        return self._same(edit.new, self.world.nomis.shown(row.location_id)[edit.field]) or self._in_the_gap(edit)
+        overwritten = any(
+            put.step > edit.step
+            and self._same(put.before[edit.field], edit.new)
+            and put.after[edit.field] != put.before[edit.field]
+            for put in self.world.nomis.puts
+            if put.row == edit.who
+        )
+        return not overwritten or self._in_the_gap(edit)
 
     def _buried_in_the_gap(self, edit: Edit, who: UUID) -> bool:
         return who in self.people.buried and self._overwritten_unseen(edit)
@@ -281,11 +291,13 @@ class Kept:
         )
 
     def _recorded(self, edit: Edit, who: UUID) -> bool:
-        return any(
-            told.conflict.field == edit.field.value
-            and any(self._same(edit.new, value) for value in (told.conflict.dps, told.conflict.nomis))
-            for told in self._told(edit, who)
-        )
+        told = [each.conflict for each in self._told(edit, who)]
+        closed = edit.field is Field.ACTIVE and edit.new is False and edit.side is Source.NOMIS
+        if closed and any(c.field in CLOSING and c.nomis for c in told):
+            # Who closes a row gives a day and a reason, and these tell of it as well.
+            return True
+        same = (c for c in told if c.field == edit.field)
+        return any(self._same(edit.new, value) for c in same for value in (c.dps, c.nomis))
 
     def _told(self, edit: Edit, who: UUID) -> Iterator[Told]:
         """Return what was recorded of the location since the edit."""

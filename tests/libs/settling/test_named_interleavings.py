@@ -141,6 +141,17 @@ async def test_a_row_deleted_while_its_location_stood_aside_gives_it_its_code_ba
     assert house.locations.states[CELL_ID].published == {}
 
 
+async def test_where_sync_is_one_way_a_location_that_stood_aside_is_made_again_as_it_is(house: House) -> None:
+    stand_aside(house)
+    house.nomis.screen_delete(CELL_NOMIS)
+    house.locations.switch_over(house.cell.prison_id, one_way=True)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    again = house.mappings.by_dps[CELL_ID].nomis_location_id
+    assert house.cell.code == house.nomis.rows[again].location_code == f"~{CELL_NOMIS}"
+    assert "sync is one way" in {c.reason for _, c in house.locations.conflicts if c.field == "code"}
+    assert house.locations.states[CELL_ID].published == {}
+
+
 async def test_an_archived_location_that_stood_aside_waits_for_no_place(house: House) -> None:
     stand_aside(house)
     house.locations.staff_edit(CELL_ID, active=False, archived=True, deactivated_date=house.locations.now())

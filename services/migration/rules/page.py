@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from libs.domain.identity import dps_id_for
+from libs.domain.identity import dps_id_for, is_aside_name
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocationId
 from libs.domain.prisons import is_ignored
@@ -21,6 +21,7 @@ DUPLICATE_PATH = "duplicate path"  # as the locations API says it
 MAPPED = "mapped already"
 OTHER_PRISON = "prison not in this run"
 CANCELLED = "cancelled"
+LEFT_OVER = "a create that came twice left it over"
 ADOPTED = "adopted: DPS had the key already"
 
 
@@ -85,15 +86,23 @@ def _before_creating(
 ) -> Verdict | None:
     if row is None:
         return Verdict(item.nomis_id, ItemState.SKIPPED, "gone from NOMIS")
-    if prisons and row.prison_id not in prisons:
-        return _verdict(row, ItemState.SKIPPED, OTHER_PRISON)
-    if is_ignored(row.prison_id):
-        return _verdict(row, ItemState.SKIPPED, f"ignored agency {row.prison_id}")
+    if why := not_of_the_run(row, prisons):
+        return _verdict(row, ItemState.SKIPPED, why)
     if link := links.get(row.location_id):
         return _linked(row, link, label)
+    if is_aside_name(row.description, row.location_id):
+        # Two walks of sync made a row for one location; the other is linked. This one is nobody's (ADR 0007).
+        return _verdict(row, ItemState.SKIPPED, LEFT_OVER)
     if row.parent_location_id is not None and row.parent_location_id not in links:
         return _verdict(row, ItemState.PENDING, PARENT_MISSING)
     return None
+
+
+def not_of_the_run(row: DetailShape, prisons: frozenset[str]) -> str | None:
+    """Return why a run has nothing to do with a row's prison; None when it has."""
+    if prisons and row.prison_id not in prisons:
+        return OTHER_PRISON
+    return f"ignored agency {row.prison_id}" if is_ignored(row.prison_id) else None
 
 
 def _linked(row: DetailShape, link: LocationMapping, label: str) -> Verdict:

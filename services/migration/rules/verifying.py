@@ -4,17 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from libs.domain.bulk import MirrorRow, OwnRow
-from libs.domain.comparing import differences
+from libs.domain.comparing import differences, is_spare
 from libs.domain.mapping import LocationMapping
 from libs.domain.nomis import NomisLocationId
-from libs.domain.prisons import is_ignored
 from libs.domain.shapes import DetailShape
 from libs.domain.shared import COMMENTS_MAX, LOCAL_NAME_MAX
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import is_soft_deleted
 from services.migration.records import Item, ItemState, Note, Subject, Verdict
 from services.migration.rules.losses import losses
-from services.migration.rules.page import OTHER_PRISON
+from services.migration.rules.page import LEFT_OVER, not_of_the_run
 
 GONE = "gone from NOMIS, still in DPS"
 GONE_FROM_BOTH = "gone from NOMIS"
@@ -40,10 +39,10 @@ def verified(item: Item, sight: Sight, prisons: frozenset[str]) -> Verdict:
     if row is None:
         return _gone(item, link, mirror)
     verdict = Verdict(row.location_id, ItemState.SKIPPED, None, None, row.description, row.prison_id)
-    if prisons and row.prison_id not in prisons:
-        return replace(verdict, reason=OTHER_PRISON)
-    if is_ignored(row.prison_id):
-        return replace(verdict, reason=f"ignored agency {row.prison_id}")
+    if why := not_of_the_run(row, prisons):
+        return replace(verdict, reason=why)
+    if link is None and is_spare(row):
+        return replace(verdict, reason=LEFT_OVER)
     if link is None:
         return replace(verdict, state=ItemState.PENDING, reason=NOT_LINKED, differences=())
     verdict = replace(verdict, dps_id=link.dps_location_id, differences=())

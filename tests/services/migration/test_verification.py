@@ -62,6 +62,24 @@ async def test_what_was_copied_is_equal_and_the_report_is_clean(office: Office, 
     assert (everything.records_migrated, everything.records_skipped) == (15, 1)
 
 
+async def test_what_a_create_that_came_twice_left_over_is_skipped_and_is_no_difference(office: Office) -> None:
+    office.add("K")
+    spare = office.add("L")
+    out_of_use: dict[str, Any] = {
+        "active": False,
+        "certified": False,
+        "cna_capacity": 0,
+        "operational_capacity": 0,
+        "capacity": 0,
+    }
+    office.nomis.screen_edit(spare, description=f"{office.nomis.rows[spare].prison_id}-~{spare}", **out_of_use)
+    run = await office.runs.run(await migrated(office))
+    assert (run.records_migrated, run.records_skipped) == (1, 1)
+    assert spare not in office.mappings.by_nomis
+    everything = await verified(office)
+    assert (everything.records_migrated, everything.records_skipped) == (1, 1)
+
+
 async def test_everything_that_differs_is_found_and_named(office: Office, history: Database) -> None:
     two_wings(office)
     ids = sorted(office.nomis.rows)

@@ -411,7 +411,8 @@ class PairWalk:
             raise circle
         if circle.side is Side.NOMIS:
             await self._aside_in_nomis(look, memory)
-        elif _edited_code(look):
+        elif _edited_code(look) or not MOVES & set(look.merged.to_dps):
+            # Staff just gave us that code, or we have no other place to go in DPS: whoever wants ours does not get it.
             return False
         else:
             await self._take_code(look, aside_code(row.location_id), {**state.published, LEFT: [own.code]})

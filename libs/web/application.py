@@ -201,18 +201,7 @@ class Edge:
         took = time.perf_counter() - started
         observe(request.method, response.status, took)
         if not is_open:
-            spans.ended(
-                f"{request.method} {template}",
-                "SERVER",
-                current(),
-                took,
-                {
-                    "http.request.method": request.method,
-                    "http.route": template,
-                    "http.response.status_code": response.status,
-                },
-                failed=response.status >= 500,  # noqa: PLR2004 - HTTP's own number
-            )
+            answered(request, template, response, took)
             # What was read without trouble is counted, and told only to who asks for it: it is nearly everything.
             if response.status >= 400 or request.method not in READS:  # noqa: PLR2004 - HTTP's own number
                 _tell(log.info, request, template, response, took, caller)
@@ -239,6 +228,22 @@ class Edge:
 
 # For doors that answer people and not programs: same numbers, same limits of streams and of requests a second.
 EDGE = web.AppKey("edge", Edge)
+
+
+def answered(request: web.Request, template: str, response: web.StreamResponse, seconds: float) -> None:
+    """Tell of the span in which a request was answered; `template` is its route without values."""
+    spans.ended(
+        f"{request.method} {template}",
+        "SERVER",
+        current(),
+        seconds,
+        {
+            "http.request.method": request.method,
+            "http.route": template,
+            "http.response.status_code": response.status,
+        },
+        failed=response.status >= 500,  # noqa: PLR2004 - HTTP's own number
+    )
 
 
 def _tell(

@@ -1,4 +1,4 @@
-"""Writes the figures of `docs/performance.md` from the recorded reports; nobody types them."""
+"""Writes the figures of `docs/performance.md` and `docs/capacity.md` from the recorded reports; nobody types them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,17 +7,23 @@ from typing import Any
 import orjson
 
 from infra.local.settings import ROOT
+from tests.benchmarks import capacity
 
 RECORDED = ROOT / "docs" / "benchmarks"
 PAGE = ROOT / "docs" / "performance.md"
+CAPACITY = ROOT / "docs" / "capacity.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 
 def rewritten(page: str, reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the page with its measured part made anew from the reports."""
+    """Return the page of figures with its measured part made anew from the reports."""
+    return filled(page, "\n".join(line for name in sorted(reports) for line in section(reports[name])))
+
+
+def filled(page: str, told: str) -> str:
+    """Return a page with another measured part."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    told = "\n".join(line for name in sorted(reports) for line in section(reports[name]))
     return f"{before}{BEGIN}{told}\n{END}{after}"
 
 
@@ -55,8 +61,10 @@ def recorded(folder: Path = RECORDED) -> dict[str, Any]:
 
 
 def rewrite() -> None:
-    """Make the measured part of the page anew."""
-    PAGE.write_text(rewritten(PAGE.read_text(), recorded()))
+    """Make the measured part of both pages anew."""
+    reports = recorded()
+    PAGE.write_text(rewritten(PAGE.read_text(), reports))
+    CAPACITY.write_text(filled(CAPACITY.read_text(), capacity.told(reports)))
 
 
 if __name__ == "__main__":

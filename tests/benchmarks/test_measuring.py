@@ -7,7 +7,7 @@ import orjson
 import pytest
 from rich.console import Console
 
-from tests.benchmarks import document, machine, report
+from tests.benchmarks import capacity, document, machine, report
 from tests.benchmarks.__main__ import measured, names, suite
 from tests.benchmarks.measuring import (
     Benchmark,
@@ -89,10 +89,11 @@ def test_a_percentile_is_a_value_that_was_seen(share: float, expected: int) -> N
     assert percentile([float(n) for n in range(100, 0, -1)], share) == expected
 
 
-def test_the_page_tells_what_was_recorded() -> None:
-    """`python -m tests.benchmarks.document` writes it; figures are never typed."""
-    page = document.PAGE.read_text()
-    assert document.rewritten(page, document.recorded()) == page
+def test_the_pages_tell_what_was_recorded() -> None:
+    """`python -m tests.benchmarks.document` writes them; figures are never typed."""
+    reports, figures, carried = document.recorded(), document.PAGE.read_text(), document.CAPACITY.read_text()
+    assert document.rewritten(figures, reports) == figures
+    assert document.filled(carried, capacity.told(reports)) == carried
 
 
 def test_turns_alternate() -> None:

@@ -13,7 +13,7 @@ from multidict import MultiDict, MultiDictProxy
 from yarl import URL
 
 from libs.telemetry.tracing import bound, span_of
-from libs.web.application import EDGE
+from libs.web.application import EDGE, answered
 from libs.web.auth import Caller, NotSignedIn, Verifier
 from libs.web.metrics import Observe
 from libs.web.outgoing import RemoteRefused, RemoteUnavailable
@@ -115,6 +115,7 @@ class Guard:
                 response = await self._guarded(request, template, answer)
                 took = time.perf_counter() - started
                 observe(request.method, response.status, took)
+                answered(request, template, response, took)
                 tell = log.debug if response.status < 400 and request.method in READS else log.info  # noqa: PLR2004
                 tell("page", method=request.method, route=template, status=response.status, ms=round(took * 1000, 2))
             return response

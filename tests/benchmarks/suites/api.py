@@ -127,8 +127,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(name: str, dsn: str, options: Options) -> AsyncIterator[Running]:
-    """Start a server on the first core, with a sign-in server and the APIs it leans upon in this process."""
+async def running(module: str, dsn: str, options: Options, **more: str) -> AsyncIterator[Running]:
+    """Start a server on the first core, with a sign-in server and the APIs it leans upon in this process.
+
+    `more` is environment that it is told besides.
+    """
     async with AsyncExitStack() as stack:
         url = f"http://127.0.0.1:{free_port()}"
         signer = Signer(new_key(), url, lambda: datetime.now(UTC))  # noqa: TID251 - a composition root
@@ -159,7 +162,11 @@ async def running(name: str, dsn: str, options: Options) -> AsyncIterator[Runnin
             "HTTP_LIMITS": HttpLimits(rates=RateLimits(requests_per_second=10**6, burst=10**6)).model_dump_json(),
         }
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", MODULES[name], env=settings | {"PATH": os.defpath}, stdout=asyncio.subprocess.DEVNULL
+            sys.executable,
+            "-m",
+            module,
+            env={**settings, "PATH": os.defpath, **more},
+            stdout=asyncio.subprocess.DEVNULL,
         )
         try:
             process = psutil.Process(child.pid)
@@ -192,7 +199,7 @@ def contestant(name: str) -> Contestant:
         await copied(this.directory.parent / "prison", this.directory)
         async with AsyncExitStack() as stack:
             _, dsns = await stack.enter_async_context(bare_databases(this.directory, "locations"))
-            server = await stack.enter_async_context(running(name, dsns["locations"], this.options))
+            server = await stack.enter_async_context(running(MODULES[name], dsns["locations"], this.options))
             figures = await single_reads(server, Random(this.seed))
             if name != BARE:
                 repeats = QUICK_REPEATS if this.options.quick else REPEATS

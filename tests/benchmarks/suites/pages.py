@@ -26,7 +26,7 @@ from tests.benchmarks import http_load
 from tests.benchmarks.estates import bare_databases, copied
 from tests.benchmarks.measuring import Benchmark, DoesNotCount, Figures, Goal, Round, percentile
 from tests.benchmarks.processes import cpu_seconds
-from tests.benchmarks.suites.api import CELLS, LANDINGS, OURS, PRISON, WINGS, Running, prepare, ready, running
+from tests.benchmarks.suites.api import CELLS, LANDINGS, MODULES, OURS, PRISON, WINGS, Running, prepare, ready, running
 
 REPEATS, QUICK_REPEATS = 40, 3
 SECRET = "bench" * 8
@@ -95,7 +95,7 @@ async def measure(this: Round) -> Figures:
     figures: dict[str, float] = {}
     async with AsyncExitStack() as stack:
         _, dsns = await stack.enter_async_context(bare_databases(this.directory, "locations"))
-        locations = await stack.enter_async_context(running(OURS, dsns["locations"], this.options))
+        locations = await stack.enter_async_context(running(MODULES[OURS], dsns["locations"], this.options))
         port, process = await stack.enter_async_context(pages(locations))
         for name, path, wanted in PAGES:
             ask = request(path, locations.bearer)

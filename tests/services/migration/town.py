@@ -77,6 +77,7 @@ class Town:
 
     operator: Client
     staff: Client
+    locations_url: str
     nomis: NomisClient
     mappings: MappingClient
     screens: Prison
@@ -288,6 +289,7 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
         opened = Town(
             operator,
             staff,
+            locations_url,
             NomisClient(await session(nomis_url)),
             MappingClient(await session(mapping_url)),
             Prison(await sql(dsn["nomis"])),

@@ -232,6 +232,8 @@ EDGE = web.AppKey("edge", Edge)
 
 def answered(request: web.Request, template: str, response: web.StreamResponse, seconds: float) -> None:
     """Tell of the span in which a request was answered; `template` is its route without values."""
+    if not spans.wanted():
+        return
     spans.ended(
         f"{request.method} {template}",
         "SERVER",

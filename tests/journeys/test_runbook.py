@@ -1,0 +1,112 @@
+"""The runbook's procedures, played command by command as they stand on the page: what does not work is found here."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.local.demo.desk import seen
+from infra.local.demo.scenario import Scenario, a_cell, migrate
+from infra.local.settings import ROOT
+from libs.domain.events import LocationEventType
+from libs.messaging.queue import Parcel
+from tests.journeys.conftest import House
+from tests.journeys.test_operators import QUEUE, Said, lip
+
+RUNBOOK = ROOT / "docs" / "runbook.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SECONDS = 60.0
+UNTIL = "until "
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line of the runbook: words to fill in are in capitals, what it ends with stands behind `#`."""
+
+    line: str
+    ends: int = 0
+    again: bool = False
+
+    def words(self, filled: dict[str, str]) -> list[str]:
+        """Return what follows `lip`, filled in."""
+        return [filled.get(word, word) for word in shlex.split(self.line)[1:]]
+
+
+def commands(title: str) -> Iterator[Command]:
+    """Read the commands below a heading."""
+    text = RUNBOOK.read_text()
+    _, heading, rest = text.partition(f"\n### {title}\n")
+    assert heading, title
+    section = re.split(r"^##+ ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    for block in BLOCK.findall(section):
+        for line in block.splitlines():
+            told, _, end = line.partition("#")
+            end = end.strip()
+            yield Command(told.strip(), int(end.removeprefix(UNTIL) or 0), end.startswith(UNTIL))
+
+
+async def played(house: House, title: str, **filled: str) -> list[Said]:
+    """Type each command; each must end as the page says."""
+    found = [*commands(title)]
+    assert found, title
+    return [await typed(house, command, filled) for command in found]
+
+
+async def typed(house: House, command: Command, filled: dict[str, str]) -> Said:
+    """Type one command, again where the page says so."""
+    last: list[Said] = []
+
+    async def ended() -> Said | None:
+        said = await lip(house, *command.words(filled))
+        last.append(said)
+        return said if said.code == command.ends or not command.again else None
+
+    said = await seen(ended, f"{command.line}: {command.ends}", SECONDS)
+    assert said.code == command.ends, (command.line, said.out, said.err)
+    return said
+
+
+async def test_a_migration_is_rehearsed_started_watched_and_verified(house: House) -> None:
+    said = await played(house, "Start and watch a migration", PRISON="LEI")
+    assert "COMPLETED" in said[0].out
+
+
+async def test_a_migration_is_cancelled(house: House) -> None:
+    said = await played(house, "Cancel a migration")
+    assert "operator" in said[-1].out
+
+
+async def test_a_dead_letter_queue_is_drained(house: House) -> None:
+    await migrate(house.desk)
+    dps_id, _ = await a_cell(house.desk)
+    kind = LocationEventType.AMENDED.value
+    good = f'{{"eventType": "{kind}", "additionalInformation": {{"id": "{dps_id}", "key": "LEI-A"}}}}'
+    dead = house.desk.broker.queue(f"{QUEUE}-dlq")
+    bad = Parcel('{"eventType": "x"}', {"eventType": kind, "failureReason": "no id"})
+    assert await dead.send([bad]) == [None]
+    [letter] = (await lip(house, "queues", "peek", QUEUE, "--json")).json()["messages"]
+    assert await dead.send([Parcel(good, {"eventType": kind, "failureReason": "NOMIS away"})]) == [None]
+    await played(house, "Drain a dead-letter queue", NAME=QUEUE, MESSAGE=letter["messageId"])
+    assert (await house.desk.depths())[f"{QUEUE}-dlq"] == 0
+
+
+async def test_a_prison_leaves_nomis_and_comes_back(house: House) -> None:
+    await migrate(house.desk)
+    said = await played(house, "Take a prison off NOMIS, and back", PRISON="MDI")
+    assert "BOTH_WAYS" in said[-1].out
+
+
+async def test_what_differs_is_repaired(house: House) -> None:
+    ran = await lip(house, "reconcile", "run", "--no-settle", "--watch", "--json")
+    await played(house, "Find and repair what differs", RUN=str(ran.json()["runId"]))
+
+
+async def test_the_sign_in_server_s_key_is_changed_while_all_goes_on(house: House) -> None:
+    await migrate(house.desk)
+    scenario = Scenario(house.desk, *await a_cell(house.desk))
+    (house.estate.settings.data_dir / "sign-in" / "key.pem").unlink()
+    house.estate.kill("sign_in")
+    await house.estate.wait_ready("sign_in")
+    await played(house, "Rotate the sign-in server's key")
+    # Workers, whose tokens were signed by the old key, bring a change over.
+    await scenario.capacity()

@@ -1,4 +1,4 @@
-"""A restore of an older locations database, rehearsed as the runbook has it: both sides end equal again."""
+"""Restores of older databases, rehearsed as the runbook has them: both sides end equal again."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,8 @@ from tests.chaos.equality import Both, differences, read
 from tests.journeys.conftest import opened
 
 SECONDS = 60.0
-NAME, BESIDE, LOST = "locations", "locations_restored", "locations_lost"
+LOCATIONS, MAPPING = "locations", "mapping"
+BESIDE, LOST = "{}_restored", "{}_lost"
 REPORTS = "/locations/reports/reconciliation"
 
 
@@ -27,29 +28,34 @@ async def ran(program: str, *words: str) -> None:
     assert asked.returncode == 0, told.decode()
 
 
-async def restore_beside(estate: Estate, dump: Path) -> None:
+async def restore_beside(estate: Estate, name: str, dump: Path) -> None:
     """Restore a dump into a database that nobody uses yet."""
+    beside = BESIDE.format(name)
     async with estate.postgres.admin() as admin:
-        await admin.execute(f'CREATE DATABASE {BESIDE} OWNER "{NAME}"')
+        await admin.execute(f'CREATE DATABASE {beside} OWNER "{name}"')
         await ran(
             "pg_restore",
             "--exit-on-error",
             "--no-owner",
-            f"--role={NAME}",
-            f"--dbname={estate.postgres.dsn(BESIDE, SUPERUSER)}",
+            f"--role={name}",
+            f"--dbname={estate.postgres.dsn(beside, SUPERUSER)}",
             str(dump),
         )
-        await admin.execute(f"REVOKE ALL ON DATABASE {BESIDE} FROM PUBLIC")
+        await admin.execute(f"REVOKE ALL ON DATABASE {beside} FROM PUBLIC")
 
 
-async def swap(estate: Estate) -> None:
+async def swap(estate: Estate, name: str) -> None:
     """Put what was restored into the place of the database while the services run."""
     async with estate.postgres.admin() as admin:
-        await admin.execute(f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS false")
-        await admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", NAME)
-        await admin.execute(f"ALTER DATABASE {NAME} RENAME TO {LOST}")
-        await admin.execute(f"ALTER DATABASE {BESIDE} RENAME TO {NAME}")
-    restored = await asyncpg.connect(estate.postgres.dsn(NAME))
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name)
+        await admin.execute(f"ALTER DATABASE {name} RENAME TO {LOST.format(name)}")
+        await admin.execute(f"ALTER DATABASE {BESIDE.format(name)} RENAME TO {name}")
+
+
+async def begin_feed_anew(estate: Estate) -> None:
+    """Let readers of changes begin again."""
+    restored = await asyncpg.connect(estate.postgres.dsn(LOCATIONS))
     await restored.execute("UPDATE change_epoch SET epoch = epoch + 1")
     await restored.close()
 
@@ -84,8 +90,9 @@ async def test_after_the_restore_of_an_older_dump_both_sides_end_equal(tmp_path:
         scenario = Scenario(desk, *await a_cell(desk))
         await scenario.create_in_nomis()
         await equal(estate)
-        dump = tmp_path / "locations.dump"
-        await ran("pg_dump", "--format=custom", f"--file={dump}", dsns(estate)[NAME])
+        dumps = {name: tmp_path / f"{name}.dump" for name in (LOCATIONS, MAPPING)}
+        for name, dump in dumps.items():
+            await ran("pg_dump", "--format=custom", f"--file={dump}", dsns(estate)[name])
 
         await scenario.capacity()
         await scenario.screen_edit()
@@ -95,12 +102,15 @@ async def test_after_the_restore_of_an_older_dump_both_sides_end_equal(tmp_path:
         await scenario.remove()
         before = await equal(estate)
 
-        await restore_beside(estate, dump)
+        await restore_beside(estate, LOCATIONS, dumps[LOCATIONS])
         # Looked at before the services have it: workers may begin to mend at once.
-        old = differences(await read(dsns(estate) | {NAME: estate.postgres.dsn(BESIDE, NAME)}))
+        old = differences(
+            await read(dsns(estate) | {LOCATIONS: estate.postgres.dsn(BESIDE.format(LOCATIONS), LOCATIONS)})
+        )
         changed = {"local_name", "comments", "max_capacity"}
         assert {each.field for each in old} == {"only in NOMIS", "only in DPS"} | changed
-        await swap(estate)
+        await swap(estate, LOCATIONS)
+        await begin_feed_anew(estate)
         # The first desk's connection went with the database.
         async with open_desk(estate) as again:
             await repaired(again)
@@ -112,4 +122,16 @@ async def test_after_the_restore_of_an_older_dump_both_sides_end_equal(tmp_path:
             [room] = after.nomis.keys() - before.nomis.keys()
             assert after.nomis[room]["code"] == NEW_ROOM
             await Scenario(again, scenario.dps_id, scenario.nomis_id, made_in_nomis=NomisLocationId(room)).remove()
-            assert (await equal(estate)).dps == before.dps
+            made_again = await equal(estate)
+            assert made_again.dps == before.dps
+
+            # Of the mappings it is the same: what was linked since is found again, what is gone is unlinked.
+            await restore_beside(estate, MAPPING, dumps[MAPPING])
+            old = differences(
+                await read(dsns(estate) | {MAPPING: estate.postgres.dsn(BESIDE.format(MAPPING), MAPPING)})
+            )
+            assert {each.field for each in old} == {"only in NOMIS", "only in DPS", "mapping to no row"}
+            await swap(estate, MAPPING)
+            await repaired(again)
+            linked = await equal(estate)
+            assert (linked.nomis, linked.dps, linked.dps_of) == (made_again.nomis, made_again.dps, made_again.dps_of)

@@ -12,11 +12,11 @@ from libs.messaging.burial import buried, renewed
 from libs.messaging.coalescing import Coalescer, Send
 from libs.messaging.endings import Ending
 from libs.messaging.groups import Groups
-from libs.messaging.leases import Lease
+from libs.messaging.leases import Lease, State
 from libs.messaging.limits import ConsumerLimits
 from libs.messaging.metrics import ConsumerMetrics
 from libs.messaging.parking import parked
-from libs.messaging.queue import BrokerUnavailable, Delivery, Parcel, Queue, QueueGone, is_fifo
+from libs.messaging.queue import BrokerUnavailable, Delivery, Parcel, Queue, QueueGone, Refusal, is_fifo
 from libs.messaging.records import End
 from libs.messaging.supervision import beside
 
@@ -79,6 +79,9 @@ class Closing:
 
     async def end(self, delivery: Delivery, lease: Lease, ending: Ending) -> End:
         """End the message as it deserves; a lost lease ends nothing."""
+        if ending.surely and await self._deleted(lease):
+            lease.end()
+            return "ignored"
         if not lease.end():
             await self._give_back(delivery, None)
             return "lost"
@@ -103,6 +106,21 @@ class Closing:
     async def release(self, delivery: Delivery, lease: Lease) -> None:
         """Give a message back at once that was not handled, and what waits behind it in its group."""
         await self._give_back(delivery, lease if lease.end() else None)
+
+    async def _deleted(self, lease: Lease) -> bool:
+        """Delete a message whose lease is kept meanwhile, however often that fails; false once the lease is lost."""
+        while lease.state is State.HELD:
+            try:
+                [refusal] = await self._queue.delete([lease.receipt])
+            except (BrokerUnavailable, QueueGone) as error:
+                refusal = Refusal(type(error).__name__, ours=isinstance(error, QueueGone))
+            if refusal is None:
+                return True
+            self._metrics.ack_failures.labels(self._queue.name).inc()
+            if refusal.ours:
+                return False
+            await asyncio.sleep(self._retry)
+        return False
 
     def _wait(self, delivery: Delivery, lease: Lease, ending: Ending) -> int:
         held = asyncio.get_running_loop().time() - lease.received_at

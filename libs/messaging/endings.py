@@ -30,6 +30,8 @@ class Ending:
     error: Exception | None = None
     # What did not answer, if that is why.
     away: str = ""
+    # Whether the message is held until its delete went through: given up, it would come again and end as a dead letter.
+    surely: bool = False
 
     @property
     def delete(self) -> bool:
@@ -67,7 +69,7 @@ class Runner:
         handler = self.handlers.get(message.type)
         if handler is None:
             if message.type == WAKE:
-                return Ending("ignored", "wake-up for a replica that stops")
+                return Ending("ignored", "wake-up for a replica that stops", surely=True)
             if self.unknown == "ignore":
                 return Ending("ignored", "no handler for this type")
             raise Unprocessable("no handler for this type")

@@ -1,4 +1,4 @@
-"""Ours, with all that is always on: leases, heartbeat, lanes by key, traces, metrics, switches; logs off as for all."""
+"""Ours, with all that is always on: leases, heartbeat, lanes by key, traces, metrics of messages and calls, switches; logs off."""
 
 import asyncio
 import json
@@ -59,7 +59,8 @@ async def main() -> None:
             await asyncio.sleep(task.handler_seconds)
         return Done()
 
-    async with connect(settings) as aws:
+    registry = CollectorRegistry()
+    async with connect(settings, registry) as aws:
         queue = counted(aws, task.queue, clock)
         consumer = Consumer(
             queue,
@@ -69,7 +70,7 @@ async def main() -> None:
             key=lambda message: str(json.loads(message.body)["id"]),
             switches=SwitchBoard(queue),
             observe=unlogged,
-            metrics=ConsumerMetrics(CollectorRegistry()),
+            metrics=ConsumerMetrics(registry),
         )
         running = asyncio.create_task(consumer.run(stop))
         await clock.over.wait()

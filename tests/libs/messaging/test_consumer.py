@@ -18,7 +18,7 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, RetryLater, Unprocessable
 from libs.messaging.queue import Delivery, Depth, Parcel, Refusal
 from libs.messaging.records import Handled
-from libs.messaging.waking import is_wake_up
+from libs.messaging.waking import is_wake_up, wake_up
 from tests.contracts.queue import TOPOLOGY
 from tests.libs.messaging.virtual_time import run
 
@@ -455,6 +455,30 @@ def test_a_wake_up_that_another_replica_took_is_deleted_there_and_repeated() -> 
         await replicas[0]
         assert "done" in stage.outcomes
         assert set(stage.outcomes) <= {"done", "ignored"}
+        assert (await stage.queue.depth(), await stage.dead.depth()) == (EMPTY, EMPTY)
+
+    run(story())
+
+
+def test_a_wake_up_whose_deletes_keep_failing_is_held_and_does_not_end_as_a_dead_letter() -> None:
+    class Keeping(NoFaults):
+        keeps = True
+
+        def unreachable(self, call: str) -> bool:
+            return self.keeps and call == "delete"
+
+    async def story() -> None:
+        faults = Keeping()
+        stage = Stage(faults)
+        stage.queue.put(wake_up("work"))
+        running = stage.start(done, unknown="dlq")
+        # Longer than all receives that it has.
+        await asyncio.sleep(10 * stage.limits.visibility_seconds)
+        assert await stage.queue.depth() == Depth(visible=0, in_flight=1, delayed=0)
+        faults.keeps = False
+        await stage.until(1)
+        await stage.end(running)
+        assert [(each.outcome, each.attempt) for each in stage.handled] == [("ignored", 1)]
         assert (await stage.queue.depth(), await stage.dead.depth()) == (EMPTY, EMPTY)
 
     run(story())

@@ -60,17 +60,23 @@ class MigrationPagesContract:
         assert await pages.lease(RUN, first, NOW + 2 * LEASE, LEASE) is None
         late = await pages.lease(RUN, first, NOW + 4 * LEASE, LEASE)
         assert not await pages.keep(RUN, first, taken.attempt, NOW + 9 * LEASE)
-        await pages.release(RUN, first, "why")
+        await pages.release(RUN, first, taken.attempt, "too late")
+        assert await pages.keep(RUN, first, late.attempt, NOW + 9 * LEASE)
+        await pages.release(RUN, first, late.attempt, "why")
         assert not await pages.keep(RUN, first, late.attempt, NOW + 9 * LEASE)
         assert await pages.lease(RUN, first, NOW + 4 * LEASE, LEASE) is not None
 
     async def test_one_lists_at_a_time_until_it_is_done_or_late(self, pages: Any) -> None:
-        assert await pages.claim_listing(RUN, NOW, NOW + LEASE)
-        assert not await pages.claim_listing(RUN, NOW, NOW + LEASE)
-        await pages.keep_listing(RUN, NOW + 2 * LEASE)
-        assert not await pages.claim_listing(RUN, NOW + LEASE, NOW + 2 * LEASE)
-        assert await pages.claim_listing(RUN, NOW + 2 * LEASE, NOW + 3 * LEASE)
-        await pages.keep_listing(RUN, NOW)
+        first = await pages.claim_listing(RUN, NOW, NOW + LEASE)
+        assert await pages.claim_listing(RUN, NOW, NOW + LEASE) is None
+        assert await pages.keep_listing(RUN, first, NOW + 2 * LEASE)
+        assert await pages.claim_listing(RUN, NOW + LEASE, NOW + 2 * LEASE) is None
+        second = await pages.claim_listing(RUN, NOW + 2 * LEASE, NOW + 3 * LEASE)
+        # Whoever was too late neither goes on nor ends what is another's.
+        assert not await pages.keep_listing(RUN, first, NOW + 9 * LEASE)
+        assert not await pages.keep_listing(RUN, first, NOW)
+        assert await pages.claim_listing(RUN, NOW + 2 * LEASE, NOW + 3 * LEASE) is None
+        assert await pages.keep_listing(RUN, second, NOW)
         assert await pages.claim_listing(RUN, NOW, NOW + LEASE)
 
     async def test_a_leased_page_is_nobody_else_s_until_it_is_given_back_or_late(self, pages: Any) -> None:
@@ -80,7 +86,7 @@ class MigrationPagesContract:
         assert ([item.nomis_id for item in taken.items], taken.attempt) == ([N1, N2], 1)
         assert await pages.lease(RUN, first, NOW, LEASE) is None
         assert await pages.waiting_pages(RUN, NOW, 10) == [second]
-        await pages.release(RUN, first, "in the way")
+        await pages.release(RUN, first, taken.attempt, "in the way")
         assert (await pages.lease(RUN, first, NOW, LEASE)).attempt == 2
         assert (await pages.lease(RUN, first, NOW + LEASE * 2, LEASE)).attempt == 3
 

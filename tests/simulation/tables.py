@@ -108,6 +108,7 @@ class MigrationTables:
         self.pages_listed = 0
         self.listed = False
         self.listing_until: datetime | None = None
+        self.listing_claim = 0
         self.listed_again = 0
         self.fresh = 0
         self.after: NomisLocationId | None = None
@@ -174,17 +175,22 @@ class MigrationTables:
         row.leased_until = until
         return True
 
-    async def claim_listing(self, migration_id: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002
+    async def claim_listing(self, migration_id: str, now: datetime, until: datetime) -> int | None:  # noqa: ARG002
         if self.listing_until is not None and self.listing_until > now:
+            return None
+        self.listing_until = until
+        self.listing_claim += 1
+        return self.listing_claim
+
+    async def keep_listing(self, migration_id: str, claim: int, until: datetime) -> bool:  # noqa: ARG002
+        if claim != self.listing_claim:
             return False
         self.listing_until = until
         return True
 
-    async def keep_listing(self, migration_id: str, until: datetime) -> None:  # noqa: ARG002
-        self.listing_until = until
-
-    async def release(self, migration_id: str, page: int, failure: str) -> None:  # noqa: ARG002
-        self.pages[page].leased_until = None
+    async def release(self, migration_id: str, page: int, attempt: int, failure: str) -> None:  # noqa: ARG002
+        if self.pages[page].attempt == attempt:
+            self.pages[page].leased_until = None
 
     async def mark(self, migration_id: str, page: int, verdicts: Sequence[Verdict], now: datetime) -> None:  # noqa: ARG002
         for verdict in verdicts:

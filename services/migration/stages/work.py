@@ -108,16 +108,16 @@ class Stages:
             await self._pages.finish_listing(call.migration_id)
             listing = await self._pages.listing(call.migration_id)
         if listing.goes_on:
-            if not await self._pages.claim_listing(call.migration_id, self._now(), self._listing_end()):
+            claim = await self._pages.claim_listing(call.migration_id, self._now(), self._listing_end())
+            if claim is None:
                 return Ignored("its locations are being listed", {"migrationId": call.migration_id})
-            listing = await self._listed_whole(call.migration_id, listing)
+            listing = await self._listed_whole(call.migration_id, claim, listing)
         await self.go_on(call.migration_id)
         return Done("locations-migration-listed", {"migrationId": call.migration_id, "status": listing.status.value})
 
-    async def _listed_whole(self, migration_id: str, listing: Listing) -> Listing:
+    async def _listed_whole(self, migration_id: str, claim: int, listing: Listing) -> Listing:
         async def keep() -> bool:
-            await self._pages.keep_listing(migration_id, self._listing_end())
-            return True
+            return await self._pages.keep_listing(migration_id, claim, self._listing_end())
 
         try:
             async with self._renewing(keep, self._limits.listing_lease_seconds):
@@ -126,7 +126,7 @@ class Stages:
                     listing = await self._pages.listing(migration_id)
         finally:
             # Whoever is woken next need not wait for it to run out.
-            await self._pages.keep_listing(migration_id, self._now())
+            await self._pages.keep_listing(migration_id, claim, self._now())
         return listing
 
     def _listing_end(self) -> datetime:
@@ -154,7 +154,7 @@ class Stages:
                 verdicts = await isolated(lease.items, work, self._ask, lease.attempt, self._limits.isolation)
         except BaseException as failure:
             # The next delivery need not wait for the lease to run out.
-            await self._pages.release(call.migration_id, call.page, told(failure))
+            await self._pages.release(call.migration_id, call.page, lease.attempt, told(failure))
             raise
         verdicts = [await self._named(verdict) for verdict in verdicts]
         await self._pages.mark(call.migration_id, call.page, verdicts, self._now())

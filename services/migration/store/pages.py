@@ -260,31 +260,39 @@ class PageStore:
         )
         return kept != "UPDATE 0"
 
-    async def claim_listing(self, migration_id: str, now: datetime, until: datetime) -> bool:
-        """Become the one who lists; false while another does."""
-        claimed = await self._db.execute(
-            "UPDATE migration_history SET listing_until = $3 WHERE migration_id = $1 AND listing_until <= $2",
+    async def claim_listing(self, migration_id: str, now: datetime, until: datetime) -> int | None:
+        """Become the one who lists, and return the number of this claim; None while another does."""
+        claim: int | None = await self._db.fetchval(
+            """
+            UPDATE migration_history SET listing_until = $3, listing_attempts = listing_attempts + 1
+             WHERE migration_id = $1 AND listing_until <= $2 RETURNING listing_attempts
+            """,
             migration_id,
             now,
             until,
         )
-        return claimed != "UPDATE 0"
+        return claim
 
-    async def keep_listing(self, migration_id: str, until: datetime) -> None:
-        """Go on being the one who lists, or with `until` in the past be it no longer."""
-        await self._db.execute(
-            "UPDATE migration_history SET listing_until = $2 WHERE migration_id = $1", migration_id, until
+    async def keep_listing(self, migration_id: str, claim: int, until: datetime) -> bool:
+        """Go on being the one who lists, or with `until` in the past be it no longer; false once another is."""
+        kept = await self._db.execute(
+            "UPDATE migration_history SET listing_until = $3 WHERE migration_id = $1 AND listing_attempts = $2",
+            migration_id,
+            claim,
+            until,
         )
+        return kept != "UPDATE 0"
 
-    async def release(self, migration_id: str, page: int, failure: str) -> None:
-        """Give a page back at once, with what was in the way."""
+    async def release(self, migration_id: str, page: int, attempt: int, failure: str) -> None:
+        """Give a page back at once, with what was in the way; nothing happens once it is done or another's."""
         await self._db.execute(
             """
-            UPDATE migration_page SET leased_until = '-infinity', last_failure = $3
-             WHERE migration_id = $1 AND page = $2 AND NOT done
+            UPDATE migration_page SET leased_until = '-infinity', last_failure = $4
+             WHERE migration_id = $1 AND page = $2 AND attempts = $3 AND NOT done
             """,
             migration_id,
             page,
+            attempt,
             failure,
         )
 

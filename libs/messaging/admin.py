@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
 from libs.messaging.batching import batches
 from libs.messaging.burial import FAILURE_AT, FAILURE_REASON, exhumed, redrives_of
 from libs.messaging.queue import BATCH_MAX, BrokerUnavailable, Delivery, Queue, QueueGone
 
 # Attributes whose values say what a message is, and nothing of a person. Of all others only the names are shown.
-SHOWN = ("eventType", "eventId", "source", "committedAt", "publishedAt", "traceparent")
+SHOWN = ("eventType", "eventId", "source", "committedAt", "publishedAt", "traceparent", "correlationId")
 # A message that the broker itself moved carries no reason, as nobody ended it.
 BROKER_MOVED = "not recorded: every receive was used up and none ended it (worker killed, lease lost, or given back)"
 log = structlog.get_logger()
@@ -31,7 +31,10 @@ class AdminLimits(BaseModel, frozen=True):
     peek_max: PositiveInt = 100
     # Long enough to read them all once; they are given back at the end.
     peek_visibility_seconds: PositiveInt = 60
+    # Without a rate: half of what the queue is known to be emptied at, so that live messages get the other half; this
+    # where nothing was handled lately.
     redrive_per_second: PositiveFloat = 100
+    redrive_share: float = Field(0.5, gt=0, le=1)
     redrive_per_second_max: PositiveFloat = 500
     redrive_visibility_seconds: PositiveInt = 60
     # Retries in vain after which a dead letter stays: a job that retries all would send true poison round for ever.

@@ -1,5 +1,6 @@
 """What goes to the dead-letter queue: the message as it came, and why it is there."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from libs.messaging.queue import ATTRIBUTES_MAX, DELAY_SECONDS_MAX, Delivery, Parcel
@@ -16,6 +17,9 @@ DISPENSABLE = ("tracestate", "traceparent", "noTracing", "publishedAt")
 def buried(delivery: Delivery, reason: str, at: datetime) -> Parcel:
     """Add the reason and the time; the broker takes ten attributes, so what is dispensable may go for the reason."""
     kept = {name: value for name, value in delivery.attributes.items() if name not in {FAILURE_REASON, FAILURE_AT}}
+    if FAILURE_AT in delivery.attributes:
+        # The broker's own task sent it back as it lay there, and counted nothing.
+        kept[REDRIVES] = str(redrives_of(delivery) + 1)
     _make_room(kept)
     for name, value in ((FAILURE_REASON, printable(reason)), (FAILURE_AT, at.isoformat())):
         if len(kept) < ATTRIBUTES_MAX:
@@ -41,6 +45,11 @@ def exhumed(delivery: Delivery) -> Parcel:
 def renewed(delivery: Delivery, delay_seconds: int) -> Parcel:
     """Copy it as it came, when its receives are used up through no fault of its own; for standard queues only."""
     return Parcel(delivery.body, delivery.attributes, delivery.group, min(delay_seconds, DELAY_SECONDS_MAX))
+
+
+def has_died(attributes: Mapping[str, str]) -> bool:
+    """Tell whether a message was in the dead-letter queue and came back, by our loop or by the broker's own task."""
+    return REDRIVES in attributes or FAILURE_AT in attributes
 
 
 def redrives_of(delivery: Delivery) -> int:

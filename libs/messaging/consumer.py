@@ -256,7 +256,7 @@ class Consumer:
                 if not turn.fallen:
                     try:
                         message = opened(delivery, self._queue.name)
-                        trace = span_for(message, self._now())
+                        trace = span_for(message, self._now(), propagate=self._limits.propagate_tracing)
                         begin(trace, **ids_of(message))
                         ending = await self._runner.run(message)
                         self._judge(ending)

@@ -58,9 +58,15 @@ class ConsumerLimits(BaseModel, frozen=True):
     wake_rounds_max: NonNegativeInt = 5
     breaker: BreakerLimits = BreakerLimits()
     vitals: VitalLimits = VitalLimits()
+    # Whether the handling of a message goes on with the trace that it carries.
+    propagate_tracing: bool = True
 
     @classmethod
     def of(cls, plan: QueuePlan, **chosen: Any) -> "ConsumerLimits":
         """Take from the topology what it says of the queue, and the rest as given."""
-        told = {"visibility_seconds": plan.visibility_seconds, "backoff_seconds": plan.backoff_seconds}
+        told = {
+            "visibility_seconds": plan.visibility_seconds,
+            "backoff_seconds": plan.backoff_seconds,
+            "propagate_tracing": plan.propagate_tracing,
+        }
         return cls.model_validate({**told, **chosen})

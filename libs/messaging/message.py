@@ -6,6 +6,7 @@ from datetime import datetime
 
 PUBLISHED_AT = "publishedAt"
 COMMITTED_AT = "committedAt"
+CORRELATION_ID = "correlationId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Message:
     sent_at: datetime
     queue: str
     group: str | None = None
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What its sender knows the whole undertaking by, where he says so; else the trace's id serves (`traceId`)."""
+        return self.attributes.get(CORRELATION_ID)
 
     @property
     def told_at(self) -> datetime:

@@ -36,7 +36,13 @@ Observe = Callable[[Handled], None]
 
 def ids_of(message: Message) -> dict[str, str | int]:
     """Name a message in whatever is logged while it is handled."""
-    return {"queue": message.queue, "messageId": message.id, "eventType": message.type, "attempt": message.attempt}
+    ids: dict[str, str | int] = {
+        "queue": message.queue,
+        "messageId": message.id,
+        "eventType": message.type,
+        "attempt": message.attempt,
+    }
+    return ids if message.correlation_id is None else ids | {"correlationId": message.correlation_id}
 
 
 def logged(handled: Handled) -> None:

@@ -47,6 +47,8 @@ class QueuePlan(_Part):
     backoff_seconds: tuple[int, ...] = Field(min_length=1)
     max_receive_count: PositiveInt = Field(le=1000)
     dead_letter: DeadLetterPlan
+    # Off for a queue whose hundreds of thousands of messages would make one trace that nobody can read.
+    propagate_tracing: bool = True
     subscriptions: tuple[SubscriptionPlan, ...]
 
     @model_validator(mode="after")

@@ -42,6 +42,7 @@ class Traffic:
         self._since = now()
         self._minutes: deque[Minute] = deque(maxlen=MINUTES)
         self._journeys: deque[tuple[datetime, float]] = deque(maxlen=JOURNEYS)
+        self._handlings: deque[tuple[datetime, float]] = deque(maxlen=JOURNEYS)
 
     def note(self, handled: Handled) -> None:
         """Count how a message ended."""
@@ -52,6 +53,8 @@ class Traffic:
         self._minutes[-1].ends[handled.outcome] += 1
         if handled.journey_seconds is not None:
             self._journeys.append((now, handled.journey_seconds))
+        if handled.outcome == "done":
+            self._handlings.append((now, handled.seconds))
 
     def observing(self, observe: Observe) -> Observe:
         """Return what counts each message beside another observer."""
@@ -61,6 +64,13 @@ class Traffic:
             self.note(handled)
 
         return both
+
+    def drain_per_second(self, at_once: int) -> float | None:
+        """Estimate how fast this process empties a backlog, so many at once, by how long messages took lately."""
+        since = self._now() - MINUTE * LATELY
+        lately = [seconds for at, seconds in self._handlings if at >= since]
+        total = sum(lately)
+        return len(lately) * at_once / total if total else None
 
     def told(self) -> dict[str, Any]:
         """Tell the rate now, how long changes take to arrive, and the endings of every minute of the last hour."""

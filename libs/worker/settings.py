@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.tls import Tls
 from libs.messaging.aws import AwsSettings
+from libs.messaging.hmpps_names import hmpps_names
 from libs.messaging.limits import BreakerLimits, ConsumerLimits, VitalLimits
 from libs.messaging.switching import Mode
 from libs.messaging.topology import Topology
@@ -83,7 +84,7 @@ class WorkerSettings(BaseSettings):
     aws_endpoint_url: str | None = None
     aws_tls: Tls = Tls()
     aws_region: str = "eu-west-2"
-    # Real names of queues and ARNs of topics, by their ids in the topology.
+    # Real names of queues and ARNs of topics, by their ids in the topology; the originals' `HMPPS_SQS_…` are read too.
     aws_names: Mapping[str, str] = {}
     messaging_file: Path = Path("infra/messaging.json")
     http_host: str = "127.0.0.1"
@@ -133,8 +134,13 @@ class WorkerSettings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
+        topology = Topology.load(self.messaging_file)
+        named = hmpps_names(os.environ, queues=topology.queues, topics=topology.topics)  # noqa: TID251 - this is the settings module
         return AwsSettings(
-            endpoint_url=self.aws_endpoint_url, tls=self.aws_tls, region=self.aws_region, names=self.aws_names
+            endpoint_url=self.aws_endpoint_url,
+            tls=self.aws_tls,
+            region=self.aws_region,
+            names={**named, **self.aws_names},
         )
 
     def lesser(self, checks: Collection[str]) -> frozenset[str]:

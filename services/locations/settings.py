@@ -1,5 +1,6 @@
 """What the outside decides; the only door to the environment."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,10 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.db.pool import DatabaseSettings
 from libs.db.tls import Tls
+from libs.messaging.audit import QUEUE
 from libs.messaging.aws import AwsSettings
+from libs.messaging.hmpps_names import hmpps_names
 from libs.web.auth import AuthSettings
 from libs.web.limits import HttpLimits
 from libs.web.outgoing import OutgoingSettings
+from services.locations.changes.announce import TOPIC
 
 
 class Settings(BaseSettings):
@@ -95,8 +99,12 @@ class Settings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
+        named = hmpps_names(os.environ, queues=[QUEUE], topics=[TOPIC])  # noqa: TID251 - this is the settings module
         return AwsSettings(
-            endpoint_url=self.aws_endpoint_url, tls=self.aws_tls, region=self.aws_region, names=self.aws_names
+            endpoint_url=self.aws_endpoint_url,
+            tls=self.aws_tls,
+            region=self.aws_region,
+            names={**named, **self.aws_names},
         )
 
     @property

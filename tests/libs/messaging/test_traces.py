@@ -21,6 +21,7 @@ from libs.messaging.relay import Relay, RelaySettings
 from libs.messaging.traces import span_for, with_trace
 from libs.telemetry.tracing import TraceContext, bound, current
 from tests.conftest import MakeDatabase
+from tests.contracts.queue import TOPOLOGY
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 QUICK = RelaySettings(poll_seconds=0.05, takeover_seconds=0)
@@ -38,6 +39,24 @@ def test_a_fresh_message_is_handled_in_a_child_of_its_trace_and_an_old_one_in_a_
     old = span_for(message(AT - timedelta(minutes=16), {"traceparent": sent.traceparent}), AT)
     assert old.trace_id != sent.trace_id
     assert old.link == sent.trace_id
+
+
+@pytest.mark.parametrize("dead", ["redriveCount", "failureAt"])
+def test_a_dead_letter_that_was_sent_back_is_handled_in_a_linked_trace_however_soon(dead: str) -> None:
+    sent = TraceContext.new()
+    again = span_for(message(AT, {"traceparent": sent.traceparent, dead: "1"}), AT)
+    assert again.trace_id != sent.trace_id
+    assert (again.link, again.link_span) == (sent.trace_id, sent.span_id)
+
+
+def test_a_queue_may_begin_a_trace_for_each_message() -> None:
+    sent = TraceContext.new()
+    span = span_for(message(AT, {"traceparent": sent.traceparent}), AT, propagate=False)
+    assert span.trace_id != sent.trace_id
+    assert span.link is None
+    plan = TOPOLOGY.queues["work"]
+    assert ConsumerLimits.of(plan).propagate_tracing
+    assert not ConsumerLimits.of(plan.model_copy(update={"propagate_tracing": False})).propagate_tracing
 
 
 def test_a_message_may_be_left_out_of_its_trace() -> None:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from libs.messaging.records import End, Handled
 from libs.messaging.traffic import Traffic
 
@@ -18,6 +20,18 @@ class Clock:
 
 def ended(end: End, journey: float | None = None) -> Handled:
     return Handled("work", "1", "made", 1, end, "", {}, 0.1, journey_seconds=journey)
+
+
+def test_how_fast_a_backlog_is_emptied_is_told_by_how_long_messages_took_lately() -> None:
+    clock = Clock()
+    traffic = Traffic(clock)
+    assert traffic.drain_per_second(8) is None
+    for end in ("done", "done", "failed"):
+        traffic.note(ended(end))
+    # A tenth of a second each, eight at once.
+    assert traffic.drain_per_second(8) == pytest.approx(80)
+    clock.time += timedelta(minutes=6)
+    assert traffic.drain_per_second(8) is None
 
 
 def test_every_minute_of_the_hour_has_its_endings_and_older_ones_are_gone() -> None:

@@ -11,15 +11,18 @@ from libs.messaging.audit import QUEUE as AUDIT
 
 SEND = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
 PUBLISH = ("sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:Publish")
-# A consumer also moves dead letters and what is parked, and keeps its switches as tags.
+# A consumer also moves dead letters and what is parked, and keeps its switches and how far a redrive is as tags.
 CONSUME = (
+    "sqs:CancelMessageMoveTask",
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
     "sqs:GetQueueUrl",
+    "sqs:ListMessageMoveTasks",
     "sqs:ListQueueTags",
     "sqs:ReceiveMessage",
     "sqs:SendMessage",
+    "sqs:StartMessageMoveTask",
     "sqs:TagQueue",
     "sqs:UntagQueue",
 )

@@ -37,6 +37,10 @@ class AdminLimits(BaseModel, frozen=True):
     redrive_share: float = Field(0.5, gt=0, le=1)
     redrive_per_second_max: PositiveFloat = 500
     redrive_visibility_seconds: PositiveInt = 60
+    # How often a redrive tells the other replicas how far it is and hears whether one of them was asked to stop it.
+    redrive_note_seconds: PositiveFloat = 5
+    # One that told nothing for so long ended with its process.
+    redrive_silent_seconds: PositiveFloat = 60
     # Retries in vain after which a dead letter stays: a job that retries all would send true poison round for ever.
     redrives_max: PositiveInt = 3
     # How many dead letters are looked through for those that an operator named.
@@ -120,6 +124,17 @@ async def peek(dead: Queue, limits: AdminLimits, at_most: int | None = None) -> 
     finally:
         await _give_back(dead, seen.values())
     return Peeked(found, tuple(_letter(each) for each in seen.values()))
+
+
+async def look_through(dead: Queue, limits: AdminLimits) -> list[Delivery]:
+    """Look at dead letters, at most `search_max`, each once, and give them back."""
+    seen: dict[str, Delivery] = {}
+    try:
+        while len(seen) < limits.search_max and await _see(dead, seen, BATCH_MAX, limits):
+            pass
+    finally:
+        await _give_back(dead, seen.values())
+    return list(seen.values())
 
 
 async def retry_chosen(dead: Queue, queue: Queue, message_ids: Collection[str], limits: AdminLimits) -> set[str]:

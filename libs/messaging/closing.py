@@ -79,14 +79,13 @@ class Closing:
 
     async def end(self, delivery: Delivery, lease: Lease, ending: Ending) -> End:
         """End the message as it deserves; a lost lease ends nothing."""
-        if ending.surely and await self._deleted(lease):
-            lease.end()
-            return "ignored"
+        deleted = ending.surely and await self._deleted(lease)
         if not lease.end():
             await self._give_back(delivery, None)
             return "lost"
         if ending.delete:
-            self._deletes.add(lease.receipt, lease.deadline)
+            if not deleted:
+                self._deletes.add(lease.receipt, lease.deadline)
             return "done" if ending.outcome == "done" else "ignored"
         if ending.outcome == "held" and await self._park(delivery):
             self._deletes.add(lease.receipt, lease.deadline)

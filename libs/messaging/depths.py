@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from libs.messaging.metrics import DepthMetrics
-from libs.messaging.queue import BrokerUnavailable, Queue, QueueGone
+from libs.messaging.queue import BrokerUnavailable, DeadLetters, QueueGone, WorkQueue
 from libs.messaging.redrives import Redrives
 
 
@@ -13,8 +13,8 @@ class Depths:
 
     def __init__(
         self,
-        queue: Queue,
-        dead: Queue,
+        queue: WorkQueue,
+        dead: DeadLetters,
         oldest_seen: Callable[[], datetime | None],
         metrics: DepthMetrics,
         redrives: Redrives,
@@ -49,6 +49,7 @@ class Depths:
         name = self._queue.name
         try:
             depth, letters = await self._queue.depth(), await self._dead.depth()
+            await self._redrives.look(self._dead, self._queue)
         except (BrokerUnavailable, QueueGone):
             return False
         for state, count in (("visible", depth.visible), ("in_flight", depth.in_flight), ("delayed", depth.delayed)):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import aiohttp
 from botocore.exceptions import BotoCoreError, ClientError
 
-from libs.messaging.queue import BrokerUnavailable, PurgeInProgress, QueueGone
+from libs.messaging.queue import BrokerUnavailable, MovesMissing, PurgeInProgress, QueueGone
 
 GONE = frozenset(
     {
@@ -18,12 +18,38 @@ GONE = frozenset(
         "ResourceNotFoundException",
     }
 )
+# What a broker without move tasks says, and one with them to whom they do not apply, or who is not allowed to.
+NO_MOVES = frozenset(
+    {
+        "InvalidAction",
+        "UnsupportedOperation",
+        "AWS.SimpleQueueService.UnsupportedOperation",
+        "UnknownOperationException",
+        "NotImplemented",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "AccessDenied",
+        "AccessDeniedException",
+    }
+)
 PURGING = frozenset({"AWS.SimpleQueueService.PurgeQueueInProgress", "PurgeQueueInProgress"})
 
 
 def code_of(error: ClientError) -> str:
     """Return the broker's own word for what went wrong."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+@contextmanager
+def moves_translated(resource: str) -> Iterator[None]:
+    """As `translated`, and MovesMissing where the broker does not do this."""
+    with translated(resource):
+        try:
+            yield
+        except ClientError as error:
+            if code_of(error) in NO_MOVES:
+                raise MovesMissing(f"{resource}: {code_of(error)}") from error
+            raise
 
 
 @contextmanager

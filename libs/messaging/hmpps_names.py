@@ -1,8 +1,8 @@
 """Reads the names of queues and topics as the originals' charts give them, so that their secrets need no new shape.
 
-`HMPPS_SQS_QUEUES_<ID>_QUEUE_NAME`, `HMPPS_SQS_QUEUES_<ID>_DLQ_NAME` and `HMPPS_SQS_TOPICS_<ID>_ARN`, where the id is the
-topology's without what is neither letter nor digit: `to-nomis-locations` is TONOMISLOCATIONS or TO_NOMIS_LOCATIONS. Other
-`HMPPS_SQS_…` variables say nothing here. Pure.
+`HMPPS_SQS_QUEUES_<ID>_QUEUE_NAME`, `HMPPS_SQS_QUEUES_<ID>_DLQ_NAME` and `HMPPS_SQS_TOPICS_<ID>_ARN`, where the id is
+the topology's without what is neither letter nor digit: `to-nomis-locations` is TONOMISLOCATIONS or TO_NOMIS_LOCATIONS.
+Other `HMPPS_SQS_…` variables say nothing here. Pure.
 """
 
 import re

@@ -14,6 +14,7 @@ from uuid import UUID
 from libs.messaging.backoff import VISIBILITY_SECONDS_MAX
 from libs.messaging.checking import deduplication_id, fault_of
 from libs.messaging.filtering import matches
+from libs.messaging.memory_moves import MemoryMoves
 from libs.messaging.queue import (
     BATCH_MAX,
     MESSAGE_BYTES_MAX,
@@ -21,6 +22,8 @@ from libs.messaging.queue import (
     BrokerUnavailable,
     Delivery,
     Depth,
+    Move,
+    MovesMissing,
     Parcel,
     PurgeInProgress,
     QueueGone,
@@ -120,8 +123,15 @@ class MemoryBroker:
     """Every queue and topic of a topology. Its clock is the loop's, plus what was jumped."""
 
     def __init__(
-        self, topology: Topology, faults: Faults | None = None, now: Callable[[], float] | None = None
+        self,
+        topology: Topology,
+        faults: Faults | None = None,
+        now: Callable[[], float] | None = None,
+        *,
+        moves: bool = False,
     ) -> None:
+        # Whether it sends dead letters back by itself, as AWS does and no emulator of ours.
+        self.moves = moves
         self.faults = faults or NoFaults()
         self._now = now or (lambda: asyncio.get_running_loop().time())
         self._jumped = 0.0
@@ -189,6 +199,7 @@ class MemoryQueue:
         # When a FIFO queue last took something under a deduplication id.
         self._taken_at: dict[str, float] = {}
         self._tags: dict[str, str] = {}
+        self._moves = MemoryMoves(self._dead_visible, self._return_one, lambda: EPOCH + timedelta(seconds=broker.now()))
         self.changed = asyncio.Event()
 
     @property
@@ -249,6 +260,39 @@ class MemoryQueue:
             raise PurgeInProgress(self._name)
         self._purged_at = now
         self._messages.clear()
+
+    async def start_return(self, per_second: int) -> str:
+        """See `Returning`."""
+        return self._own_moves("start return").start(per_second)
+
+    async def latest_return(self) -> Move | None:
+        """See `Returning`."""
+        return self._own_moves("latest return").latest
+
+    async def cancel_return(self) -> bool:
+        """See `Returning`."""
+        return self._own_moves("cancel return").cancel()
+
+    def _own_moves(self, call: str) -> MemoryMoves:
+        self._broker.call(call)
+        if not self._broker.moves or self._dead is None:
+            raise MovesMissing(self._name)
+        return self._moves
+
+    def _dead_visible(self) -> int:
+        assert self._dead is not None
+        return len([each for each in self._dead._messages.values() if each.visible_at <= self._broker.now()])  # noqa: SLF001 - its twin
+
+    def _return_one(self) -> bool:
+        """Move one dead letter as it is; it is a new message here."""
+        assert self._dead is not None
+        now, dead = self._broker.now(), self._dead._messages  # noqa: SLF001 - its twin
+        waiting = next((each for each in dead.values() if each.visible_at <= now), None)
+        if waiting is None:
+            return False
+        del dead[waiting.message_id]
+        self._store(Stored(self._broker.new_id(), waiting.parcel, now, now))
+        return True
 
     async def tags(self) -> Mapping[str, str]:
         """See `Tagged`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 BATCH_MAX = 10
@@ -86,6 +86,32 @@ class PurgeInProgress(Exception):
     """The queue was purged less than 60 s ago."""
 
 
+class MovesMissing(Exception):
+    """This broker sends no dead letters back by itself, or not these, or not for us."""
+
+
+class MoveRunning(Exception):
+    """The broker is sending these dead letters back already."""
+
+
+MoveStatus = Literal["RUNNING", "COMPLETED", "CANCELLED", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The broker's own sending back of dead letters, as far as it is; counts are approximate.
+
+    `handle` is the broker's word for a running one.
+    """
+
+    status: MoveStatus
+    found: int
+    moved: int
+    per_second: float | None
+    started_at: datetime
+    handle: str = ""
+
+
 class Queue(Protocol):
     """A standard queue (at least once, no order promised), or a FIFO one (order within a group).
 
@@ -125,6 +151,22 @@ class Queue(Protocol):
         """Delete everything, what is in flight too. A second call within 60 s is refused with PurgeInProgress."""
 
 
+class Returning(Protocol):
+    """A queue whose broker may send its dead letters back by itself; every replica sees the same of it.
+
+    Calls may raise QueueGone or BrokerUnavailable, and MovesMissing where there is no such thing.
+    """
+
+    async def start_return(self, per_second: int) -> str:
+        """Begin to send all its dead letters back, as they lie there; return its handle. Raises MoveRunning."""
+
+    async def latest_return(self) -> Move | None:
+        """Return the running one, else the last that is remembered."""
+
+    async def cancel_return(self) -> bool:
+        """End it; what went back stays there. False when none runs."""
+
+
 class Tagged(Protocol):
     """A queue's own notes, which outlive every process and are the same for each replica; at most 50."""
 
@@ -140,6 +182,14 @@ class Tagged(Protocol):
 
     async def untag(self, name: str) -> None:
         """Remove one; nothing happens when it is not there."""
+
+
+class WorkQueue(Queue, Returning, Protocol):
+    """A queue with dead letters."""
+
+
+class DeadLetters(Queue, Tagged, Protocol):
+    """A dead-letter queue; its tags tell of a redrive."""
 
 
 class Topic(Protocol):

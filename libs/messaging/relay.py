@@ -22,6 +22,7 @@ from libs.messaging.queue import BrokerUnavailable, QueueGone, Topic
 from libs.messaging.supervision import frames, pause
 
 LEADER_LOCK = 7_265_012
+SELF_TEST = "self-test"
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 log = structlog.get_logger()
 
@@ -44,6 +45,10 @@ class RelaySettings(BaseModel, frozen=True):
     delete_every_seconds: PositiveFloat = 60
     delete_rows_max: PositiveInt = 5000
     count_every_seconds: PositiveFloat = 5
+    # How often it is seen whether notifications arrive, and how long one may take: behind a pooler that hands
+    # connections from transaction to transaction they are lost, and rows are found by polling alone.
+    listen_check_seconds: PositiveFloat = 60
+    listen_answer_seconds: PositiveFloat = 1
     # How often the topics are looked at for having been made anew; 0 where brokers do not forget.
     generation_seconds: NonNegativeFloat = 5
     # A leader that took over waits for calls which the one before may still have in the air.
@@ -70,6 +75,7 @@ class Relay:
         self._settings = settings or RelaySettings()
         self._now = now
         self._hint = asyncio.Event()
+        self._heard = asyncio.Event()
         self._held: dict[tuple[str, str], float] = {}
         self._due: dict[str, float] = {}
         # Whether another led when we last looked; its last call may still be in the air when we take over.
@@ -141,11 +147,11 @@ class Relay:
     async def _listening(self, connection: Connection) -> AsyncIterator[None]:
         """Hints only: where notifications get lost, the poll finds the rows a second later."""
 
-        def hinted(*_: Any) -> None:
-            self._hint.set()
+        def hinted(_connection: Any, _process: int, _channel: str, payload: object) -> None:
+            (self._heard if payload == SELF_TEST else self._hint).set()
 
         await connection.add_listener(CHANNEL, hinted)
-        self._metrics.listener_up.set(1)
+        self._due.pop("listening", None)
         try:
             yield
         finally:
@@ -178,6 +184,8 @@ class Relay:
         """Do what is due from time to time, and let held keys try again."""
         now = asyncio.get_running_loop().time()
         self._held = {lane: until for lane, until in self._held.items() if until > now}
+        if self._is_due("listening", self._settings.listen_check_seconds, now):
+            await self._check_listening()
         if self._is_due("generations", self._settings.generation_seconds, now):
             await self._notice_new_topics(connection)
         if self._is_due("counting", self._settings.count_every_seconds, now):
@@ -192,6 +200,19 @@ class Relay:
                 == self._settings.delete_rows_max
             ):
                 self._due["deletion"] = now
+
+    async def _check_listening(self) -> None:
+        """Send ourselves a notification by another connection, as writers do."""
+        self._heard.clear()
+        try:
+            async with asyncio.timeout(self._settings.listen_answer_seconds):
+                await self._database.execute("SELECT pg_notify($1, $2)", CHANNEL, SELF_TEST)
+                await self._heard.wait()
+        except TimeoutError:
+            self._metrics.listener_up.set(0)
+            log.warning("notifications do not arrive", poll_seconds=self._settings.poll_seconds)
+        else:
+            self._metrics.listener_up.set(1)
 
     def _is_due(self, what: str, every_seconds: float, now: float) -> bool:
         if not every_seconds or self._due.get(what, 0) > now:

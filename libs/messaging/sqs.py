@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from libs.messaging import moves
 from libs.messaging.batching import packed
 from libs.messaging.checking import deduplication_id, fault_of
 from libs.messaging.faults import translated
 from libs.messaging.lean import LeanSqs
-from libs.messaging.queue import FIFO, MESSAGE_BYTES_MAX, Delivery, Depth, Parcel, Refusal, is_fifo, size_of
+from libs.messaging.queue import FIFO, MESSAGE_BYTES_MAX, Delivery, Depth, Move, Parcel, Refusal, is_fifo, size_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
@@ -65,6 +66,7 @@ class SqsQueue:
         self._real_name = real_name
         self._real_dead = real_dead
         self._urls: dict[str, str] = {}
+        self._arn = ""
 
     @property
     def name(self) -> str:
@@ -148,6 +150,21 @@ class SqsQueue:
         with translated(self._name):
             await self._control.purge_queue(QueueUrl=url)
 
+    async def start_return(self, per_second: int) -> str:
+        """See `Returning`."""
+        home, dead = await self._arns()
+        return await moves.start(self._control, self._name, dead, home, per_second)
+
+    async def latest_return(self) -> Move | None:
+        """See `Returning`."""
+        _, dead = await self._arns()
+        return await moves.latest(self._control, self._name, dead)
+
+    async def cancel_return(self) -> bool:
+        """See `Returning`."""
+        _, dead = await self._arns()
+        return await moves.cancel(self._control, self._name, dead)
+
     async def tags(self) -> Mapping[str, str]:
         """See `Tagged`."""
         url = await self._url(self._real_name)
@@ -181,6 +198,12 @@ class SqsQueue:
         with translated(self._name):
             answer = await self._control.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         return {str(name): value for name, value in answer.get("Attributes", {}).items()}
+
+    async def _arns(self) -> tuple[str, str]:
+        """Return the queue's and its dead-letter queue's, which are of one account and region."""
+        if not self._arn:
+            self._arn = (await self._attributes())["QueueArn"]
+        return self._arn, f"{self._arn.rpartition(':')[0]}:{self._real_dead}"
 
     async def _url(self, real_name: str) -> str:
         if real_name not in self._urls:

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from libs.messaging import admin
 from libs.messaging.admin import AdminLimits, DeadLetter
 from libs.messaging.audit import Act, ActNotNoted, Notes
-from libs.messaging.queue import BrokerUnavailable, PurgeInProgress, Queue, QueueGone
+from libs.messaging.queue import BrokerUnavailable, DeadLetters, PurgeInProgress, QueueGone, WorkQueue
 from libs.messaging.redrives import Redrive, RedriveRunning, Redrives
 from libs.messaging.sqs import DEAD_LETTER
 from libs.web.auth import Caller
@@ -90,8 +90,8 @@ class ChosenBody(BaseModel):
 class Line:
     """A queue and its dead-letter queue."""
 
-    queue: Queue
-    dead: Queue
+    queue: WorkQueue
+    dead: DeadLetters
 
 
 class QueueDoors:
@@ -118,23 +118,26 @@ class QueueDoors:
         """Send all dead letters back; a queue that is being retried already is left to it."""
         told = []
         for line in self._lines:
-            running = self._redrives.latest(line.dead.name)
+            running = await self._redrives.look(line.dead, line.queue)
             if running is None or running.status != "RUNNING":
                 told_of = query.model_dump(exclude_none=True)
                 await self._noted("DEAD_LETTERS_RETRY_REQUESTED", caller, line.dead.name, **told_of)
-                running = await self._redrives.start(line.dead, line.queue, query.rate)
+                running = await self._begun(line, query)
             told.append(redrive_told(running))
         return told
 
     async def redrive(self, dlq_name: str) -> dict[str, Any]:
-        """Show the running or the last redrive."""
-        return redrive_told(self._redrives.latest(self._line(dlq_name).dead.name))
+        """Show the running or the last redrive, whichever replica began it."""
+        line = self._line(dlq_name)
+        return redrive_told(await self._redrives.look(line.dead, line.queue))
 
     async def cancel(self, dlq_name: str, caller: Caller) -> dict[str, bool]:
-        """Stop a redrive; what was moved stays moved."""
-        if self._redrives.is_running(self._line(dlq_name).dead.name):
+        """Stop a redrive, also another replica's, which hears of it some seconds later; what was moved stays moved."""
+        line = self._line(dlq_name)
+        running = await self._redrives.look(line.dead, line.queue)
+        if running is not None and running.status == "RUNNING":
             await self._noted("DEAD_LETTERS_RETRY_CANCEL_REQUESTED", caller, dlq_name)
-        return {"cancelled": await self._redrives.cancel(self._line(dlq_name).dead.name)}
+        return {"cancelled": await self._redrives.cancel(line.dead, line.queue)}
 
     async def retry_chosen(self, dlq_name: str, body: ChosenBody, caller: Caller) -> dict[str, Any]:
         """Send single dead letters back, however often that was done before."""
@@ -191,6 +194,13 @@ class QueueDoors:
     async def _noted(self, what: str, caller: Caller, queue_name: str, **told: object) -> None:
         await self._notes.note(Act(what, caller.username, queue_name, "QUEUE_NAME", told))
 
+    async def _begun(self, line: Line, query: RateQuery) -> Redrive | None:
+        """Begin, or tell of the one that began a moment before."""
+        try:
+            return await self._redrives.start(line.dead, line.queue, query.rate)
+        except RedriveRunning:
+            return await self._redrives.look(line.dead, line.queue)
+
     def _line(self, dlq_name: str) -> Line:
         for line in self._lines:
             if line.dead.name == dlq_name:
@@ -208,6 +218,7 @@ def redrive_told(redrive: Redrive | None) -> dict[str, Any]:
         "messagesLeftCount": redrive.left,
         "maxPerSecond": redrive.rate,
         "status": redrive.status,
+        "taskHandle": redrive.handle,
     }
 
 
@@ -235,7 +246,7 @@ def queue_check(
     return check
 
 
-def line_of(queue: Queue, dead: Queue) -> Line:
+def line_of(queue: WorkQueue, dead: DeadLetters) -> Line:
     """Pair a queue with its dead-letter queue. Their ids differ by the suffix the topology gives."""
     assert dead.name == queue.name + DEAD_LETTER
     return Line(queue, dead)

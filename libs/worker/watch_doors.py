@@ -39,7 +39,7 @@ class WatchDoors:
                 "dead": letters.visible + letters.in_flight,
                 "parked": aside.visible,
                 "oldestSeconds": self._depths.oldest_seconds if depth.visible else 0.0,
-                "redrive": redrive_told(self._redrives.latest(dead.name)),
+                "redrive": redrive_told(await self._redrives.look(dead, queue)),
                 "traffic": self._traffic.told(),
             }
         ]

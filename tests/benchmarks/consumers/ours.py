@@ -1,4 +1,4 @@
-"""Ours, with all that is always on: leases, heartbeat, lanes by key, traces, metrics of messages and calls, switches; logs off."""
+"""Ours, with all that is always on: leases, heartbeat, lanes by key, traces, metrics, switches; logs off as for all."""
 
 import asyncio
 import json

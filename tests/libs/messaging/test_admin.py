@@ -63,7 +63,7 @@ def test_a_redrive_sends_everything_back_as_it_was_at_its_rate() -> None:
     async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
         die(dead, 50)
         began = asyncio.get_running_loop().time()
-        redrive = await Redrives(LIMITS).start(dead, queue, rate=10)
+        redrive = await Redrives(LIMITS, lambda: AT).start(dead, queue, rate=10)
         assert (redrive.found, redrive.status) == (50, "RUNNING")
         assert redrive.task
         await redrive.task
@@ -78,7 +78,7 @@ def test_a_redrive_sends_everything_back_as_it_was_at_its_rate() -> None:
 
 def test_what_was_retried_in_vain_too_often_stays_until_somebody_insists() -> None:
     async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
-        redrives = Redrives(LIMITS)
+        redrives = Redrives(LIMITS, lambda: AT)
         die(dead, 1)
         for _ in range(LIMITS.redrives_max):
             redrive = await redrives.start(dead, queue)
@@ -138,7 +138,7 @@ def test_no_more_dead_letters_are_looked_through_than_the_bound_says() -> None:
 
 def test_an_empty_queue_is_retried_by_doing_nothing() -> None:
     async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
-        redrive = await Redrives(LIMITS).start(dead, queue)
+        redrive = await Redrives(LIMITS, lambda: AT).start(dead, queue)
         assert (redrive.found, redrive.status, redrive.task) == (0, "COMPLETED", None)
 
     told(story)
@@ -147,13 +147,13 @@ def test_an_empty_queue_is_retried_by_doing_nothing() -> None:
 def test_a_second_redrive_is_refused_while_one_runs_and_a_cancelled_one_keeps_what_it_moved() -> None:
     async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
         die(dead, 50)
-        redrives = Redrives(LIMITS)
+        redrives = Redrives(LIMITS, lambda: AT)
         redrive = await redrives.start(dead, queue, rate=10)
         with pytest.raises(RedriveRunning):
             await redrives.start(dead, queue)
         await asyncio.sleep(2)
-        assert await redrives.cancel(dead.name)
-        assert not await redrives.cancel(dead.name)
+        assert await redrives.cancel(dead, queue)
+        assert not await redrives.cancel(dead, queue)
         assert redrive.status == "CANCELLED"
         assert 10 <= redrive.moved < 50
         assert (await queue.depth()).visible == redrive.moved
@@ -168,7 +168,7 @@ def test_a_second_redrive_is_refused_while_one_runs_and_a_cancelled_one_keeps_wh
 def test_what_dies_again_during_a_redrive_is_not_moved_round_and_round() -> None:
     async def story(queue: MemoryQueue, dead: MemoryQueue) -> None:
         die(dead, 10)
-        redrive = await Redrives(LIMITS).start(dead, queue, rate=10)
+        redrive = await Redrives(LIMITS, lambda: AT).start(dead, queue, rate=10)
         die(dead, 10)
         assert redrive.task
         await redrive.task

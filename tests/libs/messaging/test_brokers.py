@@ -1,11 +1,15 @@
 """The same promises from the broker in memory and from two real ones; where a real one differs from AWS is listed."""
 
+import asyncio
+
 import pytest
 
 from libs.messaging.aws import Aws
 from libs.messaging.memory import MemoryBroker
+from libs.messaging.queue import MovesMissing
 from tests.conftest import ROOT
 from tests.contracts.broker_points import ASKED, BROKERS, POINTS, answers, expected
+from tests.contracts.moves import MovesContract, Pause
 from tests.contracts.queue import TOPOLOGY, QueueContract
 
 # aiohttp would rather have large bodies as files; these are large on purpose.
@@ -16,6 +20,16 @@ class TestMemory(QueueContract):
     @pytest.fixture
     def messaging(self) -> MemoryBroker:
         return MemoryBroker(TOPOLOGY)
+
+
+class TestMemoryMoves(MovesContract):
+    @pytest.fixture
+    def messaging(self) -> MemoryBroker:
+        return MemoryBroker(TOPOLOGY, moves=True)
+
+    @pytest.fixture
+    def pause(self) -> Pause:
+        return lambda: asyncio.sleep(0.1)
 
 
 class TestMinistack(QueueContract):
@@ -38,6 +52,13 @@ async def test_ministack_does_as_aws_does_or_as_the_list_says(aws: Aws) -> None:
 @LARGE
 async def test_fauxqs_does_as_aws_does_or_as_the_list_says(fauxqs_aws: Aws) -> None:
     assert await answers(fauxqs_aws) == {point: expected(point, "fauxqs") for point in POINTS}
+
+
+async def test_a_broker_that_sends_no_dead_letters_back_says_so(aws: Aws, fauxqs_aws: Aws) -> None:
+    for queue in (aws.queue("work"), fauxqs_aws.queue("work"), MemoryBroker(TOPOLOGY).queue("work")):
+        for ask in (queue.start_return(1), queue.latest_return(), queue.cancel_return()):
+            with pytest.raises(MovesMissing):
+                await ask
 
 
 def test_every_listed_point_is_asked() -> None:

@@ -217,7 +217,7 @@ def test_a_retry_of_dead_letters_is_no_repetition_to_the_queue() -> None:
         running = asyncio.create_task(consumer(queue, handle, log).run(stop))
         await log.until("dead", 2)
         # Within five minutes of the first sending and of the first death.
-        redrive = await Redrives(AdminLimits()).start(dead, queue)
+        redrive = await Redrives(AdminLimits(), lambda: AT).start(dead, queue)
         assert redrive.task
         await redrive.task
         await log.until("dead", 4)

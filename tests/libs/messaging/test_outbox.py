@@ -341,6 +341,43 @@ async def test_without_notifications_the_poll_finds_the_rows(db: Database) -> No
     assert ear.numbers() == [1]
 
 
+class Pooled:
+    """A database behind a pooler that hands connections on from transaction to transaction: listeners hear nothing."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        async with self._inner.connection() as connection:
+            yield Pooled(connection)
+
+    async def add_listener(self, *_: Any) -> None:
+        return
+
+    async def remove_listener(self, *_: Any) -> None:
+        return
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+async def test_a_relay_tells_whether_notifications_arrive_and_publishes_all_the_same(
+    db: Database, *, pooled: bool
+) -> None:
+    ear, registry = Ear(), CollectorRegistry()
+    metrics = RelayMetrics(registry)
+    metrics.listener_up.set(2)
+    through: Any = Pooled(db) if pooled else db
+    # Whoever is slow to hear it hears it in the end; who never does is not waited for.
+    patient = QUICK.model_copy(update={"listen_answer_seconds": 0.2 if pooled else PATIENCE})
+    async with relaying(through, ear, patient, metrics):
+        await add(db, outgoing(1))
+        await ear.until(1)
+        assert registry.get_sample_value("messaging_listener_up") == (0 if pooled else 1)
+
+
 async def test_a_hint_wakes_a_relay_that_would_sleep_for_hours(db: Database) -> None:
     ear = Ear()
     async with relaying(db, ear, QUICK.model_copy(update={"poll_seconds": 7200})):

@@ -42,6 +42,7 @@ EVENT_NAMES: Mapping[str, str] = MappingProxyType(
         "parked messages replayed": "What a switch had set aside was handed to its queue again.",
         # Outbox and topics.
         "relay leads": "This replica has the lock and publishes the outbox.",
+        "notifications do not arrive": "The relay did not hear its own; rows are found by polling alone.",
         "relay lost its database": "The connection that held the lock is gone; the lock is sought again.",
         "relay failed": "The relay ended in a failure that nobody foresaw, and begins again.",
         "publish failed": "The topic did not take these rows; they are tried again.",
@@ -56,6 +57,8 @@ EVENT_NAMES: Mapping[str, str] = MappingProxyType(
         "purge-asked": "A person had a queue emptied.",
         "queue purged": "A queue was emptied; how many messages it held.",
         "redrive ended": "A redrive is over: how many dead letters were moved, and how many were left.",
+        "redrive by our own loop": "The broker has no task for it; the worker sends dead letters back itself.",
+        "redrive note failed": "The other replicas could not be told how far a redrive is; it goes on.",
         "redrive failed": "A redrive broke off; what was moved stays moved.",
         "switch-set": "A person set a switch for a type of event, or for a prison.",
         # Sync and mapping.

@@ -15,7 +15,6 @@ from libs.messaging.hmpps_names import hmpps_names
 from libs.web.auth import AuthSettings
 from libs.web.limits import HttpLimits
 from libs.web.outgoing import OutgoingSettings
-from services.locations.changes.announce import TOPIC
 
 
 class Settings(BaseSettings):
@@ -99,7 +98,7 @@ class Settings(BaseSettings):
     @property
     def aws(self) -> AwsSettings:
         """Where the broker is; keys come from the environment as AWS's own tools read it."""
-        named = hmpps_names(os.environ, queues=[QUEUE], topics=[TOPIC])  # noqa: TID251 - this is the settings module
+        named = hmpps_names(os.environ, queues=[QUEUE], topics=["domain-events"])  # noqa: TID251 - this is the settings module
         return AwsSettings(
             endpoint_url=self.aws_endpoint_url,
             tls=self.aws_tls,

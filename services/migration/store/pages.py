@@ -10,43 +10,8 @@ from services.migration.records import Advance, Item, ItemState, Kind, Lease, Li
 from services.migration.rules.page import CANCELLED, OTHER_PRISON
 from services.migration.store.notes import differing, noted
 from services.migration.store.rehearsals import fail_second_at_one_place
+from services.migration.store.waves import CUT, DEPTH_MAX, WAVES
 
-# Real hierarchies are four deep; a circle is found by this bound and fails for want of a parent.
-DEPTH_MAX = 50
-
-_WAVES = """
-    WITH RECURSIVE depth AS (
-        SELECT i.nomis_id, 0 AS wave FROM migration_item i
-         WHERE i.migration_id = $1
-           AND (i.parent_nomis_id IS NULL OR NOT EXISTS (
-                SELECT FROM migration_item p
-                 WHERE p.migration_id = $1 AND p.nomis_id = i.parent_nomis_id))
-        UNION ALL
-        SELECT i.nomis_id, d.wave + 1 FROM depth d
-          JOIN migration_item i ON i.migration_id = $1 AND i.parent_nomis_id = d.nomis_id
-         WHERE d.wave < $2::integer),
-    placed AS (
-        SELECT d.nomis_id, d.wave + coalesce(array_position(h.prisons, i.prison_id::text) - 1, 0) * ($2 + 1) AS wave
-          FROM depth d
-          JOIN migration_item i ON i.migration_id = $1 AND i.nomis_id = d.nomis_id AND i.state = 'pending'
-          JOIN migration_history h ON h.migration_id = $1)
-    UPDATE migration_item i SET wave = p.wave
-      FROM placed p WHERE i.migration_id = $1 AND i.nomis_id = p.nomis_id AND i.wave <> p.wave
-"""
-# All waves beyond those that have pages, or one more of what is pending whatever its wave.
-_CUT = """
-    INSERT INTO migration_page (migration_id, page, wave, leased_until, nomis_ids)
-    SELECT $1, last.page + row_number() OVER (ORDER BY p.wave, p.part), p.wave, coalesce($3::timestamptz, '-infinity'),
-           p.ids
-      FROM (SELECT coalesce(max(page), -1) AS page, coalesce(max(wave), -1) AS wave
-              FROM migration_page WHERE migration_id = $1) last,
-           LATERAL (SELECT n.wave, (n.number - 1) / $2 AS part, array_agg(n.nomis_id ORDER BY n.nomis_id) AS ids
-                      FROM (SELECT nomis_id, w.wave, row_number() OVER (PARTITION BY w.wave ORDER BY nomis_id) AS number
-                              FROM migration_item i,
-                                   LATERAL (SELECT CASE WHEN $4 THEN last.wave + 1 ELSE i.wave END) w (wave)
-                             WHERE i.migration_id = $1 AND i.state = 'pending' AND w.wave > last.wave) n
-                     GROUP BY n.wave, part) p
-"""
 _OPEN = """
     SELECT EXISTS (SELECT FROM migration_page p JOIN migration_history h USING (migration_id)
                     WHERE p.migration_id = $1 AND NOT p.done AND p.wave <= h.wave)
@@ -202,7 +167,7 @@ class PageStore:
             if last:
                 # Else this statement and those of the pages are planned for the empty table that this was a moment ago.
                 await tx.execute("ANALYZE migration_item")
-                await tx.execute(_WAVES, migration_id, DEPTH_MAX)
+                await tx.execute(WAVES, migration_id, DEPTH_MAX)
 
     async def waiting_pages(self, migration_id: str, now: datetime, most: int) -> list[int]:
         """Return some of the pages that nobody works on, the oldest first."""
@@ -385,7 +350,7 @@ class PageStore:
         if not await tx.fetchval(
             "SELECT EXISTS (SELECT FROM migration_page WHERE migration_id = $1 AND NOT done)", migration_id
         ):
-            cut = await tx.execute(_CUT, migration_id, page_size, None, False)
+            cut = await tx.execute(CUT, migration_id, page_size, None, False)
             if cut == "INSERT 0 0" and not await self._cut_repeats(tx, migration_id, page_size, second_look):
                 return []
         await tx.execute(
@@ -436,7 +401,7 @@ class PageStore:
                 "UPDATE migration_item SET state = 'failed' WHERE migration_id = $1 AND state = 'pending'", migration_id
             )
             return False
-        await tx.execute(_CUT, migration_id, page_size, second_look, True)
+        await tx.execute(CUT, migration_id, page_size, second_look, True)
         return True
 
     async def _cancel(self, tx: Connection, migration_id: str, now: datetime) -> bool:

@@ -73,10 +73,9 @@ async def consuming(
     """Consume for as long as the block lasts; drains at its end. A message of unknown type goes to the dead letters."""
     queue, dead, aside = (broker.queue(each) for each in (name, dead_letter_of(name), parked_of(name)))
     board = SwitchBoard(queue, defaults, scope)
-    metrics, traffic = ConsumerMetrics(registry), Traffic(now)
+    metrics, traffic, line = ConsumerMetrics(registry), Traffic(now), line_of(queue, dead)
     redrives = Redrives(upkeep.admin, now, drain=lambda: traffic.drain_per_second(limits.messages_in_flight_max))
     _show_switches(metrics, board, handlers)
-    line = line_of(queue, dead)
     consumer = Consumer(
         queue,
         handlers,

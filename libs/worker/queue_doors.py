@@ -109,7 +109,8 @@ class QueueDoors:
     async def retry(self, dlq_name: str, query: RetryQuery, caller: Caller) -> dict[str, Any]:
         """Send dead letters back to their queue; what was retried too often stays, unless `exhausted` asks for it."""
         line = self._line(dlq_name)
-        if self._redrives.is_running(dlq_name):
+        running = await self._redrives.look(line.dead, line.queue)
+        if running is not None and running.status == "RUNNING":
             raise RedriveRunning(dlq_name)
         await self._noted("DEAD_LETTERS_RETRY_REQUESTED", caller, dlq_name, **query.model_dump(exclude_none=True))
         return redrive_told(await self._redrives.start(line.dead, line.queue, query.rate, exhausted=query.exhausted))

@@ -71,6 +71,7 @@ DOORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                     "DELETE /locations/sync/delete",
                     "POST /locations/sync/delete",
                     "POST /locations/sync/upsert",
+                    "POST /sync/locations/batch",
                     "POST /sync/upsert",
                     "DELETE /sync/delete/{locationId}",
                     "PUT /sync/locations/{locationId}",

@@ -284,10 +284,13 @@ class Kept:
         )
 
     def _set_by_the_other(self, edit: Edit, who: UUID, final: object) -> bool:
+        """Whether an edit of the other side stood instead: it is there at the end, or was replaced by who saw it."""
         return any(
-            each.side is not edit.side and each.field is edit.field and self._same(each.new, final)
-            for each in self.people.journal
-            if self._dps_id(each) == who
+            each.side is not edit.side
+            and each.field is edit.field
+            and self._dps_id(each) == who
+            and (self._same(each.new, final) or self._replaced(number, each, who))
+            for number, each in enumerate(self.people.journal)
         )
 
     def _recorded(self, edit: Edit, who: UUID) -> bool:

@@ -21,6 +21,8 @@ from libs.domain.sync import SyncWrite
 from tests.chaos.equality import Both, Difference, differences, read
 from tests.journeys.conftest import House
 
+# On an estate as slow as a laptop it takes a minute; `make test-long`.
+pytestmark = pytest.mark.long
 PRISON = "NCI"
 WORKERS = ("to_nomis", "from_nomis")
 SECONDS = 90.0

@@ -5,14 +5,18 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pytest
+
 from infra.local.demo.desk import seen
 from infra.local.demo.scenario import Scenario, a_cell, migrate
 from infra.local.settings import ROOT
 from libs.domain.events import LocationEventType
-from libs.messaging.queue import Parcel
+from libs.messaging.queue import Parcel, Queue
 from tests.journeys.conftest import House
 from tests.journeys.test_operators import QUEUE, Said, lip
 
+# Minutes of typing; `make test-long`.
+pytestmark = pytest.mark.long
 RUNBOOK = ROOT / "docs" / "runbook.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECONDS = 60.0
@@ -76,12 +80,19 @@ async def test_a_migration_is_cancelled(house: House) -> None:
     assert "operator" in said[-1].out
 
 
+async def emptied(dead: Queue) -> None:
+    """Take away what earlier tests let die."""
+    while came := await dead.receive(10, wait_seconds=0, visibility_seconds=60):
+        assert set(await dead.delete([each.receipt for each in came])) == {None}
+
+
 async def test_a_dead_letter_queue_is_drained(house: House) -> None:
     await migrate(house.desk)
     dps_id, _ = await a_cell(house.desk)
     kind = LocationEventType.AMENDED.value
     good = f'{{"eventType": "{kind}", "additionalInformation": {{"id": "{dps_id}", "key": "LEI-A"}}}}'
     dead = house.desk.broker.queue(f"{QUEUE}-dlq")
+    await emptied(dead)
     bad = Parcel('{"eventType": "x"}', {"eventType": kind, "failureReason": "no id"})
     assert await dead.send([bad]) == [None]
     [letter] = (await lip(house, "queues", "peek", QUEUE, "--json")).json()["messages"]

@@ -15,7 +15,7 @@ from tests.journeys.pages.browsing import Person, signed_in
 DESK, PHONE = "at a desk", "at a phone without scripts"
 
 
-@pytest.fixture(scope="module", params=[DESK, PHONE])
+@pytest.fixture(scope="module", params=[DESK, pytest.param(PHONE, marks=pytest.mark.long)])
 async def staff(request: pytest.FixtureRequest, browser: Browser, house: House) -> AsyncIterator[Person]:
     """Maintains locations of Leeds."""
     plain = request.param == PHONE

@@ -24,7 +24,7 @@ from libs.settling.keys import aside_code
 
 UNLABELLED = (Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES)
 EARLIER = "earlier"
-"""Member of the base: values of those fields that agreements replaced, or that were sent and then taken back."""
+"""Member of the base: values that agreements replaced, or that were sent and then taken back."""
 _EARLIER_MAX = 3
 KNOWN = "amendments"
 """Member of `published`: a time before which all amendments are known, then the marks of those known since."""
@@ -158,6 +158,24 @@ def written_late(
     return frozenset(late), frozenset(doubtful)
 
 
+def sent_from_dps(
+    base: Mapping[str, JsonValue], published: Published, theirs: Projection, fields: Collection[Field]
+) -> frozenset[Field]:
+    """Return those of the fields whose NOMIS value DPS knows to have sent.
+
+    One restored from a backup older than its last writes knows nothing of them: what they left in NOMIS is the newer
+    truth then, though we wrote it.
+    """
+    earlier = base.get(EARLIER)
+    kept = earlier if isinstance(earlier, dict) else {}
+
+    def sent(field: Field) -> bool:
+        past = kept.get(field.value)
+        return theirs[field] in (*published.get(field.value, ()), *(past if isinstance(past, list) else ()))
+
+    return frozenset(field for field in fields if sent(field))
+
+
 def in_doubt(
     merged: Merged, mine: Projection, theirs: Projection, base: Mapping[str, JsonValue], doubtful: Collection[Field]
 ) -> tuple[Conflict, ...]:
@@ -180,13 +198,14 @@ def in_doubt(
 def earlier_values(
     base: Mapping[str, JsonValue], agreed: Mapping[str, JsonValue], published: Published, going: Published
 ) -> dict[str, JsonValue]:
-    """Return, for the fields that leave no amendment, the last few values that are not to come back.
+    """Return, by field, the last few values that are not to come back.
 
     Those that an agreement replaced, and those sent to NOMIS (`published`) and no longer on their way (`going`).
     """
     kept = base.get(EARLIER)
     earlier: dict[str, JsonValue] = dict(kept) if isinstance(kept, dict) else {}
-    for name in (field.value for field in UNLABELLED):
+    for field in Field:
+        name = field.value
         replaced = [base[name]] if name in base and name in agreed and base[name] != agreed[name] else []
         withdrawn = [value for value in published.get(name, ()) if value not in going.get(name, ())]
         past = earlier.get(name)

@@ -32,6 +32,7 @@ from libs.settling.gap import (
     known_amendments,
     lost_in_the_gap,
     made_since,
+    sent_from_dps,
     written_late,
 )
 from libs.settling.keys import (
@@ -255,6 +256,8 @@ class PairWalk:
         mine = project_dps(own)
         base = state.base or {}
         late, doubtful = written_late(row.location, mine, theirs, base, (noted, own_known), ours)
+        if row.etag is not None:
+            late = sent_from_dps(base, state.published, theirs, late)
         merged = merge(
             state.base,
             mine,

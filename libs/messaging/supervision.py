@@ -22,13 +22,20 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 async def kept_running(name: str, loop: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
-    """Start a loop again whenever a bug ended it; it ends when it returns or is cancelled."""
+    """Start a loop again whenever a bug ended it; it ends when it returns or is cancelled.
+
+    Also when the cancellation met a cleanup that failed for a reason of its own, as a closed connection's does.
+    """
+    me = asyncio.current_task()
+    assert me is not None
     while True:
         try:
             await loop()
-        except Exception as error:  # noqa: BLE001 - a loop that died must not be only a line in a log
+        except Exception as error:  # a loop that died must not be only a line in a log
             # Without the exception's text, which may quote what was in a message.
             log.error("loop failed", loop=name, error=type(error).__name__, frames=frames(error))  # noqa: TRY400 - see above
+            if me.cancelling():
+                raise asyncio.CancelledError from error
             await asyncio.sleep(pause_seconds)
         else:
             return

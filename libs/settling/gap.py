@@ -137,9 +137,8 @@ def written_late(
     on or sent before, in a row that we were the last to write. A date of deactivation that DPS did not name was chosen
     by NOMIS.
     """
-    earlier = base.get(EARLIER)
-    known = earlier if isinstance(earlier, dict) and row.modify_username == our_user else {}
-    late = {field for field in UNLABELLED if isinstance(past := known.get(field.value), list) and theirs[field] in past}
+    earlier = _earlier(base) if row.modify_username == our_user else {}
+    late = {field for field in UNLABELLED if theirs[field] in earlier.get(field.value, ())}
     doubtful = set()
     since = [*fresh, row.amendments]
     for label, field in _FIELD_OF_LABEL.items():
@@ -166,14 +165,10 @@ def sent_from_dps(
     One restored from a backup older than its last writes knows nothing of them: what they left in NOMIS is the newer
     truth then, though we wrote it.
     """
-    earlier = base.get(EARLIER)
-    kept = earlier if isinstance(earlier, dict) else {}
-
-    def sent(field: Field) -> bool:
-        past = kept.get(field.value)
-        return theirs[field] in (*published.get(field.value, ()), *(past if isinstance(past, list) else ()))
-
-    return frozenset(field for field in fields if sent(field))
+    earlier = _earlier(base)
+    return frozenset(
+        field for field in fields if theirs[field] in (*published.get(field.value, ()), *earlier.get(field.value, ()))
+    )
 
 
 def in_doubt(
@@ -202,19 +197,22 @@ def earlier_values(
 
     Those that an agreement replaced, and those sent to NOMIS (`published`) and no longer on their way (`going`).
     """
-    kept = base.get(EARLIER)
-    earlier: dict[str, JsonValue] = dict(kept) if isinstance(kept, dict) else {}
+    earlier: dict[str, JsonValue] = {}
+    past = _earlier(base)
     for field in Field:
         name = field.value
         replaced = [base[name]] if name in base and name in agreed and base[name] != agreed[name] else []
         withdrawn = [value for value in published.get(name, ()) if value not in going.get(name, ())]
-        past = earlier.get(name)
-        known = past if isinstance(past, list) else []
-        values = [*replaced, *withdrawn, *known]
+        values = [*replaced, *withdrawn, *past.get(name, ())]
         fresh = [value for n, value in enumerate(values) if value != agreed.get(name) and value not in values[:n]]
-        if replaced or withdrawn:
-            earlier[name] = fresh[:_EARLIER_MAX]
+        earlier[name] = fresh[:_EARLIER_MAX] if replaced or withdrawn else past.get(name, [])
     return {name: values for name, values in earlier.items() if values}
+
+
+def _earlier(base: Mapping[str, JsonValue]) -> dict[str, list[JsonValue]]:
+    """Return what a base remembers of earlier values, by field; it is JSON, and what is no list says nothing."""
+    kept = base.get(EARLIER)
+    return {name: past for name, past in kept.items() if isinstance(past, list)} if isinstance(kept, dict) else {}
 
 
 def _by_others(fresh: Sequence[Amendment], our_user: str) -> list[tuple[Field, Amendment]]:

@@ -142,7 +142,7 @@ def _edited(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing:
 
 
 def _without_base(field: Field, sides: _Sides, conflicts: list[Conflict], *, refusing: bool) -> JsonValue:
-    if sides.nomis[field] in sides.published.get(field.value, ()):
+    if sides.nomis[field] in sides.published.get(field.value, ()) and field not in sides.touched:
         return sides.dps[field]
     if sides.bringer is not None and not refusing and field not in SYNCED[_kind_of_base(sides.base)]:
         return sides.dps[field] if sides.bringer is Side.DPS else sides.nomis[field]

@@ -100,6 +100,15 @@ def test_going_back_to_the_base_while_our_write_is_under_way_still_reaches_nomis
     assert result.to_dps == {}
 
 
+def test_a_value_that_we_sent_before_both_agreed_is_an_edit_where_somebody_is_known_to_have_set_it() -> None:
+    given: dict[str, Any] = {"published": {"active": [True, False]}, "touched": {Field.ACTIVE}}
+    result = merged(None, dps(ACTIVE=False), nomis(ACTIVE=True), **given)
+    assert result.to_nomis[Field.ACTIVE] is False
+    assert "active" in {conflict.field for conflict in result.conflicts}
+    given["touched"] = ()
+    assert "active" not in {c.field for c in merged(None, dps(ACTIVE=False), nomis(ACTIVE=True), **given).conflicts}
+
+
 @pytest.mark.parametrize("authority", Side)
 def test_without_a_base_equal_fields_agree_and_others_go_to_the_authority(authority: Side) -> None:
     result = merged(None, dps(COMMENTS="mine"), nomis(), authority=authority)

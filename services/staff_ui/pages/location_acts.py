@@ -13,7 +13,6 @@ from services.staff_ui.views.location import Place
 from services.staff_ui.views.words import when
 
 Json = dict[str, Any]
-NAME_MAX = 30
 
 
 @dataclass(frozen=True)

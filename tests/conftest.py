@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from infra.local import sign_in
 from infra.local.accounts import Accounts, generated, names
@@ -21,6 +22,7 @@ from infra.local.postgres import Postgres, PostgresPlan
 from infra.local.tokens import Grant, Signer, new_key
 from libs.db import schema
 from libs.messaging.aws import Aws, AwsSettings, connect
+from tests import dealing
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
@@ -36,6 +38,14 @@ NOBODY = "http://127.0.0.1:1"
 settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("house", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    dealing.longest_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> dealing.Dealing:
+    return dealing.Dealing(config, log)
 
 
 MakeDatabase = Callable[..., Awaitable[str]]

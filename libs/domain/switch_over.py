@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from pydantic import Field
 
+from libs.domain.counting import counted
 from libs.domain.sync import Side
 from libs.domain.wire import Wire
 
@@ -116,7 +117,8 @@ def _unclean(check: CleanCheck | None, since: datetime | None) -> str | None:
     if check is None:
         return "cleanCheck: the step rests on a clean check"
     if check.mismatches or check.unsettled:
-        return f"run {check.run_id} is not clean: {check.mismatches} mismatches, {check.unsettled} not settled yet"
+        found = counted(check.mismatches, "mismatch", "mismatches")
+        return f"run {check.run_id} is not clean: {found}, {check.unsettled:,} not settled yet"
     if not check.compared:
         return f"run {check.run_id} compared nothing"
     if since is not None and check.started_at < since:

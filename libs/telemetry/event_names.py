@@ -89,6 +89,7 @@ EVENT_NAMES: Mapping[str, str] = MappingProxyType(
         "location-certification-changed": "NOMIS: a certification was changed through the API.",
         "agency-switch-on": "NOMIS: a service was switched on for a prison.",
         "agency-switch-off": "NOMIS: a service was switched off for a prison.",
+        "estate-loading": "NOMIS: the rows of one more agency of a generated estate went in.",
         "estate-loaded": "NOMIS: a generated estate was loaded.",
         "published": "NOMIS: events left for the topic.",
         "publish-failed": "NOMIS: the topic did not take events; they are tried again.",

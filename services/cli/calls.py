@@ -27,25 +27,30 @@ class Place:
     @property
     def token_url(self) -> str:
         """Where tokens come from. Raises NotConfigured."""
-        return self._settings.token_url or self.told("signIn", "tokenUrl")
+        return self._settings.token_url or self.told("signIn", "tokenUrl", setting="LIP_TOKEN_URL")
 
     @property
     def client_secret(self) -> SecretStr:
         """Our secret. Raises NotConfigured."""
-        return self._settings.client_secret or SecretStr(self.told("signIn", "clients", self.client_id, "secret"))
+        return self._settings.client_secret or SecretStr(
+            self.told("signIn", "clients", self.client_id, "secret", setting="CLIENT_SECRET")
+        )
 
     def url(self, service: str) -> str:
         """Return where a service is. Raises NotConfigured."""
         given: str | None = getattr(self._settings, f"api_base_url_{service}")
-        return given or self.told("services", service, "url")
+        return given or self.told("services", service, "url", setting=f"API_BASE_URL_{service.upper()}")
 
-    def told(self, *path: str) -> str:
-        """Return something of the endpoints file. Raises NotConfigured."""
+    def told(self, *path: str, setting: str = "") -> str:
+        """Return something of the endpoints file; `setting` would have said it too. Raises NotConfigured."""
         found: Any = self._told
         for name in path:
             found = found.get(name) if isinstance(found, Mapping) else None
         if not isinstance(found, str):
-            raise NotConfigured(f"neither the environment nor {self._settings.endpoints_file} says {'.'.join(path)}")
+            file = self._settings.endpoints_file
+            lacks = f"{file} does not say {'.'.join(path)}" if file.exists() else f"there is no {file}"
+            ways = f"set {setting}, or LIP_ENDPOINTS" if setting else "set LIP_ENDPOINTS"
+            raise NotConfigured(f"{lacks}: {ways} to the endpoints.json of a running estate")
         return found
 
 

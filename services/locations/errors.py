@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from libs.domain.counting import counted
+
 
 class LocationNotFound(Exception):
     """Nobody knows this location, or it is of the wrong kind for what was asked."""
@@ -118,7 +120,7 @@ class HoldsPrisoners(Exception):
     """People are in it, or in a cell below it."""
 
     def __init__(self, key: str, people: int) -> None:
-        super().__init__(f"{key} holds {people} people")
+        super().__init__(f"{key} holds {counted(people, 'person', 'people')}")
 
 
 class NotInCaseload(Exception):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import asyncpg
 
 from libs.db.pool import Database, Row
+from libs.domain.counting import counted
 from libs.domain.mapping import MappingType
 from services.mapping.errors import MappingConflict, SaveContended, SortUnknown
 from services.mapping.records import Mapping, NewMapping, Outcome, PageQuery, Pair, PairsQuery, Replacement
@@ -75,7 +76,7 @@ class Store:
                 outcomes |= {at: outcome for at, outcome in judged.items() if outcome is not None}
             if len(outcomes) == len(wishes):
                 return [outcomes[at] for at in range(len(wishes))]
-        raise SaveContended(f"{len(wishes) - len(outcomes)} mappings could neither be saved nor found")
+        raise SaveContended(f"{counted(len(wishes) - len(outcomes), 'mapping')} could neither be saved nor found")
 
     async def _insert(self, wishes: Sequence[NewMapping]) -> set[tuple[str, int]]:
         if not wishes:
@@ -91,7 +92,7 @@ class Store:
             with suppress(asyncpg.DeadlockDetectedError):
                 rows = await self._database.fetch(INSERT, *columns)
                 return {(row[0], row[1]) for row in rows}
-        raise SaveContended(f"{len(wishes)} mappings met others' each time they were to be saved")
+        raise SaveContended(f"{counted(len(wishes), 'mapping')} met others' each time they were to be saved")
 
     async def _in_the_way(self, wishes: Sequence[NewMapping]) -> "_Rows":
         dps_ids = [wish.dps_location_id for wish in wishes]

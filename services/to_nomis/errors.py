@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from libs.domain.counting import counted
+
 
 class LocationNotFound(Exception):
     """DPS does not know this location."""
@@ -14,4 +16,4 @@ class TooManyLocations(Exception):
     """More locations stand below than one repair may touch."""
 
     def __init__(self, found: int, most: int) -> None:
-        super().__init__(f"{found} locations to repair, at most {most} in one call")
+        super().__init__(f"{counted(found, 'location')} to repair, at most {most} in one call")

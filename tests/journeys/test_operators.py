@@ -7,12 +7,13 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 
 from infra.local.demo.desk import seen
 from infra.local.settings import ROOT
 from libs.messaging.queue import Parcel
-from tests.conftest import NOBODY
+from tests.conftest import NOBODY, Databases
 from tests.journeys.conftest import House
 
 FINE, NOT_AS_WISHED, USAGE, REFUSED, UNAVAILABLE = range(5)
@@ -89,7 +90,7 @@ async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_re
     assert await dead.send([Parcel(body, {"failureReason": "[red]because[/]"})]) == [None]
 
     shown = await lip(house, "queues", "show")
-    assert (shown.code, "1 dead letters" in shown.err) == (NOT_AS_WISHED, True)
+    assert (shown.code, "1 dead letter:" in shown.err) == (NOT_AS_WISHED, True)
     peeked = await lip(house, "queues", "peek", QUEUE)
     assert (peeked.code, "[red]because[/]" in peeked.out, "no uuid" in peeked.out) == (FINE, True, False)
     [letter] = (await lip(house, "queues", "peek", QUEUE, "--json")).json()["messages"]
@@ -103,10 +104,12 @@ async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_re
 
     ended = await seen(left, "the end of the redrive")
     assert (ended.code, ended.json()["messagesLeftCount"]) == (NOT_AS_WISHED, 1)
+    watched = await lip(house, "queues", "redrive", QUEUE, "--watch")
+    assert (watched.code, "1 left" in watched.out, "1 left, as" in watched.err) == (NOT_AS_WISHED, True, True)
     deleted = await lip(house, "queues", "delete", QUEUE, letter["messageId"], "--yes")
     assert (deleted.code, "not found" in deleted.err) == (NOT_AS_WISHED, True)
     purged = await lip(house, "queues", "purge", QUEUE, "--yes")
-    assert (purged.code, "messages of" in purged.out) == (FINE, True)
+    assert (purged.code, f"of {QUEUE}-dlq deleted" in purged.out) == (FINE, True)
 
 
 async def test_events_that_their_topic_refused_are_seen_published_again_or_dropped(house: House) -> None:
@@ -121,7 +124,7 @@ async def test_events_that_their_topic_refused_are_seen_published_again_or_dropp
     shown = await lip(house, "outbox", "show")
     assert (shown.code, "[red]Mess" in shown.out, "2 dead" in shown.err) == (NOT_AS_WISHED, True, True)
     dropped = await lip(house, "outbox", "drop", "900000001", "--yes")
-    assert (dropped.code, "1 events" in dropped.out) == (FINE, True)
+    assert (dropped.code, "1 event given up" in dropped.out) == (FINE, True)
     again = await lip(house, "outbox", "publish", "900000002", "900000001", "--json")
     assert (again.code, again.json()) == (NOT_AS_WISHED, {"revivedCount": 1})
     assert (await lip(house, "outbox", "show")).code == FINE
@@ -182,6 +185,14 @@ async def test_an_estate_that_is_there_already_is_not_loaded_twice(house: House)
     assert (said.code, "loaded already" in said.err, "Traceback" in said.err) == (USAGE, True, False)
 
 
+async def test_an_estate_is_loaded_with_a_bar_that_says_how_far_it_is(house: House, databases: Databases) -> None:
+    dsn = await databases.create("services/nomis/schema", "libs/messaging/schema")
+    place = house.estate.endpoints_file.with_name("empty-nomis.json")
+    place.write_bytes(orjson.dumps({"databases": {"nomis": {"dsn": dsn}}}))
+    said = await lip(house, "estate", "generate", "--prison", "ZZGHI", "--prison", "TRN", LIP_ENDPOINTS=str(place))
+    assert (said.code, "2 of 2 prisons" in said.out) == (FINE, True), said.err
+
+
 async def test_commands_are_completed_under_the_name_that_people_type(house: House) -> None:
     asked = {"_LIP_COMPLETE": "complete_bash", "COMP_WORDS": "lip queues peek to", "COMP_CWORD": "3"}
     said = await lip(house, **asked)
@@ -203,7 +214,7 @@ async def test_queues_and_topics_are_as_described(house: House) -> None:
 @pytest.mark.parametrize(
     ("words", "environment", "code", "told"),
     [
-        (("migrate", "history"), {"LIP_ENDPOINTS": "no-such-file.json"}, USAGE, "migration"),
+        (("migrate", "history"), {"LIP_ENDPOINTS": "no-such-file.json"}, USAGE, "API_BASE_URL_MIGRATION"),
         (("queues", "peek", "no-such-queue"), {}, USAGE, "no-such-queue"),
         (("reconcile", "repair"), {}, USAGE, "--dps"),
         (("reconcile", "repair", "--prison", "LEI", "--mismatch", "1"), {}, USAGE, "--run"),

@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
 from pydantic import SecretStr
+from rich.progress import BarColumn, Progress, TextColumn
 
 from libs.messaging.aws import AwsSettings, connect
 from libs.messaging.drift import verify
@@ -54,12 +56,33 @@ def generate(
     # line would show to everyone on the machine.
     told = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path), "DATABASE_URL": dsn}
     command = [sys.executable, "-m", "services.nomis.estate", *words]
-    ended = subprocess.run(command, check=False, env=told, stdout=subprocess.PIPE)  # noqa: S603 - our own words
-    loaded = next((orjson.loads(line) for line in ended.stdout.splitlines() if b'"estate-loaded"' in line), None)
-    if ended.returncode or loaded is None:
+    with subprocess.Popen(command, env=told, stdout=subprocess.PIPE) as loading:  # noqa: S603 - our own words
+        assert loading.stdout is not None
+        loaded = _followed(loading.stdout, shows=not json)
+    if loading.returncode or loaded is None:
         raise typer.Exit(Exit.USAGE)
     counts = {name: value for name, value in loaded.items() if name not in LOG_MEMBERS}
     views.as_json(counts) if json else views.facts("Loaded", counts, {name: name for name in counts})
+
+
+def _followed(lines: Iterable[bytes], *, shows: bool) -> dict[str, Any] | None:
+    """Show a bar for people while agency after agency goes in; return what was loaded, None if it came to nothing."""
+    loaded = None
+    with Progress(
+        TextColumn("loading"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} prisons, {task.fields[locations]:,} locations"),
+        console=views.console,
+        disable=not shows,
+    ) as bar:
+        task = None
+        for told in map(orjson.loads, lines):
+            if told["event"] == "estate-loading":
+                task = bar.add_task("", total=told["prisons_chosen"], locations=0) if task is None else task
+                bar.update(task, completed=told["prisons"], locations=told["locations"])
+            elif told["event"] == "estate-loaded":
+                loaded = told
+    return loaded
 
 
 def _dsn() -> str:

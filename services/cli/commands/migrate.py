@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from libs.domain.counting import counted
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
@@ -81,7 +82,7 @@ def start(
         elif json:
             views.as_json(started)
         else:
-            views.say(f"{started['migrationId']} started, about {started['estimatedCount']:,} locations")
+            views.say(f"{started['migrationId']} started, about {counted(started['estimatedCount'], 'location')}")
 
     carry_out(work)
 
@@ -159,7 +160,9 @@ def retry(
         wish |= {"reason": reason} if reason else {}
         wish |= {"all": True} if everything else {}
         told = await calls.ask("migration", "POST", f"{BASE}/{run_id}/retry", json=wish)
-        views.as_json(told) if json else views.say(f"{told['retried']:,} locations of {run_id} are tried again")
+        views.as_json(told) if json else views.say(
+            f"{counted(told['retried'], 'location')} of {run_id} to be tried again"
+        )
 
     carry_out(work)
 
@@ -258,7 +261,7 @@ async def _watched(calls: Calls, run: str | None, *, as_json: bool) -> None:
     if as_json:
         views.as_json(seen)
     if seen["failed"]:
-        raise NotAsWished(f"{seen['failed']:,} locations failed: lip migrate failures {seen['migrationId']}")
+        raise NotAsWished(f"{counted(seen['failed'], 'location')} failed: lip migrate failures {seen['migrationId']}")
 
 
 async def _followed(calls: Calls, run_id: str, *, shows: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from libs.domain.counting import counted
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
@@ -47,7 +48,7 @@ def show(
         if json:
             views.as_json(told)
         else:
-            views.say(f"{told['waitingCount']:,} wait, the oldest for {told['oldestWaitingSeconds']:g} s")
+            views.say(_waiting(told))
             views.rows("Dead rows", told["dead"], COLUMNS)
         if told["deadCount"]:
             raise NotAsWished(f"{told['deadCount']:,} dead: lip outbox publish or lip outbox drop")
@@ -76,14 +77,21 @@ def drop(
     Example: lip outbox drop 4711 --yes
     """
     if not yes:
-        typer.confirm(f"Give up {len(rows)} events for good?", abort=True)
+        typer.confirm(f"Give up {counted(len(rows), 'event')} for good?", abort=True)
     _decide(rows, "discard-dead", "discardedCount", "given up", as_json=json)
+
+
+def _waiting(told: dict[str, Any]) -> str:
+    waiting: int = told["waitingCount"]
+    if not waiting:
+        return "nothing waits to be published"
+    return f"{counted(waiting, 'event')} to be published, the oldest for {told['oldestWaitingSeconds']:g} s"
 
 
 def _decide(rows: Sequence[int], door: str, count: str, done: str, *, as_json: bool) -> None:
     async def work(calls: Calls) -> None:
         told: dict[str, Any] = await calls.ask(SERVICE, "PUT", f"{DOOR}/{door}", json={"ids": list(rows)})
-        views.as_json(told) if as_json else views.say(f"{told[count]:,} events {done}")
+        views.as_json(told) if as_json else views.say(f"{counted(told[count], 'event')} {done}")
         if told[count] < len(set(rows)):
             raise NotAsWished(f"{len(set(rows)) - told[count]:,} of {len(set(rows)):,} were not there")
 

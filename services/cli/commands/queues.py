@@ -5,13 +5,16 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from libs.domain.counting import counted
 from libs.domain.queues import READERS, QueueName
 from libs.web.outgoing import RemoteUnavailable
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
 from services.cli.errors import NotAsWished
+from services.cli.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="See what waits, what is dead and why, and send it back.")
 
@@ -80,7 +83,7 @@ def show(*, json: Json = False) -> None:
         if blind := [each["queue"] for each in found if "error" in each]:
             raise RemoteUnavailable("GET", WATCH, f"answered nothing about {', '.join(blind)}")
         if dead := sum(each["dead"] for each in found):
-            raise NotAsWished(f"{dead:,} dead letters: lip queues peek QUEUE tells why")
+            raise NotAsWished(f"{counted(dead, 'dead letter')}: lip queues peek QUEUE tells why")
 
     carry_out(work)
 
@@ -103,7 +106,7 @@ def peek(
         found = await calls.ask(READERS[queue], "GET", path, params={"maxMessages": most})
         columns = LETTER_COLUMNS | ({"body": "body"} if bodies else {})
         views.as_json(found) if json else views.rows(
-            f"{found['messagesFoundCount']:,} dead letters of {queue}", found["messages"], columns
+            f"{counted(found['messagesFoundCount'], 'dead letter')} of {queue}", found["messages"], columns
         )
 
     carry_out(work)
@@ -117,22 +120,27 @@ def redrive(
     exhausted: Annotated[
         bool, typer.Option("--exhausted", help="Those too that were sent back so often that they now stay.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option(help="Stay until it is over; ends with 1 when some were left or it failed.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Send dead letters back to their queue; `lip queues status` tells how far that is.
+    """Send dead letters back to their queue; with --watch, or by `lip queues status`, see how far that is.
 
-    Example: lip queues redrive from-nomis-locations --rate 10
+    Example: lip queues redrive from-nomis-locations --rate 10 --watch
     """
 
     async def work(calls: Calls) -> None:
         path = f"/queue-admin/retry-dlq/{queue}{DEAD}"
         told = await calls.ask(READERS[queue], "PUT", path, params={"rate": rate, "exhausted": exhausted or None})
-        if json:
+        if watch:
+            _ended(queue, await _followed(calls, queue, shows=not json), as_json=json)
+        elif json:
             views.as_json(told)
-            return
-        views.say(f"{told['messagesFoundCount']:,} dead letters of {queue} go back")
-        if not exhausted:
-            views.say("what was sent back too often stays; --exhausted sends it, too")
+        else:
+            views.say(f"{counted(told['messagesFoundCount'], 'dead letter')} of {queue} to be sent back")
+            if not exhausted:
+                views.say("what was sent back too often stays; --exhausted sends it, too")
 
     carry_out(work)
 
@@ -145,12 +153,7 @@ def status(queue: Queue, *, json: Json = False) -> None:
     """
 
     async def work(calls: Calls) -> None:
-        told = await calls.ask(READERS[queue], "GET", f"/queue-admin/redrives/{queue}{DEAD}")
-        views.as_json(told) if json else views.facts(f"Dead letters of {queue}", told, REDRIVE_COLUMNS)
-        if left := told.get("messagesLeftCount"):
-            raise NotAsWished(f"{left:,} left, as they were sent back too often: lip queues peek {queue}")
-        if told["status"] == "FAILED":
-            raise NotAsWished("failed; what was sent back stays there")
+        _ended(queue, await calls.ask(READERS[queue], "GET", _redrives(queue)), as_json=json)
 
     carry_out(work)
 
@@ -177,7 +180,7 @@ def delete(
     Example: lip queues delete to-nomis-locations 4f2c6d9e-0000-4000-8000-000000000000 --yes
     """
     if not yes:
-        typer.confirm(f"Delete {len(messages)} dead letters of {queue}?", abort=True)
+        typer.confirm(f"Delete {counted(len(messages), 'dead letter')} of {queue}?", abort=True)
     _chosen(queue, messages, "delete-messages", "messagesDeletedCount", "deleted", as_json=json)
 
 
@@ -189,7 +192,7 @@ def stop(queue: Queue, *, json: Json = False) -> None:
     """
 
     async def work(calls: Calls) -> None:
-        told = await calls.ask(READERS[queue], "DELETE", f"/queue-admin/redrives/{queue}{DEAD}")
+        told = await calls.ask(READERS[queue], "DELETE", _redrives(queue))
         views.as_json(told) if json else views.say("stopped" if told["cancelled"] else "nothing was being sent back")
 
     carry_out(work)
@@ -213,7 +216,9 @@ def purge(
 
     async def work(calls: Calls) -> None:
         told = await calls.ask(READERS[queue], "PUT", f"/queue-admin/purge-queue/{name}")
-        views.as_json(told) if json else views.say(f"{told['messagesFoundCount']:,} messages of {name} deleted")
+        views.as_json(told) if json else views.say(
+            f"{counted(told['messagesFoundCount'], 'message')} of {name} deleted"
+        )
 
     carry_out(work)
 
@@ -275,11 +280,44 @@ def replay(queue: Queue, *, json: Json = False) -> None:
     carry_out(work)
 
 
+def _redrives(queue: QueueName) -> str:
+    return f"/queue-admin/redrives/{queue}{DEAD}"
+
+
+async def _followed(calls: Calls, queue: QueueName, *, shows: bool) -> dict[str, Any]:
+    """Look until no letter goes back any more, with a bar for people; return the last look."""
+    with Progress(
+        TextColumn("sending back"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]:,} left"),
+        console=views.console,
+        disable=not shows,
+    ) as bar:
+        task = bar.add_task("", total=None, left=0)
+        while True:
+            told: dict[str, Any] = await calls.ask(READERS[queue], "GET", _redrives(queue))
+            moved, left = told.get("messagesMovedCount") or 0, told.get("messagesLeftCount") or 0
+            bar.update(task, total=told["messagesFoundCount"], completed=moved, left=left)
+            if told["status"] != "RUNNING":
+                return told
+            await asyncio.sleep(Settings().watch_seconds)
+
+
+def _ended(queue: QueueName, told: dict[str, Any], *, as_json: bool) -> None:
+    """Show how far a redrive is. Raises NotAsWished when it left some, or failed."""
+    views.as_json(told) if as_json else views.facts(f"Dead letters of {queue}", told, REDRIVE_COLUMNS)
+    if left := told.get("messagesLeftCount"):
+        raise NotAsWished(f"{left:,} left, as they were sent back too often: lip queues peek {queue}")
+    if told["status"] == "FAILED":
+        raise NotAsWished("failed; what was sent back stays there")
+
+
 def _chosen(queue: QueueName, messages: list[str], door: str, count: str, done: str, *, as_json: bool) -> None:
     async def work(calls: Calls) -> None:
         path = f"/queue-admin/{door}/{queue}{DEAD}"
         told = await calls.ask(READERS[queue], "PUT", path, json={"messageIds": messages})
-        views.as_json(told) if as_json else views.say(f"{told[count]:,} dead letters of {queue} {done}")
+        views.as_json(told) if as_json else views.say(f"{counted(told[count], 'dead letter')} of {queue} {done}")
         if told["notFound"]:
             raise NotAsWished(f"not found: {', '.join(told['notFound'])}")
 

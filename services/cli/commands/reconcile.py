@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
+from libs.domain.counting import counted
 from services.cli import views
 from services.cli.calls import Calls
 from services.cli.commands.running import Json, carry_out
@@ -159,7 +160,7 @@ def repair(
         elif "runId" in told:
             views.say(f"run {told['runId']} compares the prison and has settled what differs")
         else:
-            views.say(f"{told['locations']:,} locations are settled")
+            views.say(f"{counted(told['locations'], 'location')} to be settled")
 
     carry_out(work)
 
@@ -207,9 +208,8 @@ async def _watched(calls: Calls, run_id: int, *, as_json: bool) -> None:
         bar.update(task, completed=one["compared"], total=one["compared"])
     views.as_json(one) if as_json else _show_run(one)
     if one["status"] != "COMPLETED" or one["mismatches"]:
-        raise NotAsWished(
-            f"run {run_id} {one['status']}, {one['mismatches']:,} mismatches: lip reconcile show {run_id}"
-        )
+        found = counted(one["mismatches"], "mismatch", "mismatches")
+        raise NotAsWished(f"run {run_id} {one['status']}, {found}: lip reconcile show {run_id}")
 
 
 async def _expected(calls: Calls, one: dict[str, Any]) -> int | None:

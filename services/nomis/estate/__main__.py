@@ -9,7 +9,7 @@ import structlog
 
 from libs.telemetry import logging
 from services.nomis.estate.estate import Estate
-from services.nomis.estate.load import load
+from services.nomis.estate.load import Loaded, load
 from services.nomis.estate.presets import PRESETS
 from services.nomis.estate.prisons import PrisonUnknown
 from services.nomis.estate.settings import LoadSettings
@@ -36,16 +36,24 @@ async def run(chosen: argparse.Namespace) -> None:
     dsn = chosen.dsn or LoadSettings().database_url.get_secret_value()
     if not dsn:
         raise SystemExit("say where NOMIS's database is: --dsn or DATABASE_URL")
+    log = structlog.get_logger()
+
+    def tell(so_far: Loaded) -> None:
+        # Whoever started us may show how far it is.
+        log.info(
+            "estate-loading", prisons=so_far.prisons, prisons_chosen=len(estate.prisons), locations=so_far.locations
+        )
+
     connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
     try:
-        loaded = await load(connection, estate)
+        loaded = await load(connection, estate, tell)
     except asyncpg.UniqueViolationError:
         raise SystemExit(
             "these locations are loaded already: start with an empty NOMIS, or name other prisons"
         ) from None
     finally:
         await connection.close()
-    structlog.get_logger().info("estate-loaded", seed=chosen.seed, preset=chosen.preset, **asdict(loaded))
+    log.info("estate-loaded", seed=chosen.seed, preset=chosen.preset, **asdict(loaded))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Keys and indexes stay on: what is loaded is what the tables accept.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from libs.db.pool import Connection
@@ -54,20 +54,20 @@ class Loaded:
         self.amendments += len(rows.amendments)
 
 
-async def load(connection: Connection, estate: Estate) -> Loaded:
-    """Load all of it or nothing; then let the planner look at the tables."""
+async def load(connection: Connection, estate: Estate, tell: Callable[[Loaded], None] = lambda _: None) -> Loaded:
+    """Load all of it or nothing, telling how much it is after each agency; then let the planner look at the tables."""
     loaded = Loaded()
     async with connection.transaction():
         # A national load is one transaction of many statements; each may wait for the disk longer than a request may.
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT set_config('nomis.audit_module_name', 'MERGE', true)")
-        await _load_all(connection, estate, loaded)
+        await _load_all(connection, estate, loaded, tell)
         await _move_sequences(connection, estate.ends)
     await connection.execute(f"ANALYZE {', '.join(('agency_locations', *TABLES))}")
     return loaded
 
 
-async def _load_all(connection: Connection, estate: Estate, loaded: Loaded) -> None:
+async def _load_all(connection: Connection, estate: Estate, loaded: Loaded, tell: Callable[[Loaded], None]) -> None:
     """Make the next agency's rows in a thread while the server takes in those before: two at most are held."""
     agencies = iter(estate)
     rows = next(agencies, None)
@@ -78,6 +78,7 @@ async def _load_all(connection: Connection, estate: Estate, loaded: Loaded) -> N
         finally:
             following = await coming
         loaded.add(rows)
+        tell(loaded)
         rows = following
 
 

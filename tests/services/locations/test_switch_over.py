@@ -64,7 +64,7 @@ def test_every_stage_leads_on_and_back() -> None:
     ("check", "told"),
     [
         (None, "rests on a clean check"),
-        (clean(mismatches=1), "not clean: 1 mismatches"),
+        (clean(mismatches=1), "not clean: 1 mismatch,"),
         (clean(unsettled=2), "2 not settled yet"),
         (clean(compared=0), "compared nothing"),
         (clean(started_at=NOW - timedelta(seconds=1)), "began before the screens were off"),

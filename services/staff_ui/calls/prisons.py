@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from libs.domain.prisons import PRISON_ID
-from libs.web.outgoing import ApiSession
+from libs.web.outgoing import ApiSession, RemoteFailure
 
 
 class PrisonNames:
@@ -24,3 +24,10 @@ class PrisonNames:
             self._names = {prison_id: name for prison_id, name in names.items() if PRISON_ID.fullmatch(prison_id)}
             self._read_at = self._clock()
         return self._names
+
+    async def known(self) -> Mapping[str, str]:
+        """Return them, or none while the register does not answer: for pages that can do with ids."""
+        try:
+            return await self.all()
+        except RemoteFailure:
+            return self._names

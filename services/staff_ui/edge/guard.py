@@ -33,7 +33,7 @@ READS = frozenset({"GET", "HEAD"})
 SESSION, SHOWN, KEPT = "locations-session", "locations-notice", "locations-sign-in"
 NOTICE_SECONDS_MAX = 300
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse | Events]]
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 400, 401, 403, 404
 log = structlog.get_logger()
 
 
@@ -201,6 +201,9 @@ class Guard:
         kind = type(error)
         if isinstance(error, RemoteRefused):
             kind = REFUSED.get(error.status, RemoteUnavailable if error.status in {502, 503} else kind)
+            if error.status == BAD_REQUEST and request.method in READS:
+                # Nothing was filled in: an address was made up.
+                kind = NotThere
         if isinstance(error, TimeoutError):
             kind = RemoteUnavailable
         if kind is SignInNeeded and request.method in READS:

@@ -36,5 +36,5 @@ class Pages:
         self._templates = templates
 
     def write(self, name: str, context: Mapping[str, Any]) -> str:
-        """Write one page; `name` is the template's path under `templates/`."""
-        return self._templates.get_template(f"staff_ui/{name}").render(context)
+        """Write one page, or a part of one; `name` is the template's path under `templates/`, and the page says it."""
+        return self._templates.get_template(f"staff_ui/{name}").render({**context, "template": name})

@@ -1,9 +1,10 @@
 """The fields of forms: what each is called and says, apart from what may be in it (that is its model's business)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from types import MappingProxyType
 from typing import Literal
 
 from libs.domain.codes import Described
@@ -36,6 +37,9 @@ class Field:
     form: str = ""
     # What no answer means.
     nothing: str = ""
+    # The radios below whose choices it is asked, and its label below each; a script shows it with its choice only.
+    under: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def subject(self) -> str:
@@ -46,6 +50,10 @@ class Field:
     def anchor(self) -> str:
         """Name the element that an error links to: the first of several."""
         return f"{self.name}-day" if self.kind == "date" else self.name
+
+    def below(self, choice: str) -> str:
+        """Name its box below a choice: each has its own, or what was meant for one would be said of another."""
+        return f"{self.name}-{choice}"
 
     def told(self, value: object) -> str:
         """Write an answer as people read it."""

@@ -114,7 +114,7 @@ REDRIVE = (
         "rate",
         "How many a second at most?",
         "number",
-        called="Rate",
+        called="Rate a second",
         form="Enter a whole number from 1 to 500",
     ),
     Question(

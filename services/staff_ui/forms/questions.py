@@ -1,6 +1,7 @@
 """The questions about locations, each in one place, however many forms ask it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from libs.domain.codes import (
     NON_RESIDENTIAL_TYPES,
@@ -59,7 +60,17 @@ REASON = Field(
     missing="Select why it is being deactivated",
     choices=choices_of(tuple(DeactivatedReason)),
 )
-DESCRIPTION = Field("description", "More about the reason (needed for Other)", "textarea", called="Description")
+DESCRIPTION = Field(
+    "description",
+    "Description",
+    under=REASON.name,
+    labels={
+        code.value: "Describe the reason"
+        if code is DeactivatedReason.OTHER
+        else f"{code.description}: more detail (optional)"
+        for code in DeactivatedReason
+    },
+)
 EXPECTED = Field(
     "expected",
     "When is it expected back in use? (optional)",
@@ -71,6 +82,13 @@ PLANET_FM = Field(
     "planet_fm", "Planet FM reference (optional)", called="Planet FM reference", classes="govuk-input--width-20"
 )
 CLOSURE = ((REASON, DESCRIPTION), (EXPECTED, PLANET_FM))
+CLOSURE_OF_MANY = (
+    (
+        replace(REASON, label="Why are they being deactivated?", missing="Select why they are being deactivated"),
+        DESCRIPTION,
+    ),
+    (replace(EXPECTED, label="When are they expected back in use? (optional)"), PLANET_FM),
+)
 BELOW = Field(
     "below",
     "Reactivate everything below it too?",
@@ -85,13 +103,18 @@ ARCHIVE_REASON = Field(
 )
 ROOM = Field(
     "room",
-    "What is the cell now?",
+    "What kind of room is it to be?",
     "radios",
     called="Kind of room",
-    missing="Select what the cell is now",
+    missing="Select what kind of room it is to be",
     choices=choices_of(tuple(ConvertedCellType)),
 )
-OTHER_ROOM = Field("other", "What is the room used for? (needed for Other)", called="Use of the room")
+OTHER_ROOM = Field(
+    "other",
+    "Use of the room",
+    under=ROOM.name,
+    labels={ConvertedCellType.OTHER.value: "What is the room used for?"},
+)
 ACCOMMODATION = Field(
     "accommodation",
     "What kind of accommodation is it?",

@@ -95,7 +95,9 @@ def _value(field: Field, posted: MultiMapping[str]) -> str | list[str]:
         case "textarea":
             return posted.get(field.name, "").strip().replace("\r\n", "\n")
         case _:
-            return " ".join(posted.get(field.name, "").split())
+            # Below a choice that was made, or carried from the page where it was.
+            below = posted.get(field.below(posted.get(field.under, ""))) if field.under else None
+            return " ".join((posted.get(field.name, "") if below is None else below).split())
 
 
 def _day(parts: Sequence[str]) -> str:

@@ -4,9 +4,12 @@ from typing import Any
 
 from aiohttp import web
 
+from libs.domain.prisons import PRISON_ID
 from services.staff_ui.edge.doors import MAINTAIN, Door, Doors
 from services.staff_ui.edge.visits import Visit
 from services.staff_ui.errors import NotThere
+from services.staff_ui.forms.fields import Fault
+from services.staff_ui.forms.operators import PRISON_FORM
 from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumbs, pressed, row_id
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.location import told, words
@@ -26,8 +29,11 @@ async def listed(visit: Visit) -> web.StreamResponse:
     chosen = {each: query[each].strip().upper() for each in KEPT if query.get(each, "").strip()}
     if "acknowledged" in chosen:
         chosen["acknowledged"] = chosen["acknowledged"].lower()
+    faults = []
+    if "prisonId" in chosen and not PRISON_ID.fullmatch(chosen["prisonId"]):
+        faults.append(Fault("prisonId", PRISON_FORM, "prisonId"))
     params = {**chosen, "after": query.get("after", "0"), "size": str(PAGE)}
-    found = await _ask(visit, "GET", DOOR, params=params)
+    found = [] if faults else await _ask(visit, "GET", DOOR, params=params)
     more = {**chosen, "after": str(found[-1]["id"])} if len(found) == PAGE else None
     return visit.render(
         "operators/conflicts.html",
@@ -37,6 +43,8 @@ async def listed(visit: Visit) -> web.StreamResponse:
         chosen=chosen,
         more=visit.request.rel_url.with_query(more) if more else None,
         here=HERE,
+        errors=faults,
+        status=400 if faults else 200,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from libs.domain.counting import counted
 from libs.web.routing import Events
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
@@ -15,7 +16,7 @@ from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumb
 from services.staff_ui.operators.following import Told, follow
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.migrations import KINDS, status_tag, watched
-from services.staff_ui.views.words import counted, moment, number
+from services.staff_ui.views.words import moment, number
 
 ROLES = frozenset({"ROLE_MIGRATE_LOCATIONS"})
 HERE = f"{OPERATIONS}/migrations"
@@ -45,7 +46,8 @@ async def start(visit: Visit) -> web.StreamResponse:
     async def carry_out(wish: StartWish) -> web.StreamResponse:
         door = f"{DOOR}/rehearsals" if wish.kind == "rehearsals" else DOOR
         begun = await _ask(visit, "POST", door, json={"prisonIds": wish.prisons})
-        return visit.see_other(f"{HERE}/{begun['migrationId']}", done="Started")
+        started = "Rehearsal started" if wish.kind == "rehearsals" else "Migration started"
+        return visit.see_other(f"{HERE}/{begun['migrationId']}", done=started)
 
     def warning(wish: StartWish) -> str:
         unknown = [each for each in wish.prisons if each not in names]
@@ -193,12 +195,13 @@ async def verify(visit: Visit) -> web.StreamResponse:
 async def report(visit: Visit) -> web.StreamResponse:
     """Show the sign-off report of a verification, to be printed and signed."""
     run_id = _run_id(visit)
-    told = await _ask(visit, "GET", f"{DOOR}/history/{run_id}/report")
+    told, names = await asyncio.gather(_ask(visit, "GET", f"{DOOR}/history/{run_id}/report"), visit.names.known())
     return visit.render(
         "operators/sign_off.html",
         title=f"Sign-off report of verification {moment(told['verificationId'])}",
         crumbs=crumbs(TRAIL, (moment(run_id), f"{HERE}/{run_id}")),
         report=told,
+        names=names,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from libs.domain.counting import counted
 from libs.web.routing import Events
 from services.staff_ui.edge.doors import Door, Doors
 from services.staff_ui.edge.visits import Visit
@@ -17,7 +18,7 @@ from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumb
 from services.staff_ui.operators.following import Told, follow
 from services.staff_ui.views.comparing import FINDINGS, RUN_STATUSES, lines
 from services.staff_ui.views.layout import OPERATIONS
-from services.staff_ui.views.words import counted, number
+from services.staff_ui.views.words import number
 
 ROLES = frozenset({"ROLE_RECONCILE_LOCATIONS"})
 HERE = f"{OPERATIONS}/reconciliation"
@@ -63,7 +64,7 @@ async def start(visit: Visit) -> web.StreamResponse:
         if wish.prison:
             params["prisonId"] = wish.prison
         told = await _ask(visit, "PUT", DOOR, params=params)
-        return visit.see_other(f"{HERE}/{told['runId']}", done=f"Run {told['runId']} started")
+        return visit.see_other(f"{HERE}/{told['runId']}", done=f"Comparison {told['runId']} started")
 
     act = Act("Compare both systems", RunWish, "Start", HERE, fields=COMPARE)
     return await acted(visit, act, carry_out)

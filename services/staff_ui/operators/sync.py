@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from libs.domain.counting import counted
 from libs.domain.queues import READERS, QueueName
 from libs.web.outgoing import RemoteUnavailable
 from libs.web.routing import Events
@@ -17,13 +18,13 @@ from services.staff_ui.operators.acting import Act, NoAnswers, Row, acted, crumb
 from services.staff_ui.operators.following import Told, follow
 from services.staff_ui.views.layout import OPERATIONS
 from services.staff_ui.views.sync import MODES, NAMES, Watched, died, switch_rows, unknown, watched
-from services.staff_ui.views.words import counted
 
 ROLES = frozenset({"ROLE_QUEUE_ADMIN"})
 HERE = f"{OPERATIONS}/sync"
 DOOR = "/queue-admin"
 OUTBOX = f"{DOOR}/outbox"
 LETTERS_SHOWN = 50
+FOUND_LATER = "What was told is found by the next comparison only."
 RATE_OFFERED = "10"
 TRAIL = ("Sync", HERE)
 
@@ -158,7 +159,7 @@ async def _delete(visit: Visit, queue: str, chosen: list[str]) -> web.StreamResp
         NoAnswers,
         "Delete for good",
         f"{HERE}/{queue}",
-        warning=lambda _: "They cannot be had back. What they told of is found by the next comparison only.",
+        warning=lambda _: f"You cannot undo this. {FOUND_LATER}",
         facts=[Row("Queue", f"{queue}-dlq"), Row("Messages", ", ".join(chosen))],
         hard=True,
         keep={"do": ["delete"], "message": chosen},
@@ -197,7 +198,7 @@ async def switch(visit: Visit) -> web.StreamResponse:
 
     def warning(wish: SwitchWish) -> str:
         if wish.mode == "drop":
-            return "Dropped messages are gone. What they told of is found by the next comparison only."
+            return f"Dropped messages are gone. {FOUND_LATER}"
         return "Held messages wait until this is on again." if wish.mode == "hold" else ""
 
     act = Act(
@@ -239,7 +240,7 @@ async def discard(visit: Visit) -> web.StreamResponse:
         NoAnswers,
         "Give up",
         HERE,
-        warning=lambda _: "They are never published. What they told of is found by the next comparison only.",
+        warning=lambda _: f"They are never published. {FOUND_LATER}",
         facts=[Row("Events", ", ".join(str(row) for row in rows))],
         hard=True,
         keep={"row": [str(row) for row in rows]},

@@ -236,7 +236,8 @@ class Conduct(Generic[Form]):
             return f"Someone else changed {self._target.name}"
         if template == "check.html" and not self._act.hard:
             return "Check your answers"
-        return shown[0].label if len(shown) == 1 else self._act.title
+        asked = [field for field in shown if not field.under]
+        return asked[0].label if len(asked) == 1 else self._act.title
 
 
 def _number(step: str, steps: int) -> int:

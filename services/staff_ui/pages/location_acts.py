@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from libs.domain.counting import counted
 from services.staff_ui.forms import locations as forms
 from services.staff_ui.forms import questions as ask
 from services.staff_ui.forms.fields import Choice
@@ -125,13 +126,16 @@ def deactivate_cells(place: Place, choices: Choices) -> Act[forms.CloseMany]:
         title="Deactivate cells",
         button="Deactivate cells",
         form=forms.CloseMany,
-        steps=((ask.which_cells([Choice(each, cell.path) for each, cell in open_cells.items()]),), *ask.CLOSURE),
+        steps=(
+            (ask.which_cells([Choice(each, cell.path) for each, cell in open_cells.items()]),),
+            *ask.CLOSURE_OF_MANY,
+        ),
         request=lambda form: Request(
             "PUT",
             "/locations/bulk/deactivate/temporary",
             {"locations": {str(cell.id): {**closure(form), "version": cell.version} for cell in form.cells}},
         ),
-        done=lambda form: f"{len(form.cells)} {'cell' if len(form.cells) == 1 else 'cells'} deactivated",
+        done=lambda form: f"{counted(len(form.cells), 'cell')} deactivated",
         after=_here(place),
         initial={},
         checked=True,

@@ -78,7 +78,7 @@ def _said(points: Sequence[Point], highest: float, unit: str) -> str:
     if not points:
         return "Nothing is known yet."
     if not highest:
-        return f"No {unit} from {points[0].label} to {points[-1].label}."
+        return f"None from {points[0].label} to {points[-1].label}."
     peak = max(points, key=lambda point: point.value)
     told = f"at most {peak.value:g} {unit} at {peak.label}, last {points[-1].value:g}"
     return f"{points[0].label} to {points[-1].label}: {told}."

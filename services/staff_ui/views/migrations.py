@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from libs.domain.counting import counted
 from services.staff_ui.views.charts import StackedBar, stacked_bar
 
 KINDS = MappingProxyType(
@@ -107,12 +108,8 @@ def pace(progress: Mapping[str, Any]) -> str:
 def lasting(seconds: float) -> str:
     """Write a time span as people say it."""
     if seconds < MINUTE:
-        return _many(round(seconds), "second")
+        return counted(round(seconds), "second")
     if seconds < HOUR:
-        return _many(round(seconds / MINUTE), "minute")
+        return counted(round(seconds / MINUTE), "minute")
     hours, minutes = divmod(round(seconds / MINUTE), MINUTE)
-    return _many(hours, "hour") + (f" {_many(minutes, 'minute')}" if minutes else "")
-
-
-def _many(count: int, one: str) -> str:
-    return f"{count:,} {one if count == 1 else one + 's'}"
+    return counted(hours, "hour") + (f" {counted(minutes, 'minute')}" if minutes else "")

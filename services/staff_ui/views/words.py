@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from markupsafe import Markup
+
+from libs.domain.counting import counted
 from libs.domain.wire import LONDON
 
 
@@ -37,11 +40,19 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, one: str, many: str = "") -> str:
-    """Write how many of something: "1 cell", "2 cells"."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
+def breakable(text: str) -> Markup:
+    """Let a long name with dots in it break after each of them."""
+    return Markup(".<wbr>").join(Markup.escape(part) for part in text.split("."))
 
 
 FILTERS: Mapping[str, Callable[..., object]] = MappingProxyType(
-    {"when": when, "moment": moment, "day": day, "sentence": sentence, "number": number, "counted": counted}
+    {
+        "when": when,
+        "moment": moment,
+        "day": day,
+        "sentence": sentence,
+        "number": number,
+        "counted": counted,
+        "breakable": breakable,
+    }
 )

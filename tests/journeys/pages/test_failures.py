@@ -63,14 +63,14 @@ async def test_what_nobody_expected_is_a_page_that_gives_nothing_away(
         assert await person.heading() == "Sorry, there is a problem with the service"
         page = await person.page.content()
         assert [each for each in SECRETS_OF_OURS if each in page] == []
-        await person.looks("error-unexpected")
+        await person.looks("error-unexpected", "errors/unexpected.html")
 
 
 async def test_an_api_that_is_away_is_said_to_be_away(auth: Auth, operator_token: str, browser: Browser) -> None:
     async with pages_over("", auth, operator_token, browser) as person:
         assert await person.goes("/operations/migrations") == 503
         assert await person.heading() == "Sorry, the service is unavailable"
-        await person.looks("error-unavailable")
+        await person.looks("error-unavailable", "errors/unavailable.html")
 
 
 async def test_a_forged_form_is_a_page_that_says_what_to_do(auth: Auth, operator_token: str, browser: Browser) -> None:
@@ -81,7 +81,7 @@ async def test_a_forged_form_is_a_page_that_says_what_to_do(auth: Auth, operator
             await person.presses("Continue")
         assert (await answer.value).status == 403
         assert await person.heading() == "Nothing was changed"
-        await person.looks("error-forged")
+        await person.looks("error-forged", "errors/forged.html")
 
 
 async def test_who_was_signed_out_meanwhile_and_who_could_not_be_signed_in_are_told(
@@ -94,7 +94,7 @@ async def test_who_was_signed_out_meanwhile_and_who_could_not_be_signed_in_are_t
             await person.presses("Continue")
         assert (await answer.value).status == 401
         assert await person.heading() == "You were signed out"
-        await person.looks("error-signed-out-meanwhile")
+        await person.looks("error-signed-out-meanwhile", "errors/signed_out_meanwhile.html")
         assert await person.goes("/sign-in/callback?error=access_denied") == 400
         assert await person.heading() == "You could not be signed in"
-        await person.looks("error-sign-in-failed")
+        await person.looks("error-sign-in-failed", "errors/sign_in_failed.html")

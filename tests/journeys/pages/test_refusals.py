@@ -61,7 +61,7 @@ async def test_who_only_looks_is_shown_nothing_to_change_and_refused_it_anyway(v
     await viewer.goes(f"/locations/{wing}")
     assert "What you can do" not in await viewer.text()
     assert "Change" not in await viewer.text()
-    await viewer.looks("wing-viewer")
+    await viewer.looks("wing-viewer", "pages/location.html")
     await viewer.goes("/prisons/LEI")
     assert "Create" not in await viewer.text()
     csrf = await token_of(viewer)
@@ -140,7 +140,7 @@ async def test_a_hostile_name_that_is_stored_is_shown_as_a_name(staff: Person, w
     await staff.presses("Save local name")
     assert (await staff.heading()).casefold() == name
     assert await staff.page.locator("img").count() == 0
-    await staff.looks("wing-hostile-name")
+    await staff.looks("wing-hostile-name", "pages/location.html")
 
 
 async def test_nothing_is_inline_and_no_policy_lets_it_in(staff: Person, wing: str) -> None:
@@ -178,7 +178,7 @@ async def test_an_address_that_is_not_there_says_so(staff: Person) -> None:
     ):
         assert await staff.goes(path) == 404, path
         assert await staff.heading() == "Page not found"
-    await staff.looks("not-found")
+    await staff.looks("not-found", "errors/not_found.html")
 
 
 async def test_sign_in_begins_a_new_session_and_sign_out_ends_it_for_good(browser: Browser, house: House) -> None:
@@ -198,7 +198,7 @@ async def test_sign_in_begins_a_new_session_and_sign_out_ends_it_for_good(browse
     kept = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in after)
     await person.presses("Sign out")
     assert await person.heading() == "You are signed out"
-    await person.looks("signed-out")
+    await person.looks("signed-out", "signed_out.html")
     async with (
         aiohttp.ClientSession() as session,
         session.get(f"{person.url}/prisons/LEI", headers={"Cookie": kept}, allow_redirects=False) as answer,

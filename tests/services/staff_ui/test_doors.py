@@ -173,6 +173,57 @@ async def test_who_is_no_operator_does_not_see_that_there_are_operations(pages: 
             assert (await answer.text()).count('href="/operations"') == shown
 
 
+STANDS = {
+    "prisonId": "LEI",
+    "stage": "BOTH_WAYS",
+    "screensOff": False,
+    "steps": [],
+    "nextSteps": [{"toStage": "SCREENS_OFF", "forward": True, "refused": None}],
+}
+CONFLICT = {
+    "id": 1,
+    "locationId": "00000000-0000-4000-8000-000000000001",
+    "key": "LEI-A",
+    "field": "comments",
+    "base": "a",
+    "dps": "b",
+    "nomis": "c",
+    "won": "DPS",
+    "reason": "DPS masters",
+    "detectedAt": "2026-11-24T10:00:00Z",
+    "detectedBy": "SYNC",
+}
+
+
+@pytest.mark.parametrize(
+    ("page", "reads", "acts", "offered"),
+    [
+        ("/operations/switch-over/LEI", "ROLE_RECONCILE_LOCATIONS", "ROLE_SWITCH_OVER_LOCATIONS", "SCREENS_OFF"),
+        ("/operations/conflicts/1", "ROLE_RECONCILE_LOCATIONS", "ROLE_MAINTAIN_LOCATIONS", "choose/NOMIS"),
+    ],
+)
+async def test_an_operator_is_not_offered_what_takes_another_role(
+    auth: Auth, token: MakeToken, page: str, reads: str, acts: str, offered: str
+) -> None:
+    answers = {"/switch-over/LEI": STANDS, "/conflicts/1": CONFLICT, "/prisons": []}
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(answers[request.path])
+
+    apis = web.Application()
+    apis.router.add_get("/{path:.+}", answer)
+    async with TestServer(apis) as serving:
+        port = free_port()
+        async with (
+            app.build(settings(auth, f"http://127.0.0.1:{port}", str(serving.make_url("")))) as built,
+            TestClient(TestServer(built, host="127.0.0.1", port=port)) as client,
+        ):
+            for roles, count_of in (({reads}, 0), ({reads, acts}, 1)):
+                headers = cookie(token(roles, username="OP", prisons={"LEI"}))
+                async with client.get(page, headers=headers) as told:
+                    assert (told.status, (await told.text()).count(f"{page}/{offered}")) == (200, count_of)
+
+
 async def test_who_asks_too_often_is_told_to_wait_and_nobody_else(auth: Auth, token: MakeToken) -> None:
     port = free_port()
     plain = settings(auth, f"http://127.0.0.1:{port}")

@@ -51,6 +51,19 @@ def test_a_reason_that_says_nothing_needs_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("posted", "told"),
+    [
+        ({"reason": "DAMP", "description-DAMP": "ceiling", "description-OTHER": "windows"}, "ceiling"),
+        ({"reason": "OTHER", "description-DAMP": "ceiling", "description-OTHER": ""}, ""),
+        ({"reason": "DAMP", "description": "carried"}, "carried"),
+        ({"description-DAMP": "ceiling"}, ""),
+    ],
+)
+def test_a_description_is_that_of_the_reason_that_was_chosen(posted: dict[str, str], told: str) -> None:
+    assert read(forms.Closure, CLOSURE, MultiDict(posted)).values["description"] == told
+
+
+@pytest.mark.parametrize(
     ("day", "month", "year"), [("31", "2", "2027"), ("x", "2", "2027"), ("1", "", "2027"), ("1", "1", "27")]
 )
 def test_a_date_that_is_none_is_said_at_its_day_and_shown_as_typed(day: str, month: str, year: str) -> None:

@@ -27,7 +27,7 @@ def test_a_line_goes_from_corner_to_corner_and_is_said_in_words() -> None:
     [
         ([], "", "Nothing is known yet."),
         ([3], "", "at most 3"),
-        ([0, 0], "0.0,120.0 600.0,120.0", "No messages from"),
+        ([0, 0], "0.0,120.0 600.0,120.0", "None from"),
     ],
 )
 def test_what_cannot_be_drawn_is_still_said(values: list[int], line: str, told: str) -> None:
@@ -157,8 +157,8 @@ def test_prisons_are_read_in_their_order_once_each_however_they_are_typed() -> N
         (StartWish, START, {"prisons": "LEI"}, "Select a rehearsal or a migration"),
         (StartWish, START, {"kind": "migration", "prisons": "Leeds"}, "Enter prison codes with commas between"),
         (RunWish, COMPARE, {"settle": "report", "prison": "X' OR 1=1"}, "Enter a prison code, like LEI"),
-        (RateWish, REDRIVE, {"rate": "0"}, "Rate must be 1 or more"),
-        (RateWish, REDRIVE, {"rate": "fast"}, "Rate must be a whole number"),
+        (RateWish, REDRIVE, {"rate": "0"}, "Rate a second must be 1 or more"),
+        (RateWish, REDRIVE, {"rate": "fast"}, "Rate a second must be a whole number"),
     ],
 )
 def test_what_was_typed_wrong_is_said_in_a_sentence(

@@ -20,14 +20,6 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Look again after a while without asking again: workers have not come to what they were asked."""
-
-    noted: Noted
-    after: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class Park:
     """Ask nobody any more, until either side changes."""
 
@@ -35,7 +27,7 @@ class Park:
     reason: str
 
 
-Step = Settled | Ask | Wait | Park
+Step = Settled | Ask | Park
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +54,11 @@ class Rounds:
     first: timedelta
 
 
-def next_step(noted: Noted, verdict: Verdict, rounds: Rounds, *, behind: bool) -> Step:
-    """Decide; `behind` says that messages wait for the workers, and what was asked of them may be among these.
+def next_step(noted: Noted, verdict: Verdict, rounds: Rounds) -> Step:
+    """Decide.
 
     Three askings about the same pair of states are enough to know that the fourth would change nothing; states that
-    keep moving without anybody telling of a change are bounded too. Only what a worker has come to counts: while they
-    are behind nobody is asked a second time, and nothing is parked for having been asked too often.
+    keep moving without anybody telling of a change are bounded too.
     """
     if verdict.finding is None and not verdict.unconfirmed:
         return Settled()
@@ -76,8 +67,6 @@ def next_step(noted: Noted, verdict: Verdict, rounds: Rounds, *, behind: bool) -
     told = f"{verdict.finding.value}: {verdict.reason}" if verdict.finding else UNCONFIRMED
     if verdict.hopeless:
         return Park(kept, told)
-    if behind and (kept.rounds or kept.asked):
-        return Wait(kept, rounds.first)
     if kept.rounds >= rounds.same_max:
         return Park(kept, f"cannot settle: {told}")
     if kept.asked >= rounds.all_max:

@@ -57,8 +57,8 @@ audit: $(SYNCED) ## Insist on knowing the known holes in what the images carry (
 format: $(SYNCED) ## Lay the code out
 	$(BIN)/ruff format .
 
-test: check ## Check, and every test that is not long
-	$(BIN)/pytest -m "not long"
+test: check ## Check, and every test that is not long, by two PROCESSES
+	$(BIN)/pytest -m "not long" --numprocesses $(or $(PROCESSES),2) --no-loadscope-reorder
 
 test-long: $(SYNCED) ## The tests that need minutes
 	$(BIN)/pytest -m long --timeout 1800

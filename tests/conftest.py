@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from infra.local import sign_in
 from infra.local.accounts import Accounts, generated, names
@@ -20,12 +21,15 @@ from infra.local.ports import free_port
 from infra.local.postgres import Postgres, PostgresPlan
 from infra.local.tokens import Grant, Signer, new_key
 from libs.db import schema
+from libs.messaging.aws import Aws, AwsSettings, connect
+from tests import dealing
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "house"
 RUNTIME = "runtime"
 # Before a part of the session counts as failed; on a busy machine it may come late.
 READY_SECONDS = 120
+NAMESPACES = count(1)
 # Nobody listens on the first port; one that was free a moment ago may be somebody's by now.
 NOBODY = "http://127.0.0.1:1"
 
@@ -34,6 +38,15 @@ NOBODY = "http://127.0.0.1:1"
 settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("house", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    dealing.longest_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> dealing.Dealing:
+    return dealing.Dealing(config, log)
+
 
 MakeDatabase = Callable[..., Awaitable[str]]
 MakeToken = Callable[..., str]
@@ -134,6 +147,23 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
     await running.start()
     yield BrokerAddress(running.endpoint, running.plan.region, ACCESS_KEY, SECRET_KEY)
     await running.stop()
+
+
+def aws_settings(broker: BrokerAddress) -> AwsSettings:
+    return AwsSettings.model_validate(vars(broker))
+
+
+@pytest.fixture(scope="session")
+async def clients(broker: BrokerAddress) -> AsyncIterator[Aws]:
+    """One set of clients for the session: making them costs more than what the tests do with them."""
+    async with connect(aws_settings(broker)) as aws:
+        yield aws
+
+
+def namespaced(clients: Aws, *, lean: bool = True) -> Aws:
+    """Give the same clients, at queues and topics of names that nobody else has."""
+    settings = clients.settings.model_copy(update={"prefix": f"t{next(NAMESPACES)}-"})
+    return Aws(settings, clients.clients, clients.sns, clients._lean_sns if lean else None)
 
 
 @pytest.fixture(scope="session")

@@ -334,6 +334,7 @@ async def serve(app: web.Application, host: str, port: int, stop: asyncio.Event)
         app,
         access_log=None,
         keepalive_timeout=limits.idle_seconds_max,
+        lingering_time=limits.lingering_seconds_max,
         shutdown_timeout=limits.shutdown_seconds,
         max_line_size=limits.line_bytes_max,
         max_field_size=limits.field_bytes_max,

@@ -31,6 +31,8 @@ class HttpLimits(BaseModel, frozen=True):
     body_bytes_max: PositiveInt = 10 * 1024 * 1024
     # 408 when a body takes longer to arrive.
     body_seconds_max: PositiveFloat = 30
+    # How long the rest of a body that was answered before it was read is taken in, so that the answer can be read.
+    lingering_seconds_max: PositiveFloat = 10
     # 400 above; the line has the address with its query.
     line_bytes_max: PositiveInt = 8190
     field_bytes_max: PositiveInt = 8190

@@ -202,7 +202,7 @@ class WorkerQueues:
     async def backlog(self) -> int:
         """Count the messages that wait for them."""
         depths = await asyncio.gather(self.to_nomis.depth(), self.from_nomis.depth())
-        return sum(depth.visible for depth in depths)
+        return sum(depth.visible + depth.delayed for depth in depths)
 
     async def ask(self, requests: Sequence[SettleRequest]) -> None:
         """Ask for each location to be settled. Raises BrokerUnavailable when not all were taken."""

@@ -1,6 +1,6 @@
 """The independent judge sees what it is there to see: a planted difference for each field, each way to be alone."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -100,28 +100,34 @@ async def execute(dsn: str, sql: str, *given: object) -> None:
         await connection.close()
 
 
-@pytest.fixture
-async def equal(databases: Databases) -> AsyncIterator[Dsns]:
-    """Both systems hold a wing, a cell and a room in their own words; a second room was deleted in DPS."""
-    dsns = {
+@pytest.fixture(scope="module")
+async def dsns(databases: Databases) -> Dsns:
+    return {
         "nomis": await databases.create("services/nomis/schema"),
         "locations": await databases.create("libs/messaging/schema", "services/locations/schema"),
         "mapping": await databases.create("services/mapping/schema"),
     }
-    await execute(dsns["nomis"], NOMIS)
+
+
+@pytest.fixture
+async def equal(dsns: Dsns) -> Dsns:
+    """Both systems hold a wing, a cell and a room in their own words; a second room was deleted in DPS."""
+    await execute(dsns["nomis"], f"TRUNCATE agency_locations, internal_location_usages CASCADE; {NOMIS}")
+    await execute(dsns["locations"], "TRUNCATE location, tombstone CASCADE")
     await execute(dsns["locations"], DPS, IDS[WING], IDS[CELL], IDS[ROOM])
     await execute(
         dsns["locations"],
         "INSERT INTO tombstone VALUES ($1, 14, 'LEI', 'LEI-OLD', now(), 'X')",
         IDS[GONE],
     )
-    for nomis_id, dps_id in IDS.items():
-        await execute(
-            dsns["mapping"], "INSERT INTO location_mapping VALUES ($1, $2, NULL, 'MIGRATED')", str(dps_id), nomis_id
-        )
-    yield dsns
-    for dsn in dsns.values():
-        await databases.drop(dsn)
+    await execute(dsns["mapping"], "TRUNCATE location_mapping")
+    await execute(
+        dsns["mapping"],
+        "INSERT INTO location_mapping SELECT o.*, NULL, 'MIGRATED' FROM unnest($1::text[], $2::bigint[]) o",
+        [str(each) for each in IDS.values()],
+        [*IDS],
+    )
+    return dsns
 
 
 async def found(dsns: Dsns) -> list[Difference]:

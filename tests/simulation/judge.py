@@ -161,6 +161,8 @@ def _remembered(world: World) -> Iterator[str]:
     for where, due in world.due.rows.items():
         if due.parked is None and world.seams.settle_check:
             yield f"{where.side} {where.id} is still due for a look"
+    for where in world.due.parked_unheard:
+        yield f"{where.side} {where.id} was parked while a worker had still to come to what it was asked"
 
 
 def _messages(world: World, people: People) -> Iterator[str]:

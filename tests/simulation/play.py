@@ -21,6 +21,8 @@ STEPS_MAX = 40_000
 ROUGH_STEPS = 4_000
 """After so many nothing goes wrong any more, whether it is quiet or not."""
 TURNS_FOR_EDIT = 12
+SLEEP_SECONDS = 400
+"""Longer than all rounds of a settle check take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Plan:
     loses_broker: bool
     switches: bool
     turns_back: bool
+    sleeps: bool
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -51,6 +54,8 @@ class Plan:
             loses_broker=chance.random() < 0.1,
             switches=stage.random() < 0.25,
             turns_back=stage.random() < 0.5,
+            # None of those that once failed, so that they play as they did.
+            sleeps=seed % 17 == 14,
         )
         return replace(plan, switches=plan.switches and not plan.migrates)
 
@@ -75,6 +80,7 @@ class Player:
         self.people = People(self.world)
         self.edits_left = plan.edits
         self.losses_left = 2 if plan.loses_broker else 0
+        self.slept = False
 
     def play(self) -> list[str]:
         furnish(self.world, self.plan)
@@ -118,6 +124,7 @@ class Player:
         begin = self._beginnings()
         fibers = scheduler.fibers()
         self._switch_over()
+        self._fall_asleep()
         if self.edits_left and (scheduler.chance.random() < 1 / TURNS_FOR_EDIT or not (fibers or begin)):
             self.edits_left -= 1
             self.people.act()
@@ -146,11 +153,17 @@ class Player:
         if world.one_way_since is not None and self.plan.turns_back and made >= edits // 3 * 2:
             world.turn_back(PRISON)
 
+    def _fall_asleep(self) -> None:
+        """Have both workers of the walk take nothing for a while once half of the edits are made."""
+        if self.plan.sleeps and not self.slept and self.edits_left <= self.plan.edits // 2:
+            self.slept = True
+            self.world.fall_asleep(SLEEP_SECONDS)
+
     def _beginnings(self) -> "list[Begin]":
         world = self.world
         found: list[Begin] = []
         for worker in world.workers:
-            if world.visible(worker.queue):
+            if world.is_awake(worker) and world.visible(worker.queue):
                 found += [Begin(world.poll, worker, process) for process in worker.processes if process.free]
         if world.seams.outbox:
             found += [Begin(world.relay, p, outbox) for p, outbox in world.relays if p.free and outbox.waiting()]

@@ -1,6 +1,6 @@
 """The tables of reconciliation and of a migration in memory, as far as their handlers touch them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from libs.domain.nomis import ListedLocation, NomisLocationId
 from services.migration.records import Advance, Item, ItemState, Kind, Lease, Listing, Status, Verdict
 from services.reconciliation.records import DueLocation, Noted, Waiting
-from services.reconciliation.rules.settling import Ask, Decided, Park, Settled
+from services.reconciliation.rules.settling import Ask, Decided, Park, Settled, Wait
 
 
 @dataclass(slots=True)
@@ -24,9 +24,11 @@ class DueRow:
 class DueTable:
     """`services.reconciliation.store.due.DueStore`."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_unheard: Callable[[DueLocation], bool]) -> None:
         self.rows: dict[DueLocation, DueRow] = {}
         self.locked: set[DueLocation] = set()
+        self.parked_unheard: list[DueLocation] = []
+        self._is_unheard = is_unheard
 
     def note(self, where: DueLocation, due: datetime) -> None:
         row = self.rows.get(where)
@@ -74,10 +76,12 @@ class DueTable:
             match each.step:
                 case Settled():
                     del self.rows[waiting.where]
-                case Ask(noted, after):
+                case Ask(noted, after) | Wait(noted, after):
                     row.noted, row.due_at = noted, now + after
                 case Park(noted, reason):
                     row.noted, row.parked = noted, reason
+                    if reason.startswith("cannot settle") and self._is_unheard(waiting.where):
+                        self.parked_unheard.append(waiting.where)
 
 
 WAVES_MAX = 20

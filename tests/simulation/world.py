@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from json import loads
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,7 @@ from libs.messaging.envelope import Undecodable, opened
 from libs.messaging.memory import MemoryBroker, MemoryQueue, NoFaults
 from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome, RetryLater, Unprocessable
-from libs.messaging.queue import BATCH_MAX, Delivery, Parcel
+from libs.messaging.queue import BATCH_MAX, Delivery, Depth, Parcel
 from libs.web.outgoing import RemoteFailure
 from libs.worker.handling import guarded
 from services.from_nomis.app import handlers as from_nomis_handlers
@@ -61,11 +62,12 @@ class Redelivery(NoFaults):
 
 @dataclass(slots=True)
 class Worker:
-    """Processes that take from one queue, with the handlers of their service."""
+    """Processes that take from one queue, with the handlers of their service; nothing before they are awake."""
 
     queue: str
     processes: list[Process]
     handlers: Handlers
+    asleep_until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ class World:
         self.nomis = seams.nomis(self.clock, conditional_writes=conditional_writes)
         self.locations.step = self.nomis.step = lambda: self.scheduler.steps
         self.mappings = SimMappings()
-        self.due = DueTable()
+        self.due = DueTable(self._is_unheard)
         self.migration = MigrationTables("2026-11-24T09:00:00")
         self.migration.over = True
         self.topology = topology()
@@ -164,9 +166,21 @@ class World:
         return any(each.visible_at <= now for each in self._queue(queue)._messages.values())
 
     def next_visible(self) -> float | None:
-        """When the next hidden message shows."""
-        times = [m.visible_at for w in self.workers for m in self._queue(w.queue)._messages.values()]
+        """When the next hidden message shows to somebody who is awake."""
+        times = [
+            max(m.visible_at, w.asleep_until) for w in self.workers for m in self._queue(w.queue)._messages.values()
+        ]
         return min(times, default=None)
+
+    def fall_asleep(self, seconds: float) -> None:
+        """Have both workers of the walk take nothing for so long."""
+        self.scheduler.tell(f"the workers sleep for {seconds} s")
+        for worker in self.workers:
+            if worker.queue in (TO_NOMIS, FROM_NOMIS):
+                worker.asleep_until = self.scheduler.seconds + seconds
+
+    def is_awake(self, worker: Worker) -> bool:
+        return worker.asleep_until <= self.scheduler.seconds
 
     def messages(self) -> int:
         return sum(len(self._queue(worker.queue)._messages) for worker in self.workers)
@@ -331,6 +345,13 @@ class World:
         check = SettleCheck(self.due_store(), look, _Asking(self, wire), self.clock.now, SETTLE_LIMITS)
         await _suppressing(check.work())
 
+    def _is_unheard(self, where: DueLocation) -> bool:
+        """Whether a worker was asked for this location and has not come to it."""
+        key = "dpsLocationId" if where.side is Side.DPS else "nomisLocationId"
+        waiting = [m.parcel for w in self.workers for m in self._queue(w.queue)._messages.values() if not m.receives]
+        asked = [loads(each.body) for each in waiting if each.attributes.get("eventType") == SETTLE]
+        return any(str(each.get(key)) == where.id for each in asked)
+
     def due_store(self) -> Any:
         return self.due
 
@@ -366,7 +387,8 @@ class _Asking:
     wire: Wire
 
     async def backlog(self) -> int:
-        return 0
+        depths: list[Depth] = [_at_once(self.world.broker.queue(name).depth()) for name in (TO_NOMIS, FROM_NOMIS)]
+        return sum(depth.visible + depth.delayed for depth in depths)
 
     async def ask(self, requests: Sequence[SettleRequest]) -> None:
         for request in requests:

@@ -42,14 +42,15 @@ class SettleCheck:
         if oldest is None or oldest > now:
             return False
         in_time = oldest > now - timedelta(seconds=self.limits.late_seconds)
-        if in_time and await self.workers.backlog() > self.limits.backlog_max:
+        backlog = await self.workers.backlog()
+        if in_time and backlog > self.limits.backlog_max:
             return False
         async with self.store.taken(now, self.limits.batch) as waiting:
             if waiting:
-                await self._settle(waiting)
+                await self._settle(waiting, behind=backlog > 0)
             return len(waiting) == self.limits.batch
 
-    async def _settle(self, waiting: Sequence[Waiting]) -> None:
+    async def _settle(self, waiting: Sequence[Waiting], *, behind: bool) -> None:
         verdicts = await self.look.at([each.where.suspect() for each in waiting])
         by_place = {each.where: each for each in waiting}
         decided: list[Decided] = []
@@ -59,7 +60,7 @@ class SettleCheck:
             mine = _rows_of(verdict, by_place)
             if not mine:
                 continue
-            step = next_step(mine[0].noted, verdict, self._rounds)
+            step = next_step(mine[0].noted, verdict, self._rounds, behind=behind)
             decided.append(Decided(mine[0], step, verdict.key, verdict.prison_id))
             decided += [Decided(other, Settled()) for other in mine[1:]]
             match step:

@@ -20,6 +20,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again after a while without asking again: workers have not come to what they were asked."""
+
+    noted: Noted
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Park:
     """Ask nobody any more, until either side changes."""
 
@@ -27,7 +35,7 @@ class Park:
     reason: str
 
 
-Step = Settled | Ask | Park
+Step = Settled | Ask | Wait | Park
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,12 @@ class Rounds:
     first: timedelta
 
 
-def next_step(noted: Noted, verdict: Verdict, rounds: Rounds) -> Step:
-    """Decide.
+def next_step(noted: Noted, verdict: Verdict, rounds: Rounds, *, behind: bool) -> Step:
+    """Decide; `behind` says that messages wait for the workers, and what was asked of them may be among these.
 
     Three askings about the same pair of states are enough to know that the fourth would change nothing; states that
-    keep moving without anybody telling of a change are bounded too.
+    keep moving without anybody telling of a change are bounded too. Only what a worker has come to counts: while they
+    are behind nobody is asked a second time, and nothing is parked for having been asked too often.
     """
     if verdict.finding is None and not verdict.unconfirmed:
         return Settled()
@@ -67,6 +76,8 @@ def next_step(noted: Noted, verdict: Verdict, rounds: Rounds) -> Step:
     told = f"{verdict.finding.value}: {verdict.reason}" if verdict.finding else UNCONFIRMED
     if verdict.hopeless:
         return Park(kept, told)
+    if behind and (kept.rounds or kept.asked):
+        return Wait(kept, rounds.first)
     if kept.rounds >= rounds.same_max:
         return Park(kept, f"cannot settle: {told}")
     if kept.asked >= rounds.all_max:

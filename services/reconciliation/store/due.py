@@ -11,7 +11,7 @@ from libs.db.pool import Database
 from libs.domain.sync import Side
 from libs.messaging.audit import Act, Auditor
 from services.reconciliation.records import DueLocation, Noted, Parked, Sides, Waiting
-from services.reconciliation.rules.settling import Ask, Decided, Park, Settled
+from services.reconciliation.rules.settling import Ask, Decided, Park, Settled, Wait
 
 LOCKS = 7_265_002
 """Class of the advisory locks: whoever looks at a location holds its lock until the look has ended."""
@@ -211,8 +211,8 @@ _KEEP = """
 """
 
 
-def _kept(step: Ask | Park, now: datetime) -> tuple[object, ...]:
-    due_at = now + step.after if isinstance(step, Ask) else now
+def _kept(step: Ask | Wait | Park, now: datetime) -> tuple[object, ...]:
+    due_at = now if isinstance(step, Park) else now + step.after
     parked_at = now if isinstance(step, Park) else None
     reason = step.reason if isinstance(step, Park) else ""
     noted = step.noted

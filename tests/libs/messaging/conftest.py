@@ -1,29 +1,19 @@
 """Queues and topics of a test's own, on the session's real broker."""
 
 from collections.abc import AsyncIterator
-from itertools import count
 
 import pytest
 
-from libs.messaging.aws import Aws, AwsSettings, connect
+from libs.messaging.aws import Aws, connect
 from libs.messaging.building import create
-from tests.conftest import BrokerAddress
+from tests.conftest import BrokerAddress, aws_settings, namespaced
 from tests.contracts.queue import TOPOLOGY
-
-NAMESPACES = count(1)
-
-
-@pytest.fixture(scope="session")
-async def clients(broker: BrokerAddress) -> AsyncIterator[Aws]:
-    """One set of clients for the session: making them costs more than what the tests do with them."""
-    async with connect(aws_settings(broker)) as aws:
-        yield aws
 
 
 @pytest.fixture
 async def aws(clients: Aws) -> Aws:
     """The contract's topology under names of this test's own."""
-    return await namespaced(clients)
+    return await laid_out(clients)
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +26,11 @@ async def fauxqs_clients(fauxqs: BrokerAddress) -> AsyncIterator[Aws]:
 @pytest.fixture
 async def fauxqs_aws(fauxqs_clients: Aws) -> Aws:
     """The contract's topology on the second broker."""
-    return await namespaced(fauxqs_clients)
+    return await laid_out(fauxqs_clients)
 
 
-async def namespaced(clients: Aws) -> Aws:
-    settings = clients.settings.model_copy(update={"prefix": f"t{next(NAMESPACES)}-"})
-    aws = Aws(settings, clients.clients, clients.sns)
+async def laid_out(clients: Aws) -> Aws:
+    # By the book; `test_lean.py` has the lean calls.
+    aws = namespaced(clients, lean=False)
     await create(TOPOLOGY, aws)
     return aws
-
-
-def aws_settings(broker: BrokerAddress) -> AwsSettings:
-    return AwsSettings.model_validate(
-        {
-            "endpoint_url": broker.endpoint_url,
-            "region": broker.region,
-            "access_key": broker.access_key,
-            "secret_key": broker.secret_key,
-        }
-    )

@@ -9,9 +9,8 @@ from prometheus_client import CollectorRegistry
 from libs.messaging.aws import connect
 from libs.messaging.building import create
 from libs.messaging.queue import BrokerUnavailable, Parcel, QueueGone
-from tests.conftest import NOBODY, BrokerAddress
+from tests.conftest import NOBODY, BrokerAddress, aws_settings
 from tests.contracts.queue import TOPOLOGY
-from tests.libs.messaging.conftest import aws_settings
 
 
 def calls(registry: CollectorRegistry, operation: str, code: str = "ok") -> float | None:

@@ -34,9 +34,8 @@ from libs.messaging.queue import BrokerUnavailable, Depth, Parcel
 from libs.messaging.records import Handled
 from libs.messaging.relay import Relay, RelaySettings
 from tests.chaos.wires import Wire, laid
-from tests.conftest import BrokerAddress, MakeDatabase
+from tests.conftest import BrokerAddress, MakeDatabase, aws_settings
 from tests.contracts.queue import TOPOLOGY
-from tests.libs.messaging.conftest import aws_settings
 from tests.libs.messaging.virtual_time import run
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

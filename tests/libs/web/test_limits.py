@@ -16,8 +16,10 @@ from libs.web.limits import HttpLimits
 from libs.web.routing import Needs, Route
 from tests.conftest import Auth, MakeToken
 
-LIMITS = HttpLimits(body_bytes_max=1000, line_bytes_max=2000, field_bytes_max=1500, fields_max=20)
 HASTE = 0.3
+LIMITS = HttpLimits(
+    body_bytes_max=1000, line_bytes_max=2000, field_bytes_max=1500, fields_max=20, lingering_seconds_max=HASTE
+)
 
 
 class Things:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import ValidationError
 
 from libs.messaging.audit import QUEUE, QueueAuditor
-from libs.messaging.aws import Aws, AwsSettings, connect
+from libs.messaging.aws import Aws
 from libs.messaging.building import create
 from libs.messaging.envelope import opened
 from libs.messaging.limits import ConsumerLimits
@@ -26,20 +25,18 @@ from libs.messaging.queue import Delivery, Parcel
 from libs.telemetry.metrics import process_registry
 from libs.web.application import application
 from libs.web.auth import AuthSettings
-from libs.web.health import Health
+from libs.web.health import Health, HealthSettings
 from libs.worker.consuming import PROBLEMS, consuming
 from libs.worker.scopes import prison_of
 from libs.worker.settings import SwitchUnclear, WorkerSettings, feature_defaults
 from libs.worker.upkeep import Upkeep
-from tests.conftest import Auth, BrokerAddress, MakeToken
+from tests.conftest import Auth, MakeToken, namespaced
 from tests.contracts.queue import TOPOLOGY as OF_QUEUES
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PATIENCE = 60
 ADMIN = "ROLE_QUEUE_ADMIN"
 
-
-NAMESPACES = count(1)
 # As `work`, but nobody subscribes it.
 AUDIT = OF_QUEUES.queues["work"].model_copy(update={"subscriptions": ()})
 TOPOLOGY = OF_QUEUES.model_copy(update={"queues": {**OF_QUEUES.queues, QUEUE: AUDIT}})
@@ -100,50 +97,40 @@ class House:
 
 
 @pytest.fixture
-async def house(broker: BrokerAddress, auth: Auth, token: MakeToken) -> AsyncIterator[House]:
-    async with opened_house(broker, auth, token, allow_purge=False) as house:
+async def house(clients: Aws, auth: Auth, token: MakeToken) -> AsyncIterator[House]:
+    async with opened_house(clients, auth, token, allow_purge=False) as house:
         yield house
 
 
 @asynccontextmanager
-async def opened_house(
-    broker: BrokerAddress, auth: Auth, token: MakeToken, *, allow_purge: bool
-) -> AsyncIterator[House]:
-    told = AwsSettings(
-        endpoint_url=broker.endpoint_url,
-        region=broker.region,
-        access_key=broker.access_key,
-        secret_key=broker.secret_key,
-        prefix=f"consuming-{next(NAMESPACES)}-",
+async def opened_house(clients: Aws, auth: Auth, token: MakeToken, *, allow_purge: bool) -> AsyncIterator[House]:
+    aws, work, registry = namespaced(clients), Work(), process_registry()
+    await create(TOPOLOGY, aws)
+    limits = ConsumerLimits(wait_seconds=0, idle_pause_seconds=0.02)
+    started = consuming(
+        aws,
+        "work",
+        {"made": work.handle},
+        limits,
+        now=lambda: AT,
+        registry=registry,
+        scope=prison_of,
+        upkeep=Upkeep(refresh_seconds=0.1),
+        notes=QueueAuditor("a-worker", lambda: AT, aws.queue(QUEUE)),
+        allow_purge=allow_purge,
     )
-    work, registry = Work(), process_registry()
-    async with connect(told) as aws:
-        await create(TOPOLOGY, aws)
-        limits = ConsumerLimits(wait_seconds=0, idle_pause_seconds=0.02)
-        started = consuming(
-            aws,
-            "work",
-            {"made": work.handle},
-            limits,
-            now=lambda: AT,
+    async with started as consumed:
+        app = application(
+            service="worker",
+            routes=consumed.routes,
+            problems=PROBLEMS,
+            auth=AuthSettings(jwks_url=auth.jwks_url),
+            health=Health(consumed.checks, HealthSettings(cache_seconds=0.1), lesser=consumed.checks),
+            info=consumed.info,
             registry=registry,
-            scope=prison_of,
-            upkeep=Upkeep(refresh_seconds=0.1),
-            notes=QueueAuditor("a-worker", lambda: AT, aws.queue(QUEUE)),
-            allow_purge=allow_purge,
         )
-        async with started as consumed:
-            app = application(
-                service="worker",
-                routes=consumed.routes,
-                problems=PROBLEMS,
-                auth=AuthSettings(jwks_url=auth.jwks_url),
-                health=Health(consumed.checks, lesser=consumed.checks),
-                info=consumed.info,
-                registry=registry,
-            )
-            async with TestClient(TestServer(app)) as client:
-                yield House(aws, client, work, token)
+        async with TestClient(TestServer(app)) as client:
+            yield House(aws, client, work, token)
 
 
 async def test_a_type_is_held_and_let_go_without_a_restart_and_nothing_is_lost(house: House) -> None:
@@ -242,11 +229,9 @@ async def test_the_role_alone_purges_nothing(house: House) -> None:
     assert (await house.aws.queue("work-dlq").depth()).visible == 1
 
 
-async def test_what_people_do_to_queues_is_noted_with_their_names(
-    broker: BrokerAddress, auth: Auth, token: MakeToken
-) -> None:
+async def test_what_people_do_to_queues_is_noted_with_their_names(clients: Aws, auth: Auth, token: MakeToken) -> None:
     chosen = {"messageIds": ["nowhere"]}
-    async with opened_house(broker, auth, token, allow_purge=True) as house:
+    async with opened_house(clients, auth, token, allow_purge=True) as house:
         asked = [
             await house.call("PUT", "/queue-admin/retry-dlq/work-dlq?rate=5&exhausted=true"),
             await house.call("PUT", "/queue-admin/retry-all-dlqs"),
@@ -272,8 +257,8 @@ async def test_what_people_do_to_queues_is_noted_with_their_names(
     ]
 
 
-async def test_what_cannot_be_noted_is_not_done(broker: BrokerAddress, auth: Auth, token: MakeToken) -> None:
-    async with opened_house(broker, auth, token, allow_purge=True) as house:
+async def test_what_cannot_be_noted_is_not_done(clients: Aws, auth: Auth, token: MakeToken) -> None:
+    async with opened_house(clients, auth, token, allow_purge=True) as house:
         await house.aws.queue("work-dlq").send([Parcel("{}", {"eventType": "made"})])
         audit = await house.aws.control.get_queue_url(QueueName=house.aws.real_name(QUEUE))
         await house.aws.control.delete_queue(QueueUrl=audit["QueueUrl"])

@@ -267,7 +267,7 @@ async def town(databases: Databases, broker: BrokerAddress, auth: Auth, token: M
             }
             return {**signed, **aws, **urls, **name, **polls, **more}
 
-        stages = StageLimits(ids_page=50, page=5, lease_seconds=5)
+        stages = StageLimits(ids_page=50, page=5, lease_seconds=5, settle_seconds=0.5)
         settings = Migration(
             **worker("migration", database_url=dsn["migration"], stages=stages, sweep_seconds=0.5),
             progress_seconds=0.05,

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
 from libs.db.pool import DatabaseSettings, connect
-from libs.messaging.aws import Aws, AwsSettings
-from libs.messaging.aws import connect as connect_aws
+from libs.messaging.aws import Aws
 from libs.messaging.building import create
 from libs.messaging.metrics import PublishMetrics
 from libs.messaging.queue import BrokerUnavailable, Parcel, Queue, Refusal, Topic
@@ -22,7 +20,7 @@ from services.nomis import app
 from services.nomis.relay import Relay
 from services.nomis.settings import RelaySettings, Settings
 from services.nomis.store.xtag import Xtag
-from tests.conftest import ROOT, BrokerAddress, MakeToken
+from tests.conftest import ROOT, BrokerAddress, MakeToken, namespaced
 from tests.services.nomis.conftest import Client
 from tests.services.nomis.prison import Prison
 
@@ -33,21 +31,13 @@ POISON = "INSERT INTO xtag_listener_tab (jms_type, payload) VALUES ('AGENCY_INTE
 LISTENS = """
 SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle' AND query LIKE 'LISTEN%xtag%'
 """
-names = count()
 
 
 @pytest.fixture
-async def aws(broker: BrokerAddress) -> AsyncIterator[Aws]:
-    settings = AwsSettings(
-        endpoint_url=broker.endpoint_url,
-        region=broker.region,
-        access_key=broker.access_key,
-        secret_key=broker.secret_key,
-        prefix=f"nomis-relay-{next(names)}-",
-    )
-    async with connect_aws(settings) as opened:
-        await create(Topology.load(ROOT / "infra/messaging.json"), opened)
-        yield opened
+async def aws(clients: Aws) -> Aws:
+    aws = namespaced(clients)
+    await create(Topology.load(ROOT / "infra/messaging.json"), aws)
+    return aws
 
 
 @pytest.fixture
@@ -259,7 +249,12 @@ async def test_the_service_relays_by_itself(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", broker.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", broker.secret_key)
-    told = {"aws_endpoint_url": broker.endpoint_url, "aws_topic_prefix": aws.settings.prefix, "relay_enabled": True}
+    told = {
+        "aws_endpoint_url": broker.endpoint_url,
+        "aws_topic_prefix": aws.settings.prefix,
+        "relay_enabled": True,
+        "relay": RelaySettings(count_every_seconds=0.1),
+    }
     scrapes = {"Authorization": f"Bearer {token({'ROLE_METRICS'})}"}
     async with (
         app.build(nomis_settings.model_copy(update=told)) as built,

@@ -23,7 +23,7 @@ from services.reconciliation.reconcile.noting import Noting
 from services.reconciliation.reconcile.repair import Repair
 from services.reconciliation.reconcile.settle_check import SettleCheck
 from services.reconciliation.records import DueLocation, Finding, Noted, Parked, Verdict
-from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Decided, Park, Rounds, Settled, next_step
+from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Decided, Park, Rounds, Settled, Wait, next_step
 from services.reconciliation.settings import SettleLimits
 from services.reconciliation.store.due import DueStore
 from tests.auditing import AUDITOR
@@ -254,6 +254,21 @@ async def test_sync_comes_first_until_the_look_is_late(desk: Desk) -> None:
     assert len(desk.asked) == 1
 
 
+async def test_nothing_is_parked_before_the_workers_have_come_to_what_they_were_asked(desk: Desk) -> None:
+    cell = await desk.bench.add("1")
+    desk.walks = False
+    desk.bench.nomis.screen_edit(cell, comment="Edited")
+    await desk.tell_nomis(cell)
+    await desk.later()
+    desk.waiting_for_workers = 1
+    for _ in range(30):
+        await desk.later(60)
+    assert (len(desk.asked), await desk.due.waiting()) == (1, (1, 0))
+    desk.waiting_for_workers = 0
+    await desk.rest()
+    assert (len(desk.asked), await desk.due.waiting()) == (3, (0, 1))
+
+
 async def test_a_change_told_during_a_look_is_looked_at_again(desk: Desk) -> None:
     cell = await desk.bench.add("1")
     await desk.tell_nomis(cell)
@@ -390,16 +405,26 @@ def seen(digest: str, finding: Finding | None = Finding.DIFFERENT, *, hopeless: 
 
 def test_workers_are_given_longer_each_round() -> None:
     noted, waits = Noted(), []
-    while isinstance(step := next_step(noted, seen("a"), ROUNDS), Ask):
+    while isinstance(step := next_step(noted, seen("a"), ROUNDS, behind=False), Ask):
         noted = step.noted
         waits.append(step.after.total_seconds())
     assert waits == [10, 20, 40]
     assert isinstance(step, Park)
 
 
+def test_what_no_worker_has_come_to_does_not_count() -> None:
+    asked = Noted(rounds=3, asked=12, digest="a")
+    assert next_step(asked, seen("a"), ROUNDS, behind=True) == Wait(asked, ROUNDS.first)
+    assert next_step(asked, seen("b"), ROUNDS, behind=True) == Wait(Noted(0, 12, "b"), ROUNDS.first)
+    # Who was not asked for is asked for, one who is equal is done with, and no worker can help the hopeless.
+    assert isinstance(next_step(Noted(), seen("a"), ROUNDS, behind=True), Ask)
+    assert next_step(asked, seen("a", None), ROUNDS, behind=True) == Settled()
+    assert isinstance(next_step(asked, seen("a", hopeless=True), ROUNDS, behind=True), Park)
+
+
 def test_another_pair_of_states_starts_the_rounds_anew_but_not_for_ever() -> None:
     noted = Noted(rounds=3, asked=3, digest="a")
-    assert isinstance(next_step(noted, seen("b"), ROUNDS), Ask)
-    assert isinstance(next_step(Noted(0, 12, "a"), seen("b"), ROUNDS), Park)
-    assert next_step(noted, seen("a", None), ROUNDS) == Settled()
-    assert isinstance(next_step(Noted(), seen("a", hopeless=True), ROUNDS), Park)
+    assert isinstance(next_step(noted, seen("b"), ROUNDS, behind=False), Ask)
+    assert isinstance(next_step(Noted(0, 12, "a"), seen("b"), ROUNDS, behind=False), Park)
+    assert next_step(noted, seen("a", None), ROUNDS, behind=False) == Settled()
+    assert isinstance(next_step(Noted(), seen("a", hopeless=True), ROUNDS, behind=False), Park)

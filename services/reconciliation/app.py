@@ -165,10 +165,10 @@ class _Room:
         """Return what `/metrics` shows of this room."""
         return ReconciliationNumbers(registry, self._due, self.runs.store, _now)
 
-    async def _note(self, told: Collection[DueLocation]) -> None:
+    async def _note(self, told: Collection[DueLocation], given_up: Collection[str]) -> None:
         limits = self._settings.settling
         settle, longest = timedelta(seconds=limits.settle_seconds), timedelta(seconds=limits.longest_seconds)
-        await self._due.note(told, _now(), settle, longest)
+        await self._due.note(told, _now(), settle, longest, given_up)
 
     async def _settle(self, run: Run) -> None:
         await self._due.note_run(run.run_id, _now())

@@ -1,9 +1,11 @@
 """`make simulate SEEDS=n SEED=first`: plays seeds and shows the trace of each that fails."""
 
 import argparse
+import json
 import logging
 import sys
 import time
+from collections import Counter
 
 import structlog
 
@@ -28,10 +30,12 @@ def main() -> int:
     wish = given.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     seams = PLANTED[wish.plant] if wish.plant else SOUND
-    started, failures, edits, steps = time.monotonic(), 0, 0, 0
+    started, number, failures, edits, steps = time.monotonic(), 0, 0, 0, 0
+    mended: Counter[str] = Counter()
     for number, seed in enumerate(range(wish.first, wish.first + wish.seeds), 1):
         played = play(seed, seams)
         edits, steps = edits + played.people.made, steps + played.world.scheduler.steps
+        mended += played.mended
         if played.wrong:
             failures += 1
             _show(played, traced=failures <= TRACES_MAX)
@@ -40,6 +44,7 @@ def main() -> int:
             _say(f"{number} seeds, {edits} edits, {steps} steps, {failures} failed, {seconds:.0f} s")
         if failures >= wish.failures:
             break
+    _say(f"SIMULATE {json.dumps({'seeds': number, 'edits': edits, 'failed': failures, 'mended': mended})}")
     return min(failures, EXIT_MAX)
 
 

@@ -17,8 +17,10 @@ What it lets pass, each with its reason:
 - *Details of a deactivation* where a person put the location to use again later.
 - *Rows left over* by a create that came twice are equal to nothing in DPS (`is_spare`), and rows inserted in a prison
   that is one way stay where people were told of them.
-- *Operators* (`Player._mend`): after the quiet they give one of two rows with one path another code, ask again for
-  what was parked, and send dead letters again, up to three times; what is then still dead or different is a fault.
+- *Operators* (`Player._mend`): after the quiet they give one of two rows with one path another code, try again what failed
+  in a migration, and send dead letters again, up to three times; what is then still dead or different is a fault. What
+  reconciliation parked they do not ask for again: it comes back by itself.
+- *Parked for good*: a converted cell whose attributes differ, and who stands aside until a person gives it a code.
 - *People* do not delete a location that is just being created again in NOMIS, and do not rename, move or delete a row
   that DPS made and has not linked yet (ADR 0007, Not covered).
 """
@@ -37,13 +39,15 @@ from libs.domain.shared import DETAIL_FIELDS, DPS_MASTERED, SYNCED, Field, kind_
 from libs.domain.sync import OwnLocation, Side
 from libs.domain.writing import is_soft_deleted
 from libs.settling.keys import aside_code
-from services.reconciliation.records import DueLocation
+from services.reconciliation.records import DueLocation, Finding
 from services.reconciliation.rules.settling import PARKED_ONE_WAY
 from tests.simulation.people import People
 from tests.simulation.sides import Edit, Told
 from tests.simulation.world import World
 
 DUPLICATE = "duplicate path"
+COMPARED_ONLY = f"{Finding.DIFFERENT.value}: {Field.ATTRIBUTES.value}"
+"""Why a converted cell is parked whose attributes differ: no walk moves them."""
 CAPACITIES = (Field.MAX_CAPACITY, Field.WORKING_CAPACITY, Field.CERTIFIED, Field.CERTIFIED_CAPACITY)
 UNLABELLED = frozenset({Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES})
 """Fields whose change leaves no amendment in NOMIS that names it (ADR 0007, The gap)."""
@@ -161,8 +165,19 @@ def _remembered(world: World) -> Iterator[str]:
     for where, due in world.due.rows.items():
         if due.parked is None and world.seams.settle_check:
             yield f"{where.side} {where.id} is still due for a look"
+        parked = due.parked is not None and due.parked not in (PARKED_ONE_WAY, COMPARED_ONLY)
+        if parked and not _waits_for_a_place(world, where):
+            yield f"{where.side} {where.id} is parked: {due.parked}"
     for where in world.due.parked_unheard:
         yield f"{where.side} {where.id} was parked while a worker had still to come to what it was asked"
+
+
+def _waits_for_a_place(world: World, where: DueLocation) -> bool:
+    """Whether it stands aside on both sides until a person gives it a code."""
+    link = world.mappings.by_nomis.get(NomisLocationId(int(where.id))) if where.side is Side.NOMIS else None
+    dps_id = UUID(where.id) if where.side is Side.DPS else link.dps_location_id if link else None
+    row = world.locations.rows.get(dps_id) if dps_id else None
+    return row is not None and _stands_aside(world, row.own()) and _has_no_place(world, row.own())
 
 
 def _messages(world: World, people: People) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Plays one seed: edits and faults for a while, then quiet, then the judge."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -11,7 +12,7 @@ from libs.messaging.queue import Parcel
 from services.migration.stages.work import LIST, Call
 from services.reconciliation.records import DueLocation
 from tests.libs.domain.rows import nomis_cell
-from tests.simulation.judge import duplicates, faults
+from tests.simulation.judge import DUPLICATE, duplicates, faults
 from tests.simulation.people import PRISON, People
 from tests.simulation.scheduling import QUIET, Rates
 from tests.simulation.seams import SOUND, Seams
@@ -69,6 +70,7 @@ class Played:
     wrong: list[str]
     world: World
     people: People
+    mended: Counter[str]
 
 
 class Player:
@@ -81,6 +83,8 @@ class Player:
         self.edits_left = plan.edits
         self.losses_left = 2 if plan.loses_broker else 0
         self.slept = False
+        self.mended: Counter[str] = Counter()
+        """What operators had to do, and how often."""
 
     def play(self) -> list[str]:
         furnish(self.world, self.plan)
@@ -102,9 +106,15 @@ class Player:
             self.people.give_another_code(row)
         for nomis_id in world.migration.unlinked():
             world.due.demand(DueLocation(Side.DPS, str(dps_id_for(nomis_id))), world.clock.now())
-        failed = world.migration.reopen()
-        failed += world.due.demand_parked(world.clock.now())
-        return bool(world.redrive() or shared or failed)
+        doubles = sum(DUPLICATE in parcel.attributes.get("failureReason", "") for _, parcel in world.dead_letters())
+        did = {
+            "row at a taken path given another code": len(shared),
+            "failed item of a migration tried again": world.migration.reopen(),
+            "dead letter of a row at a taken path sent back": doubles,
+            "dead letter of an outage or a crash sent back": world.redrive() - doubles,
+        }
+        self.mended.update(did)
+        return any(did.values())
 
     def _until_quiet(self) -> None:
         while self._step():
@@ -288,4 +298,4 @@ def play(seed: int, seams: Seams = SOUND) -> Played:
     except Exception as crash:  # noqa: BLE001 - a bug that a seed found is shown with its trace, as any other fault
         wrong = [f"{type(crash).__name__}: {crash}"]
         player.world.scheduler.tell(wrong[0])
-    return Played(seed, plan, wrong, player.world, player.people)
+    return Played(seed, plan, wrong, player.world, player.people, player.mended)

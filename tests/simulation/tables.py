@@ -19,6 +19,7 @@ class DueRow:
     told: int = 1
     noted: Noted = field(default_factory=Noted)
     parked: str | None = None
+    key: str = ""
 
 
 class DueTable:
@@ -30,9 +31,12 @@ class DueTable:
         self.parked_unheard: list[DueLocation] = []
         self._is_unheard = is_unheard
 
-    def note(self, where: DueLocation, due: datetime) -> None:
+    def note(self, where: DueLocation, due: datetime, given_up: str | None = None) -> None:
         row = self.rows.get(where)
         self.rows[where] = DueRow(due, row.told + 1 if row else 1)
+        for row in self.rows.values():
+            if row.parked is not None and row.key == given_up:
+                row.due_at, row.told, row.noted, row.parked = due, row.told + 1, Noted(), None
 
     def demand(self, where: DueLocation, now: datetime) -> None:
         """Have one looked at, as an operator's repair does."""
@@ -41,12 +45,6 @@ class DueTable:
     def resume(self, reason: str, now: datetime) -> None:
         """Have looked at what is parked for a reason that is none any more."""
         self.rows |= {where: DueRow(now) for where, row in self.rows.items() if row.parked == reason}
-
-    def demand_parked(self, now: datetime) -> int:
-        """Have looked at again what is parked, as an operator's repair does."""
-        parked = [where for where, row in self.rows.items() if row.parked is not None]
-        self.rows |= {where: DueRow(now) for where in parked}
-        return len(parked)
 
     async def oldest(self) -> datetime | None:
         return min((row.due_at for row in self.rows.values() if row.parked is None), default=None)
@@ -79,7 +77,7 @@ class DueTable:
                 case Ask(noted, after) | Wait(noted, after):
                     row.noted, row.due_at = noted, now + after
                 case Park(noted, reason):
-                    row.noted, row.parked = noted, reason
+                    row.noted, row.parked, row.key = noted, reason, each.key
                     if reason.startswith("cannot settle") and self._is_unheard(waiting.where):
                         self.parked_unheard.append(waiting.where)
 

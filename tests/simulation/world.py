@@ -29,6 +29,7 @@ from services.from_nomis.sync import Synchroniser
 from services.migration.settings import StageLimits
 from services.migration.stages.work import LIST, PAGE, Call, Stages
 from services.reconciliation.reconcile.looking import Look
+from services.reconciliation.reconcile.noting import given_up_by
 from services.reconciliation.reconcile.settle_check import SettleCheck
 from services.reconciliation.records import DueLocation
 from services.reconciliation.rules.settling import PARKED_ONE_WAY
@@ -320,14 +321,14 @@ class World:
         """Do as `services.reconciliation.reconcile.noting`, which gathers notes by the loop's clock."""
         if message.type in set(LocationEventType):
             told = read(LocationEvent, message.body).additional_information
-            where = DueLocation(Side.DPS, str(told.location_id))
+            where, given_up = DueLocation(Side.DPS, str(told.location_id)), None
         else:
             event = read(OffenderEvent, message.body)
             if is_ignored(event.prison_id):
                 return Ignored("ignored prison")
-            where = DueLocation(Side.NOMIS, str(event.internal_location_id))
+            where, given_up = DueLocation(Side.NOMIS, str(event.internal_location_id)), given_up_by(event)
         due = self.clock.now() + timedelta(seconds=SETTLE_LIMITS.settle_seconds)
-        await wire.call("due.note", lambda: self.due.note(where, due))
+        await wire.call("due.note", lambda: self.due.note(where, due, given_up))
         return Done("settle-check-noted")
 
     async def _check(self, fiber: Fiber) -> None:

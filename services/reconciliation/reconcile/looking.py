@@ -53,8 +53,11 @@ class Look:
         return await self._with_stages(seen)
 
     async def _links(self, suspects: Sequence[Suspect]) -> Links:
-        of_dps = await self.mappings.pairs_of_dps([each.dps_id for each in suspects if each.dps_id is not None])
         nomis_ids = [each.nomis_id for each in suspects if each.nomis_id is not None]
+        # A location that was made of a row may be linked to another by now: then that row's end says nothing of it.
+        derived = [str(dps_id_for(NomisLocationId(nomis_id))) for nomis_id in nomis_ids]
+        dps_ids = [each.dps_id for each in suspects if each.dps_id is not None]
+        of_dps = await self.mappings.pairs_of_dps([*{*dps_ids, *derived}])
         pairs = [*of_dps, *await self.mappings.pairs_of_nomis(nomis_ids)]
         return Links(
             {pair.dps_location_id: pair.nomis_location_id for pair in pairs},

@@ -14,7 +14,8 @@ from libs.messaging.message import Message
 from libs.messaging.outcome import Done, Ignored, Outcome
 from services.reconciliation.records import DueLocation
 
-Note = Callable[[Collection[DueLocation]], Awaitable[None]]
+Note = Callable[[Collection[DueLocation], Collection[str]], Awaitable[None]]
+"""Takes the locations told of, and the descriptions that rows of NOMIS gave up."""
 
 
 class Noting:
@@ -24,6 +25,7 @@ class Noting:
         self._note = note
         self._linger_seconds = linger_seconds
         self._told: set[DueLocation] = set()
+        self._given_up: set[str] = set()
         self._flush: asyncio.Task[None] | None = None
 
     async def location_changed(self, message: Message) -> Outcome:
@@ -36,6 +38,8 @@ class Noting:
     async def row_changed(self, message: Message) -> Outcome:
         """Take one of NOMIS's trigger events."""
         event = read(OffenderEvent, message.body)
+        if (given_up := given_up_by(event)) is not None:
+            self._given_up.add(given_up)
         return await self._noted(Side.NOMIS, str(event.internal_location_id), event.prison_id)
 
     async def _noted(self, side: Side, location_id: str, prison: str | None) -> Outcome:
@@ -54,5 +58,12 @@ class Noting:
 
     async def _note_all(self) -> None:
         await asyncio.sleep(self._linger_seconds)
-        told, self._told, self._flush = self._told, set(), None
-        await self._note(told)
+        told, given_up = self._told, self._given_up
+        self._told, self._given_up, self._flush = set(), set(), None
+        await self._note(told, given_up)
+
+
+def given_up_by(event: OffenderEvent) -> str | None:
+    """Return the description that the row had and has no more; another location may be waiting for it."""
+    kept = None if event.record_deleted else event.description
+    return event.old_description if event.old_description != kept else None

@@ -8,6 +8,7 @@ import msgspec
 from libs.domain.comparing import differences, is_spare
 from libs.domain.identity import is_vsip_room
 from libs.domain.prisons import is_ignored
+from libs.domain.shared import COMPARED, kind_in_dps
 from libs.domain.translation import Untranslatable
 from libs.domain.writing import is_soft_deleted
 from services.reconciliation.records import INSERTED_ONE_WAY, Finding, Sides, Verdict
@@ -47,7 +48,10 @@ def _both(sides: Sides) -> Verdict:
     if not found:
         return _verdict(sides, None, unconfirmed=bool(sides.own.sync.published))
     told = ", ".join(each.field for each in found)
-    return _verdict(sides, Finding.DIFFERENT, told, differences=found)
+    # What is compared only no walk moves.
+    only_compared = {each.field for each in found} <= COMPARED[kind_in_dps(sides.own.location)]
+    hopeless = only_compared and not sides.own.sync.published
+    return _verdict(sides, Finding.DIFFERENT, told, differences=found, hopeless=hopeless)
 
 
 def _row_only(sides: Sides) -> Verdict:

@@ -34,6 +34,11 @@ _LOCK = """
     SELECT FROM due d JOIN unnest($1::text[], $2::text[]) AS g (side, id) USING (side, id)
      ORDER BY d.side, d.id FOR UPDATE OF d
 """
+_RESUME = """
+    UPDATE due SET due_at = $1, noted = noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
+     WHERE (side, id) IN (SELECT side, id FROM due
+"""
+_PARKED_IN_ORDER = "AND parked_at IS NOT NULL ORDER BY side, id FOR UPDATE)"
 # What is wrong in a run is looked at without delay; what is parked stays so, unless a person asks.
 _NOTE_RUN = """
     INSERT INTO due (side, id, prison_id, due_at, since)
@@ -60,12 +65,24 @@ class DueStore:
         self._db = database
         self._auditor = auditor
 
-    async def note(self, told: Collection[DueLocation], now: datetime, settle: timedelta, longest: timedelta) -> None:
-        """Note that these changed: each is due after `settle`, and `longest` after it was first told of."""
+    async def note(
+        self,
+        told: Collection[DueLocation],
+        now: datetime,
+        settle: timedelta,
+        longest: timedelta,
+        given_up: Collection[str] = (),
+    ) -> None:
+        """Note that these changed: each is due after `settle`, and `longest` after it was first told of.
+
+        Who is parked under a key that a row of NOMIS gave up is due with them: it may have waited for that.
+        """
         each = {(location.side, location.id): location for location in told}.values()
         sides, ids = [location.side.value for location in each], [location.id for location in each]
         prisons = [location.prison_id for location in each]
         await self._db.execute(_NOTE, sides, ids, prisons, now + settle, now, longest)
+        if given_up:
+            await self._db.execute(f"{_RESUME} WHERE key = ANY($2) {_PARKED_IN_ORDER}", now + settle, [*given_up])
 
     async def demand(self, location: DueLocation, now: datetime, by: str) -> None:
         """Have a location looked at now, and its workers asked again, whatever was known of it."""
@@ -103,17 +120,8 @@ class DueStore:
 
     async def resume(self, prison_id: str, reason: str, now: datetime) -> int:
         """Have looked at now what is parked in a prison for a reason that is none any more; return how many."""
-        tag = await self._db.execute(
-            """
-            UPDATE due SET due_at = $3, noted = noted + 1, parked_at = NULL, rounds = 0, asked = 0, digest = NULL
-             WHERE (side, id) IN (
-                   SELECT side, id FROM due WHERE prison_id = $1 AND reason = $2 AND parked_at IS NOT NULL
-                    ORDER BY side, id FOR UPDATE)
-            """,
-            prison_id,
-            reason,
-            now,
-        )
+        whose = f"{_RESUME} WHERE prison_id = $2 AND reason = $3 {_PARKED_IN_ORDER}"
+        tag = await self._db.execute(whose, now, prison_id, reason)
         return int(tag.rsplit(" ", 1)[1])
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """The settle check over the real walk: what stays different is settled, what cannot be is parked, and nobody twice."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +10,17 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from libs.domain.events import LocationEventType, OffenderEventType, SettleRequest, Source, location_event
+from libs.domain.codes import ConvertedCellType
+from libs.domain.events import (
+    LocationEventType,
+    OffenderEvent,
+    OffenderEventType,
+    SettleRequest,
+    Source,
+    location_event,
+)
 from libs.domain.identity import dps_id_for
+from libs.domain.nomis import Profile
 from libs.domain.reading import Unreadable
 from libs.domain.sync import Side
 from libs.messaging.message import Message
@@ -19,7 +28,7 @@ from libs.messaging.outcome import Done, Ignored, RetryLater
 from libs.settling.settler import Settler
 from services.reconciliation.errors import RunNotOver
 from services.reconciliation.reconcile.looking import Look
-from services.reconciliation.reconcile.noting import Noting
+from services.reconciliation.reconcile.noting import Noting, given_up_by
 from services.reconciliation.reconcile.repair import Repair
 from services.reconciliation.reconcile.settle_check import SettleCheck
 from services.reconciliation.records import DueLocation, Finding, Noted, Parked, Verdict
@@ -62,9 +71,9 @@ class Desk:
                     assert request.nomis_location_id is not None
                     await self.settler.settle_nomis(request.nomis_location_id)
 
-    async def note(self, told: Any) -> None:
+    async def note(self, told: Any, given_up: Collection[str] = ()) -> None:
         settle, longest = timedelta(seconds=LIMITS.settle_seconds), timedelta(seconds=LIMITS.longest_seconds)
-        await self.due.note(told, self.bench.time, settle, longest)
+        await self.due.note(told, self.bench.time, settle, longest, given_up)
 
     async def tell_dps(self, dps_id: UUID, prison: str = "NWI") -> None:
         await self.note([DueLocation(Side.DPS, str(dps_id), prison)])
@@ -232,6 +241,63 @@ async def test_what_was_sent_and_never_seen_to_have_landed_is_confirmed(desk: De
     await desk.rest()
     assert [(each.dps_location_id, each.reason) for each in desk.asked] == [(dps_id, UNCONFIRMED)]
     assert desk.bench.locations.states[dps_id].published == {}
+
+
+async def test_a_row_that_is_gone_says_nothing_of_a_location_that_was_made_of_it_and_has_another(desk: Desk) -> None:
+    old = await desk.bench.add("1")
+    new = await desk.bench.add("2", linked=False)
+    desk.bench.nomis.screen_delete(old)
+    desk.bench.nomis.screen_edit(new, location_code="1", description="NWI-1")
+    await desk.bench.mappings.remove(dps_id_for(old))
+    await desk.bench.link(dps_id_for(old), new)
+    desk.bench.locations.set_sync(dps_id_for(old), nomis_location_id=new)
+    await desk.tell_nomis(old)
+    await desk.rest()
+    assert (desk.asked, await desk.due.waiting()) == ([], (0, 0))
+
+
+async def test_what_is_compared_only_is_parked_without_asking(desk: Desk) -> None:
+    cell = await desk.bench.add("1")
+    desk.bench.locations.staff_edit(dps_id_for(cell), converted_cell_type=ConvertedCellType.OFFICE, attributes=())
+    await desk.settler.settle_dps(dps_id_for(cell))
+    desk.bench.nomis.screen_edit(cell, profiles=(Profile(profile_type="HOU_UNIT_ATT", profile_code="DO"),))
+    await desk.tell_nomis(cell)
+    await desk.rest()
+    assert desk.asked == []
+    assert [each.reason for each in await desk.parked()] == ["DIFFERENT: attributes"]
+
+
+async def test_who_waits_for_a_name_is_looked_at_again_once_a_row_gave_it_up(desk: Desk) -> None:
+    waits, holder = await desk.bench.add("1"), await desk.bench.add("2", linked=False)
+    desk.walks = False
+    desk.bench.locations.staff_edit(dps_id_for(waits), code="2")
+    await desk.tell_dps(dps_id_for(waits))
+    await desk.rest()
+    assert [each.key for each in await desk.parked()] == ["NWI-2"]
+    told = {"internalLocationId": holder, "prisonId": "NWI", "oldDescription": "NWI-2"}
+    await desk.noting.row_changed(message(OffenderEventType.LOCATION, told | {"description": "NWI-2"}))
+    assert (await desk.due.waiting())[1] == 1
+    desk.bench.nomis.screen_edit(holder, location_code="3", description="NWI-3")
+    desk.walks = True
+    await desk.noting.row_changed(message(OffenderEventType.LOCATION, told | {"description": "NWI-3"}))
+    await desk.rest()
+    assert await desk.due.waiting() == (0, 0)
+    assert await desk.equal()
+
+
+@pytest.mark.parametrize(
+    ("told", "given_up"),
+    [
+        ({"description": "NWI-1", "oldDescription": "NWI-1"}, None),
+        ({"description": "NWI-1"}, None),
+        ({"description": "NWI-2", "oldDescription": "NWI-1"}, "NWI-1"),
+        ({"description": "NWI-1", "oldDescription": "NWI-1", "recordDeleted": True}, "NWI-1"),
+    ],
+)
+def test_a_row_gives_up_its_description_when_it_is_renamed_or_deleted(
+    told: dict[str, Any], given_up: str | None
+) -> None:
+    assert given_up_by(OffenderEvent.model_validate({"internalLocationId": 1, **told})) == given_up
 
 
 async def test_a_code_that_dps_has_no_word_for_is_parked_at_once(desk: Desk) -> None:

@@ -2,7 +2,13 @@
 
 import asyncpg
 
+
+class NoConnectionFree(OSError):
+    """No connection of the pool came free in time: the database is as good as away to whoever asked."""
+
+
 SERVER_AWAY = (
+    NoConnectionFree,
     ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -12,7 +18,7 @@ SERVER_AWAY = (
     # What asyncpg says of a connection that broke between two of its own steps.
     asyncpg.InternalClientError,
 )
-# `OSError`: or no connection came free in time. For those whose remotes tell of themselves.
+# `OSError`: or it could not be connected to in time. For those whose remotes tell of themselves.
 DATABASE_AWAY = (OSError, *SERVER_AWAY)
 
 

@@ -12,6 +12,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from pydantic import BaseModel, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 
+from libs.db.faults import NoConnectionFree
 from libs.db.tls import Tls
 from libs.telemetry import spans
 
@@ -69,6 +70,23 @@ class Tidy:
             await connection.execute(connection.get_reset_query())
 
 
+class Lent:
+    """A connection for as long as the block lasts. Raises NoConnectionFree when none comes free in time."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], seconds: float) -> None:
+        self._lending = pool.acquire(timeout=seconds)
+        self._seconds = seconds
+
+    async def __aenter__(self) -> PoolConnectionProxy[asyncpg.Record]:
+        try:
+            return await self._lending.__aenter__()
+        except TimeoutError as late:
+            raise NoConnectionFree(f"no connection came free within {self._seconds:g} s") from late
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._lending.__aexit__(*raised)
+
+
 class Database:
     """What a store is handed: transactions, connections, and single statements."""
 
@@ -79,7 +97,7 @@ class Database:
 
     @asynccontextmanager
     async def _plain(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
-        async with self.pool.acquire(timeout=self._acquire_seconds) as connection:
+        async with Lent(self.pool, self._acquire_seconds) as connection:
             yield connection
             self._tidy.left_clean(connection)
 
@@ -93,7 +111,7 @@ class Database:
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection for as long as the block lasts; its session is reset afterwards."""
-        return self.pool.acquire(timeout=self._acquire_seconds)
+        return Lent(self.pool, self._acquire_seconds)
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """Run one statement and return all its rows."""

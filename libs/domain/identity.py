@@ -50,7 +50,7 @@ ASIDE = "~"
 
 def is_aside_name(description: str, nomis_location_id: int) -> bool:
     """Whether a description is the one that this very row takes when it gives up its place."""
-    return f"-{ASIDE}{nomis_location_id}" in description
+    return description.endswith(f"-{ASIDE}{nomis_location_id}")
 
 
 def stands_aside(key: str) -> bool:

@@ -127,7 +127,7 @@ KIT_PROBLEMS: Mapping[type[Exception], Problem] = MappingProxyType(
         TooManyRequests: Problem(429, "Too many requests"),
         TookTooLong: Problem(503, "Took too long"),
         SignInUnreachable: Problem(503, "Sign-in unavailable"),
-        DatabaseUnavailable: Problem(503, "Database unavailable"),
+        DatabaseUnavailable: Problem(503, "Database unavailable", retry_after_seconds=5),
     },
 )
 UNEXPECTED = Problem(500, "Internal server error", user_prefix="Unexpected error: ")

@@ -17,9 +17,9 @@ What it lets pass, each with its reason:
 - *Details of a deactivation* where a person put the location to use again later.
 - *Rows left over* by a create that came twice are equal to nothing in DPS (`is_spare`), and rows inserted in a prison
   that is one way stay where people were told of them.
-- *Operators* (`Player._mend`): after the quiet they give one of two rows with one path another code, try again what failed
-  in a migration, and send dead letters again, up to three times; what is then still dead or different is a fault. What
-  reconciliation parked they do not ask for again: it comes back by itself.
+- *Operators* (`Player._mend`): after the quiet they give one of two rows with one path another code, try again what
+  failed in a migration, and send dead letters again, up to three times; what is then still dead or different is a
+  fault. What reconciliation parked they do not ask for again: it comes back by itself.
 - *Parked for good*: a converted cell whose attributes differ, and who stands aside until a person gives it a code.
 - *People* do not delete a location that is just being created again in NOMIS, and do not rename, move or delete a row
   that DPS made and has not linked yet (ADR 0007, Not covered).

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from libs.domain.comparing import is_spare
 from libs.domain.identity import dps_id_for, is_aside_name
 from libs.domain.mapping import LocationMapping, MappingType
 from libs.domain.nomis import NomisLocationId
@@ -22,6 +23,7 @@ MAPPED = "mapped already"
 OTHER_PRISON = "prison not in this run"
 CANCELLED = "cancelled"
 LEFT_OVER = "a create that came twice left it over"
+STANDS_ASIDE = "stands aside and is in use: sync has not come to it"
 ADOPTED = "adopted: DPS had the key already"
 
 
@@ -91,11 +93,17 @@ def _before_creating(
     if link := links.get(row.location_id):
         return _linked(row, link, label)
     if is_aside_name(row.description, row.location_id):
-        # Two walks of sync made a row for one location; the other is linked. This one is nobody's (ADR 0007).
-        return _verdict(row, ItemState.SKIPPED, LEFT_OVER)
+        return _unlinked_aside(row)
     if row.parent_location_id is not None and row.parent_location_id not in links:
         return _verdict(row, ItemState.PENDING, PARENT_MISSING)
     return None
+
+
+def _unlinked_aside(row: DetailShape) -> Verdict:
+    """Skip what a create that came twice left over (ADR 0007); in use it is sync's to say whose it is, and waits."""
+    if is_spare(row):
+        return _verdict(row, ItemState.SKIPPED, LEFT_OVER)
+    return _verdict(row, ItemState.PENDING, STANDS_ASIDE)
 
 
 def not_of_the_run(row: DetailShape, prisons: frozenset[str]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from libs.db.faults import NoConnectionFree, is_away
 from libs.db.pool import Database, DatabaseSettings, connect
 from tests.conftest import MakeDatabase
 
@@ -80,10 +81,14 @@ async def test_a_statement_that_takes_too_long_is_ended(dsn: str) -> None:
 
 async def test_the_wait_for_a_connection_is_bounded(dsn: str) -> None:
     async with connect(DatabaseSettings(dsn=dsn, pool_max=1, acquire_seconds=0.05)) as hasty:
-        lent = await hasty.pool.acquire()
-        with pytest.raises(TimeoutError):
-            await hasty.fetchval("SELECT 1")
-        await hasty.pool.release(lent)
+        async with hasty.connection():
+            with pytest.raises(NoConnectionFree) as statement:
+                await hasty.fetchval("SELECT 1")
+            with pytest.raises(NoConnectionFree):
+                async with hasty.connection():
+                    pass
+        assert is_away(statement.value)
+        assert await hasty.fetchval("SELECT 1") == 1
 
 
 async def test_the_wait_for_a_lock_is_bounded(dsn: str) -> None:

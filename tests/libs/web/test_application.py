@@ -254,7 +254,7 @@ async def test_a_database_that_is_away_is_a_503_that_shows_nothing_of_it(
 ) -> None:
     with capture_logs() as told:
         answer = await client.get("/away", headers=reader)
-    assert answer.status == 503
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert (await answer.json())["userMessage"] == "the database is away"
     assert [event["log_level"] for event in told if event["event"] in {"database-away", "request-failed"}] == [
         "warning"

@@ -49,8 +49,8 @@ ASIDE = "~"
 
 
 def is_aside_name(description: str, nomis_location_id: int) -> bool:
-    """Whether a description is the one that this very row takes when it gives up its place."""
-    return description.endswith(f"-{ASIDE}{nomis_location_id}")
+    """Whether a description is one of the two that this very row takes when it gives up its place."""
+    return description.removesuffix(ASIDE).endswith(f"-{ASIDE}{nomis_location_id}")
 
 
 def stands_aside(key: str) -> bool:

@@ -140,7 +140,7 @@ async def line(name: str, tables: Mapping[str, Database]) -> Line:
         case "reconciliation-locations":
             store = DueStore(tables["reconciliation"], AUDITOR)
             seconds = timedelta(seconds=1)
-            noting = Noting(lambda told: store.note(told, AT, seconds, seconds), linger_seconds=0)
+            noting = Noting(lambda told, given_up: store.note(told, AT, seconds, seconds, given_up), linger_seconds=0)
             return Line(name, reconciliation_handlers(noting), (DPS_EVENT, NOMIS_EVENT))
         case _:
             office = Office(tables["migration"])

@@ -19,8 +19,10 @@ What it lets pass, each with its reason:
   that is one way stay where people were told of them.
 - *Operators* (`Player._mend`): after the quiet they give one of two rows with one path another code, try again what
   failed in a migration, and send dead letters again, up to three times; what is then still dead or different is a
-  fault. What reconciliation parked they do not ask for again: it comes back by itself.
-- *Parked for good*: a converted cell whose attributes differ, and who stands aside until a person gives it a code.
+  fault. What reconciliation parked they ask for again only with a failed item of a migration: the rest comes back by
+  itself.
+- *Parked for good*: a converted cell whose attributes differ, who stands aside until a person gives it a code, and
+  whose row cannot be called by its key, because another is.
 - *People* do not delete a location that is just being created again in NOMIS, and do not rename, move or delete a row
   that DPS made and has not linked yet (ADR 0007, Not covered).
 """
@@ -166,7 +168,7 @@ def _remembered(world: World) -> Iterator[str]:
         if due.parked is None and world.seams.settle_check:
             yield f"{where.side} {where.id} is still due for a look"
         parked = due.parked is not None and due.parked not in (PARKED_ONE_WAY, COMPARED_ONLY)
-        if parked and not _waits_for_a_place(world, where):
+        if parked and not _waits_for_a_place(world, where) and not _waits_for_a_name(world, where, due.key):
             yield f"{where.side} {where.id} is parked: {due.parked}"
     for where in world.due.parked_unheard:
         yield f"{where.side} {where.id} was parked while a worker had still to come to what it was asked"
@@ -178,6 +180,14 @@ def _waits_for_a_place(world: World, where: DueLocation) -> bool:
     dps_id = UUID(where.id) if where.side is Side.DPS else link.dps_location_id if link else None
     row = world.locations.rows.get(dps_id) if dps_id else None
     return row is not None and _stands_aside(world, row.own()) and _has_no_place(world, row.own())
+
+
+def _waits_for_a_name(world: World, where: DueLocation, key: str) -> bool:
+    """Whether another row of NOMIS still has the description that is its key."""
+    dps_id = UUID(where.id) if where.side is Side.DPS else None
+    link = world.mappings.by_dps.get(dps_id) if dps_id else None
+    nomis_id = link.nomis_location_id if link else where.id
+    return any(row.description == key and str(row.location_id) != str(nomis_id) for row in world.nomis.rows.values())
 
 
 def _messages(world: World, people: People) -> Iterator[str]:

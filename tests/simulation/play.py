@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from random import Random
+from uuid import UUID
 
 from libs.domain.identity import dps_id_for
 from libs.domain.mapping import LocationMapping, MappingType
@@ -104,17 +105,30 @@ class Player:
         shared = duplicates(world)
         for row in shared:
             self.people.give_another_code(row)
-        for nomis_id in world.migration.unlinked():
-            world.due.demand(DueLocation(Side.DPS, str(dps_id_for(nomis_id))), world.clock.now())
+        left = self._left_by_migration()
+        for dps_id in left:
+            world.due.demand(DueLocation(Side.DPS, str(dps_id)), world.clock.now())
+        again = [DueLocation(Side.NOMIS, str(nomis_id)) for nomis_id in world.migration.failed()]
+        given_up = [each for each in again if each in world.due.rows and world.due.rows[each].parked is not None]
+        for where in given_up:
+            world.due.demand(where, world.clock.now())
         doubles = sum(DUPLICATE in parcel.attributes.get("failureReason", "") for _, parcel in world.dead_letters())
         did = {
+            "location that the weekly run finds": len(left),
             "row at a taken path given another code": len(shared),
             "failed item of a migration tried again": world.migration.reopen(),
+            "parked row of a failed item asked for again": len(given_up),
             "dead letter of a row at a taken path sent back": doubles,
             "dead letter of an outage or a crash sent back": world.redrive() - doubles,
         }
         self.mended.update(did)
         return any(did.values())
+
+    def _left_by_migration(self) -> list[UUID]:
+        """Return what a migration made and could not link, its row being linked by then: no event tells of it."""
+        world = self.world
+        made = {dps_id_for(nomis_id) for nomis_id in world.migration.items}
+        return [each for each in world.locations.rows if each in made and each not in world.mappings.by_dps]
 
     def _until_quiet(self) -> None:
         while self._step():

@@ -62,8 +62,8 @@ class DueTable:
         finally:
             self.locked -= set(free)
 
-    async def decide(self, decided: Sequence[Decided], equal: Sequence[DueLocation], now: datetime) -> None:
-        for where in equal:
+    async def decide(self, decided: Sequence[Decided], over: Sequence[DueLocation], now: datetime) -> None:
+        for where in over:
             if where in self.rows and self.rows[where].parked is not None:
                 del self.rows[where]
         for each in decided:
@@ -117,13 +117,12 @@ class MigrationTables:
         self.over = False
         self.pages_max = WAVES_MAX
 
-    def unlinked(self) -> list[NomisLocationId]:
-        """Return what failed because something else has the link; a full run would find what that left in DPS."""
-        return [i for i, reason in self.reasons.items() if (reason or "").startswith("mapping: ")]
+    def failed(self) -> list[NomisLocationId]:
+        return [i for i, state in self.states.items() if state is ItemState.FAILED]
 
     def reopen(self) -> int:
         """Try again what failed, as an operator does."""
-        failed = [i for i, state in self.states.items() if state is ItemState.FAILED]
+        failed = self.failed()
         self.states |= dict.fromkeys(failed, ItemState.PENDING)
         if failed:
             self.over = False

@@ -55,7 +55,7 @@ class SettleCheck:
         by_place = {each.where: each for each in waiting}
         decided: list[Decided] = []
         requests: list[SettleRequest] = []
-        equal: list[DueLocation] = []
+        over: list[DueLocation] = []
         for verdict in verdicts:
             mine = _rows_of(verdict, by_place)
             if not mine:
@@ -63,16 +63,15 @@ class SettleCheck:
             step = next_step(mine[0].noted, verdict, self._rounds, behind=behind)
             decided.append(Decided(mine[0], step, verdict.key, verdict.prison_id))
             decided += [Decided(other, Settled()) for other in mine[1:]]
+            over += [place for place in _places(verdict) if place != mine[0].where]
             match step:
-                case Settled():
-                    equal += _places(verdict)
                 case Ask():
                     requests.append(request_for(verdict))
                 case Park():
                     _tell(verdict, step)
         # Asked first: a death between the two asks once more, which the walk does not mind.
         await self.workers.ask(requests)
-        await self.store.decide(decided, equal, self.now())
+        await self.store.decide(decided, over, self.now())
 
     @property
     def _rounds(self) -> Rounds:

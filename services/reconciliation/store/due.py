@@ -141,13 +141,13 @@ class DueStore:
                 for row in rows
             ]
 
-    async def decide(self, decided: Sequence[Decided], equal: Sequence[DueLocation], now: datetime) -> None:
+    async def decide(self, decided: Sequence[Decided], over: Sequence[DueLocation], now: datetime) -> None:
         """Write what follows for each. What was told of meanwhile stays due as it is.
 
-        `equal` names the locations seen equal by all their ids: what is parked under another id is forgotten with them.
+        `over` names the other ids of locations that were looked at: what is parked under these is out of date.
         """
         done = [each.waiting for each in decided if isinstance(each.step, Settled)]
-        touched = [*(each.waiting.where for each in decided), *equal]
+        touched = [*(each.waiting.where for each in decided), *over]
         async with self._db.transaction() as tx:
             await tx.execute(_LOCK, [each.side.value for each in touched], [each.id for each in touched])
             await tx.execute(
@@ -164,8 +164,8 @@ class DueStore:
                 DELETE FROM due d USING unnest($1::text[], $2::text[]) AS g (side, id)
                  WHERE d.side = g.side AND d.id = g.id AND d.parked_at IS NOT NULL
                 """,
-                [each.side.value for each in equal],
-                [each.id for each in equal],
+                [each.side.value for each in over],
+                [each.id for each in over],
             )
             for each in decided:
                 if not isinstance(each.step, Settled):

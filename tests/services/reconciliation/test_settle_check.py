@@ -217,6 +217,16 @@ async def test_a_row_inserted_in_a_one_way_prison_is_named_so_and_nobody_is_aske
     ]
 
 
+async def test_a_location_is_parked_under_one_of_its_ids(desk: Desk) -> None:
+    cell = await desk.bench.add("1")
+    desk.bench.nomis.screen_edit(cell, unit_type="XYZ")
+    await desk.tell_nomis(cell)
+    await desk.rest()
+    await desk.tell_dps(dps_id_for(cell))
+    await desk.rest()
+    assert [(each.side, each.location_id) for each in await desk.parked()] == [(Side.DPS, str(dps_id_for(cell)))]
+
+
 async def test_what_is_parked_under_one_id_goes_with_what_is_settled_under_the_other(desk: Desk) -> None:
     landing = await desk.bench.add("1", location_type="LAND")
     desk.bench.locations.one_way_prisons.add("NWI")

@@ -11,7 +11,7 @@ from libs.db.pool import Database
 from libs.domain.sync import Side
 from libs.messaging.audit import Act, Auditor
 from services.reconciliation.records import DueLocation, Noted, Parked, Sides, Waiting
-from services.reconciliation.rules.settling import Ask, Decided, Park, Settled, Wait
+from services.reconciliation.rules.settling import UNCONFIRMED, Ask, Decided, Park, Settled, Wait
 
 LOCKS = 7_265_002
 """Class of the advisory locks: whoever looks at a location holds its lock until the look has ended."""
@@ -50,6 +50,13 @@ _NOTE_RUN = """
        SET due_at = $2, noted = due.noted + 1, asked = 0,
            parked_at = CASE WHEN $3 THEN NULL ELSE due.parked_at END,
            rounds = CASE WHEN $3 THEN 0 ELSE due.rounds END
+"""
+# Parked before a run that saw its location equal, it is out of date. What only waits to be confirmed no run reports.
+_FORGET_EQUAL = """
+    DELETE FROM due d USING run r
+     WHERE r.run_id = $1 AND d.parked_at < r.started_at AND (r.prison_id IS NULL OR d.prison_id = r.prison_id)
+       AND NOT d.reason LIKE '%' || $2
+       AND NOT EXISTS (SELECT FROM mismatch m WHERE m.run_id = $1 AND d.id IN (m.dps_id::text, m.nomis_id::text))
 """
 
 _PARKED = """
@@ -106,9 +113,10 @@ class DueStore:
     ) -> int:
         """Have mismatches of a run looked at now, all or these; return how many locations those are.
 
-        What a person demands is looked at though it was parked.
+        What a person demands is looked at though it was parked. What is parked and was seen equal is forgotten.
         """
         async with self._db.transaction() as tx:
+            await tx.execute(_FORGET_EQUAL, run_id, UNCONFIRMED)
             tag = await tx.execute(_NOTE_RUN, run_id, now, demanded_by is not None, mismatches)
             noted = int(tag.rsplit(" ", 1)[1])
             if demanded_by is not None:

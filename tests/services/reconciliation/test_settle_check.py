@@ -422,6 +422,25 @@ async def test_a_run_hands_over_what_it_found_but_leaves_the_parked_alone(desk: 
     assert [each.nomis_location_id for each in (await desk.bench.report())[1]] == [hopeless]
 
 
+async def test_a_run_forgets_what_was_parked_and_is_equal_by_now(desk: Desk) -> None:
+    mended, hopeless, waits = [await desk.bench.add(code) for code in ("1", "2", "3")]
+    for cell in (mended, hopeless):
+        desk.bench.nomis.screen_edit(cell, unit_type="XYZ")
+        await desk.tell_nomis(cell)
+    desk.walks = False
+    desk.bench.locations.set_sync(dps_id_for(waits), published={"comments": ["Sent"]})
+    await desk.tell_dps(dps_id_for(waits))
+    await desk.rest()
+    # No event tells of it.
+    desk.bench.nomis.screen_edit(mended, unit_type="NA")
+    before = {each.location_id for each in await desk.parked()}
+    assert before == {str(mended), str(hopeless), str(dps_id_for(waits))}
+    desk.bench.time += timedelta(seconds=1)
+    run, _ = await desk.bench.report()
+    await desk.due.note_run(run.run_id, desk.bench.time)
+    assert {each.location_id for each in await desk.parked()} == before - {str(mended)}
+
+
 async def test_an_operator_has_a_location_a_run_or_a_prison_settled(desk: Desk) -> None:
     cell = await desk.bench.add("1")
     desk.walks = False

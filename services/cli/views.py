@@ -2,12 +2,13 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.box import SIMPLE_HEAD as BOX
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,7 @@ Columns = Mapping[str, str]
 
 console = Console(highlight=False)
 NUMBER = (int, float)
+BETWEEN = 3
 # With a fraction or a zone: a run's id looks like a moment and has neither.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6}(Z|[+-]\d\d:\d\d)?|Z|[+-]\d\d:\d\d)")
 
@@ -28,22 +30,38 @@ def as_json(answer: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def rows(title: str, answers: Sequence[Mapping[str, Any]], columns: Columns) -> None:
-    """Show answers as a table, one row each; what they hold is text and never markup."""
+def rows(title: str, answers: Sequence[Mapping[str, Any]], columns: Columns, broken: Collection[str] = ()) -> None:
+    """Show answers as a table, one row each; what they hold is text and never markup.
+
+    The first column names what a next command is told, so it is never broken; of which nothing is known has no column.
+    Where a word would be broken, each answer is told by itself, a line for each fact; words of `broken` may be.
+    """
     if not answers:
         console.print(f"{title}: none")
         return
-    table = Table()
-    for path, heading in columns.items():
-        table.add_column(heading, justify="right" if any(_is_number(_at(each, path)) for each in answers) else "left")
+    first, *_ = columns
+    shown = [path for path in columns if path == first or any(_cell(each, path) for each in answers)]
+    table = Table(box=BOX)
+    for path in shown:
+        known = [value for each in answers if (value := _at(each, path)) is not None]
+        justify: JustifyMethod = "right" if known and all(_is_number(value) for value in known) else "left"
+        table.add_column(columns[path], justify=justify, no_wrap=path == first, overflow="fold")
     for answer in answers:
-        table.add_row(*(Text(_cell(answer, path)) for path in columns))
-    _titled(title, table)
+        table.add_row(*(Text(_cell(answer, path)) for path in shown))
+    if sum(_narrowest(answers, path, columns[path]) for path in shown if path not in broken) <= console.width:
+        _titled(title, table)
+        return
+    say(title)
+    for answer in answers:
+        told = {path: columns[path] for path in shown if path != first}
+        facts(f"{columns[first]} {_cell(answer, first)}", answer, told)
 
 
 def facts(title: str, answer: Mapping[str, Any], columns: Columns) -> None:
     """Show one answer, a line for each fact it has."""
-    table = Table(show_header=False)
+    table = Table(show_header=False, box=BOX)
+    table.add_column()
+    table.add_column(overflow="fold")
     for path, heading in columns.items():
         if text := _cell(answer, path):
             table.add_row(heading, Text(text))
@@ -63,11 +81,18 @@ def word(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, str):
-        return _moment(value) if MOMENT.fullmatch(value) else value
-    if isinstance(value, float):
-        return str(value)
+    if isinstance(value, (str, float)):
+        return _moment(value) if isinstance(value, str) and MOMENT.fullmatch(value) else str(value)
+    if isinstance(value, list) and not any(isinstance(each, (dict, list)) for each in value):
+        return ", ".join(str(each) for each in value)
     return orjson.dumps(value).decode() if value else ""
+
+
+def _narrowest(answers: Sequence[Mapping[str, Any]], path: str, heading: str) -> int:
+    """Return how narrow a column may be, with what stands between it and the next."""
+    return BETWEEN + max(
+        len(word) for text in (heading, *(_cell(each, path) for each in answers)) for word in text.split()
+    )
 
 
 def _titled(title: str, table: Table) -> None:

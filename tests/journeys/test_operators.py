@@ -91,6 +91,9 @@ async def test_a_dead_letter_is_seen_with_its_reason_and_can_be_sent_back_and_re
 
     shown = await lip(house, "queues", "show")
     assert (shown.code, "1 dead letter:" in shown.err) == (NOT_AS_WISHED, True)
+    # Where the table is too wide, nothing of a name is cut off.
+    narrow = await lip(house, "queues", "show", COLUMNS="80")
+    assert (f"queue {QUEUE}\n" in narrow.out, "…" in narrow.out) == (True, False)
     peeked = await lip(house, "queues", "peek", QUEUE)
     assert (peeked.code, "[red]because[/]" in peeked.out, "no uuid" in peeked.out) == (FINE, True, False)
     [letter] = (await lip(house, "queues", "peek", QUEUE, "--json")).json()["messages"]

@@ -50,7 +50,7 @@ def show(key: Annotated[str, typer.Argument(help="Its key, such as LEI-A-1-001."
             views.as_json(told)
         else:
             views.facts(key, told, FACT_COLUMNS)
-            views.rows("Both sides", told["fields"], SIDE_COLUMNS)
+            views.rows("Both sides", told["fields"], SIDE_COLUMNS, broken=("dps", "nomis"))
             views.rows("History", told["history"], HISTORY_COLUMNS)
         if told["finding"]:
             raise NotAsWished(f"{key}: {told['finding']}, {told['reason']}")

@@ -18,10 +18,17 @@ app = typer.Typer(no_args_is_help=True, help="Start, watch, steer and judge runs
 
 BASE = "/migrate/locations"
 OVER = frozenset({"COMPLETED", "CANCELLED"})
+KINDS = MappingProxyType(
+    {
+        "LOCATIONS": "migration",
+        "LOCATIONS_REHEARSAL": "rehearsal",
+        "LOCATIONS_VERIFICATION": "verification",
+    }
+)
 RUN_COLUMNS = MappingProxyType(
     {
         "migrationId": "run",
-        "migrationType": "kind",
+        "kind": "kind",
         "status": "status",
         "recordsListed": "listed",
         "recordsMigrated": "migrated",
@@ -220,7 +227,11 @@ def history(
 
     async def work(calls: Calls) -> None:
         found = await calls.ask("migration", "GET", "/history", params={"includeOnlyFailures": only_failures})
-        views.as_json(found) if json else views.rows("Runs", found, RUN_COLUMNS)
+        if json:
+            views.as_json(found)
+        else:
+            told = [{**each, "kind": KINDS.get(each["migrationType"], each["migrationType"])} for each in found]
+            views.rows("Runs", told, RUN_COLUMNS)
 
     carry_out(work)
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import structlog
 
-from tests.simulation.judge import told
+from tests.simulation.judge import lost_in_the_gap, told
 from tests.simulation.planted import PLANTED
 from tests.simulation.play import Played, play
 from tests.simulation.seams import SOUND
@@ -32,10 +32,13 @@ def main() -> int:
     seams = PLANTED[wish.plant] if wish.plant else SOUND
     started, number, failures, edits, steps = time.monotonic(), 0, 0, 0, 0
     mended: Counter[str] = Counter()
+    unrecorded = {"If-Match": 0, "no If-Match": 0}
     for number, seed in enumerate(range(wish.first, wish.first + wish.seeds), 1):
         played = play(seed, seams)
         edits, steps = edits + played.people.made, steps + played.world.scheduler.steps
         mended += played.mended
+        gap = "If-Match" if played.plan.conditional_writes else "no If-Match"
+        unrecorded[gap] += lost_in_the_gap(played.world, played.people)
         if played.wrong:
             failures += 1
             _show(played, traced=failures <= TRACES_MAX)
@@ -44,7 +47,8 @@ def main() -> int:
             _say(f"{number} seeds, {edits} edits, {steps} steps, {failures} failed, {seconds:.0f} s")
         if failures >= wish.failures:
             break
-    _say(f"SIMULATE {json.dumps({'seeds': number, 'edits': edits, 'failed': failures, 'mended': mended})}")
+    found = {"seeds": number, "edits": edits, "failed": failures, "lost unrecorded": unrecorded, "mended": mended}
+    _say(f"SIMULATE {json.dumps(found)}")
     return min(failures, EXIT_MAX)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.simulation.judge import told
+from tests.simulation.judge import lost_in_the_gap, told
 from tests.simulation.planted import PLANTED
 from tests.simulation.play import play
 
@@ -37,6 +37,8 @@ def test_every_seed_ends_equal_and_loses_nothing(first: int) -> None:
         played = play(seed)
         trace = "\n".join(played.world.scheduler.trace[-TRACE_SHOWN:])
         assert not played.wrong, f"make simulate SEEDS=1 SEED={seed}\n{trace}\n{told(played.wrong)}"
+        if played.plan.conditional_writes:
+            assert not lost_in_the_gap(played.world, played.people), seed
 
 
 def test_seeds_that_failed_once_pass() -> None:

@@ -115,7 +115,7 @@ async def test_mismatches_of_the_prison_count_and_those_of_others_do_not(bench: 
     bench.nomis.screen_edit(theirs, comment="Edited")
     bench.nomis.screen_edit(ours, comment="Edited")
     await bench.report()
-    with pytest.raises(StepRefused, match="1 mismatches"):
+    with pytest.raises(StepRefused, match="1 mismatch,"):
         await to(switch_over, Stage.RECONCILED)
     bench.nomis.screen_edit(ours, comment="Door re-hung")
     await bench.report()

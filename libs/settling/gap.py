@@ -5,6 +5,9 @@ row. And in any NOMIS a screen can undo what we wrote before we saw it land: the
 never come. The amendments tell both. Up to where they were known at the last decision is noted beside the values sent
 to NOMIS (`published`), so that also a walk that takes over from a dead one can tell. Local name, parent, profiles and
 uses leave no amendment that names them: that part of the gap cannot be seen (`docs/adr/0007-merge-walk.md`).
+
+Profiles and uses are rows of their own. Who last wrote the location's row did not necessarily write those; an amendment
+without a label tells of profiles at least who changed them, and of uses nothing does.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,9 +25,12 @@ from libs.domain.translation import Untranslatable
 from libs.settling.amendments import SET_BACK_MAX, by_time, last_written
 from libs.settling.keys import aside_code
 
-UNLABELLED = (Field.LOCAL_NAME, Field.PARENT, Field.ATTRIBUTES, Field.USAGES)
+IN_ROW = (Field.LOCAL_NAME, Field.PARENT)
+BESIDE = (Field.ATTRIBUTES, Field.USAGES)
 EARLIER = "earlier"
 """Member of the base: values that agreements replaced, or that were sent and then taken back."""
+SENT = "sent"
+"""Member of the base: values of what lies beside the row that were sent to NOMIS, whatever became of them."""
 _EARLIER_MAX = 3
 KNOWN = "amendments"
 """Member of `published`: a time before which all amendments are known, then the marks of those known since."""
@@ -66,6 +72,8 @@ _COLUMN = MappingProxyType(
     },
 )
 _MARK_LENGTH = 12
+_CLOCK = "written twice while NOMIS's clock was set back: which came last cannot be told"
+_UNTOLD = "sent from DPS before: whether it is that or a screen's edit cannot be told"
 
 
 def known_amendments(row: NomisLocation) -> list[JsonValue]:
@@ -134,12 +142,19 @@ def written_late(
     then replaces the whole row with what was read; in any NOMIS it lands if nothing moved the row meanwhile, though DPS
     took the edit back. Such a value is nobody's edit. Of most fields the amendments tell who wrote last; `fresh` are
     those made since one moment or another, the latest moment first. Of fields that leave none it must be a value agreed
-    on or sent before, in a row that we were the last to write. A date of deactivation that DPS did not name was chosen
-    by NOMIS.
+    on or sent before, in a row that we were the last to write; what lies beside the row is in doubt then, unless its
+    amendments tell. A date of deactivation that DPS did not name was chosen by NOMIS.
     """
-    earlier = _earlier(base) if row.modify_username == our_user else {}
-    late = {field for field in UNLABELLED if theirs[field] in earlier.get(field.value, ())}
-    doubtful = set()
+    earlier = _past(base, EARLIER)
+    in_row = IN_ROW if row.modify_username == our_user else ()
+    late = {field for field in in_row if theirs[field] in earlier.get(field.value, ())}
+    sent = _past(base, SENT)
+    beside = {f for f in BESIDE if theirs[f] in (*earlier.get(f.value, ()), *sent.get(f.value, ()))}
+    changed = _last_profiles(row)
+    if changed and by_time(changed, our_user).amended_by != our_user:
+        beside.discard(Field.ATTRIBUTES)
+    late |= beside
+    doubtful = beside - ({Field.ATTRIBUTES} if changed and all(a.amended_by == our_user for a in changed) else set())
     since = [*fresh, row.amendments]
     for label, field in _FIELD_OF_LABEL.items():
         if field.value not in base or theirs[field] == base[field.value]:
@@ -163,11 +178,15 @@ def sent_from_dps(
     """Return those of the fields whose NOMIS value DPS knows to have sent.
 
     One restored from a backup older than its last writes knows nothing of them: what they left in NOMIS is the newer
-    truth then, though we wrote it.
+    truth then, though we wrote it. What lies beside the row and was agreed on, but never sent, a screen brought: it may
+    well bring it again.
     """
-    earlier = _earlier(base)
+    earlier, sent = _past(base, EARLIER), _past(base, SENT)
     return frozenset(
-        field for field in fields if theirs[field] in (*published.get(field.value, ()), *earlier.get(field.value, ()))
+        field
+        for field in fields
+        if theirs[field]
+        in (*published.get(field.value, ()), *(sent if field in BESIDE else earlier).get(field.value, ()))
     )
 
 
@@ -183,7 +202,7 @@ def in_doubt(
             dps=mine[field],
             nomis=theirs[field],
             won=Side.NOMIS if field in merged.to_dps else Side.DPS,
-            reason="written twice while NOMIS's clock was set back: which came last cannot be told",
+            reason=_UNTOLD if field in BESIDE else _CLOCK,
         )
         for field in (*merged.to_dps, *merged.to_nomis)
         if field in doubtful and field.value not in recorded
@@ -198,7 +217,7 @@ def earlier_values(
     Those that an agreement replaced, and those sent to NOMIS (`published`) and no longer on their way (`going`).
     """
     earlier: dict[str, JsonValue] = {}
-    past = _earlier(base)
+    past = _past(base, EARLIER)
     for field in Field:
         name = field.value
         replaced = [base[name]] if name in base and name in agreed and base[name] != agreed[name] else []
@@ -209,9 +228,26 @@ def earlier_values(
     return {name: values for name, values in earlier.items() if values}
 
 
-def _earlier(base: Mapping[str, JsonValue]) -> dict[str, list[JsonValue]]:
-    """Return what a base remembers of earlier values, by field; it is JSON, and what is no list says nothing."""
-    kept = base.get(EARLIER)
+def sent_values(base: Mapping[str, JsonValue], published: Published) -> dict[str, JsonValue]:
+    """Return, of what lies beside the row, the last few values that were sent to NOMIS."""
+    past = _past(base, SENT)
+    known = {f.value: (*published.get(f.value, ()), *past.get(f.value, ())) for f in BESIDE}
+    return {
+        name: [value for n, value in enumerate(values) if value not in values[:n]][:_EARLIER_MAX]
+        for name, values in known.items()
+        if values
+    }
+
+
+def _last_profiles(row: NomisLocation) -> list[Amendment]:
+    """Return the amendments of profiles that may be the last: NOMIS's clock may have been set back."""
+    nameless = [a for a in row.amendments if a.column_name is None]
+    return [a for a in nameless if a.amend_date_time >= max(b.amend_date_time for b in nameless) - SET_BACK_MAX]
+
+
+def _past(base: Mapping[str, JsonValue], member: str) -> dict[str, list[JsonValue]]:
+    """Return what a base remembers of values, by field; it is JSON, and what is no list says nothing."""
+    kept = base.get(member)
     return {name: past for name, past in kept.items() if isinstance(past, list)} if isinstance(kept, dict) else {}
 
 

@@ -24,8 +24,10 @@ from libs.domain.writing import NomisWrites, dps_fields, nomis_writes
 from libs.messaging.outcome import RetryLater, Unprocessable
 from libs.settling.aside import leave_place
 from libs.settling.gap import (
+    BESIDE,
     EARLIER,
     KNOWN,
+    SENT,
     earlier_values,
     edited_by_others,
     in_doubt,
@@ -33,6 +35,7 @@ from libs.settling.gap import (
     lost_in_the_gap,
     made_since,
     sent_from_dps,
+    sent_values,
     written_late,
 )
 from libs.settling.keys import (
@@ -257,7 +260,8 @@ class PairWalk:
         base = state.base or {}
         late, doubtful = written_late(row.location, mine, theirs, base, (noted, own_known), ours)
         if row.etag is not None:
-            late = sent_from_dps(base, state.published, theirs, late)
+            unsent = late - sent_from_dps(base, state.published, theirs, late)
+            late, doubtful = late - unsent, doubtful - unsent.intersection(BESIDE)
         merged = merge(
             state.base,
             mine,
@@ -484,4 +488,6 @@ def _agreed(
         agreed[KEY] = old[KEY]
     if earlier := earlier_values(old, agreed, published, going):
         agreed[EARLIER] = earlier
+    if sent := sent_values(old, published):
+        agreed[SENT] = sent
     return agreed

@@ -82,7 +82,7 @@ async def row_of(nomis: Nomis, location_id: NomisLocationId) -> NomisLocation:
 
 
 def labelled(row: NomisLocation) -> list[Amendment]:
-    """Leave out amendments of profiles, which have no label and which nobody relies on."""
+    """Leave out amendments of profiles, which have no label."""
     return [amendment for amendment in row.amendments if amendment.column_name is not None]
 
 
@@ -172,6 +172,19 @@ class NomisContract:
         [amendment] = labelled(row)
         assert (amendment.column_name, amendment.old_value, amendment.new_value) == ("Maximum Capacity", "2", "3")
         assert amendment.amended_by == row.create_username == row.modify_username
+
+    async def test_a_change_of_profiles_alone_leaves_a_nameless_amendment_and_who_last_wrote_the_row(
+        self, nomis: Both
+    ) -> None:
+        location_id = await nomis.create(cell())
+        before = await row_of(nomis, location_id)
+        profile = Profile(profile_type="HOU_UNIT_ATT", profile_code="LC")
+        same = {name: getattr(before, name) for name in UpdateNomisLocation.model_fields}
+        await nomis.carry_out(location_id, NomisWrites(update=update(**same | {"profiles": (profile,)})), None)
+        row = await row_of(nomis, location_id)
+        made = [each for each in row.amendments if each not in before.amendments]
+        assert {(each.column_name, each.amended_by) for each in made} == {(None, row.create_username)}
+        assert (row.profiles, row.modify_username) == ((profile,), before.modify_username)
 
     async def test_a_location_goes_out_of_use_and_back(self, nomis: Both) -> None:
         location_id = await nomis.create(cell())

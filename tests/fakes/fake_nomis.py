@@ -21,6 +21,7 @@ from libs.domain.nomis import (
     ListedPage,
     NomisLocation,
     NomisLocationId,
+    Profile,
     UpdateNomisLocation,
 )
 from libs.domain.writing import NomisWrites
@@ -49,7 +50,9 @@ LABELS = MappingProxyType(
         "capacity": "Maximum Capacity",
     }
 )
-"""What leaves an amendment; the user description and the parent leave none."""
+"""What leaves an amendment that names it. The user description, parent and usages leave none, profiles a nameless."""
+BESIDE = frozenset({"profiles", "usages"})
+"""Rows of their own tables: a change of them alone leaves who last wrote the location's row."""
 
 Call = Callable[[str | None], str | None]
 """One call of a walk's writes: takes the tag the row must have, returns the one it has then."""
@@ -120,7 +123,7 @@ class FakeNomis:
             create_username=API_USER,
             **location.model_dump(),
         )
-        self.tell(None, self.rows[location_id], DPS_MODULE)
+        self.tell(None, self.rows[location_id], DPS_MODULE, API_USER)
         return location_id
 
     async def carry_out(self, location_id: NomisLocationId, writes: NomisWrites, etag: str | None) -> None:
@@ -156,14 +159,14 @@ class FakeNomis:
         made = row.model_copy(update={"location_id": NomisLocationId(self._next)})
         self._next += 1
         self.rows[made.location_id] = made
-        self.tell(None, made, SCREEN_MODULE)
+        self.tell(None, made, SCREEN_MODULE, made.create_username)
         return made
 
     def screen_delete(self, location_id: NomisLocationId) -> None:
         """Delete a row by hand."""
-        self.tell(self.rows.pop(location_id), None, SCREEN_MODULE)
+        self.tell(self.rows.pop(location_id), None, SCREEN_MODULE, None)
 
-    def tell(self, before: NomisLocation | None, after: NomisLocation | None, module: str) -> None:
+    def tell(self, before: NomisLocation | None, after: NomisLocation | None, module: str, user: str | None) -> None:
         """Raise the triggers' events; here none."""
 
     def _update(self, location_id: NomisLocationId, wish: UpdateNomisLocation, etag: str | None) -> str | None:
@@ -227,12 +230,26 @@ class FakeNomis:
             for name, label in LABELS.items()
             if name in changed and changed[name] != getattr(before, name)
         )
+        made += self._profile_amendments(before, changed.get("profiles", before.profiles), user)
+        in_row = any(getattr(before, name) != value for name, value in changed.items() if name not in BESIDE)
+        writer = user if in_row else before.modify_username
         after = before.model_copy(
-            update={**changed, "amendments": (*before.amendments, *made), "modify_username": user}
+            update={**changed, "amendments": (*before.amendments, *made), "modify_username": writer}
         )
         self.rows[location_id] = after
-        self.tell(before, after, module)
+        self.tell(before, after, module, user)
         return self._etag(after) if self.conditional_writes else None
+
+    def _profile_amendments(
+        self, before: NomisLocation, profiles: Sequence[Profile], user: str
+    ) -> tuple[Amendment, ...]:
+        gone = [(each.profile_code, None) for each in before.profiles if each not in profiles]
+        new = [(None, each.profile_code) for each in profiles if each not in before.profiles]
+        at = self.now().replace(microsecond=0)
+        return tuple(
+            Amendment(amend_date_time=at, column_name=None, old_value=old, new_value=now, amended_by=user)
+            for old, now in (*gone, *new)
+        )
 
     def _row(self, location_id: NomisLocationId) -> NomisLocation:
         if location_id not in self.rows:

@@ -18,7 +18,7 @@ from libs.domain.identity import dps_id_for, is_vsip_room
 from libs.domain.nomis import NomisLocation, NomisLocationId, NomisUsage, Profile
 from libs.domain.shared import SYNCED, Field, Kind, kind_in_dps, kind_of
 from libs.domain.sync import Usage
-from libs.settling.gap import EARLIER
+from libs.settling.gap import BESIDE, EARLIER
 from libs.settling.keys import KEY
 from libs.settling.ports import KeyTaken, NomisKeyTaken, ParentGone, ParentRefused
 from services.locations.records import LocationRow
@@ -116,7 +116,8 @@ class People:
         if isinstance(new, tuple):
             above = links.by_nomis.get(new[1]) if side is Source.NOMIS else None
             new = str(above.dps_location_id) if above else str(new[1])
-        past = base.get(EARLIER)
+        # Of what lies beside the row it is known, or recorded as in doubt, that a screen brought it again.
+        past = None if side is Source.NOMIS and edited in BESIDE else base.get(EARLIER)
         earlier = past.get(edited.value) if isinstance(past, dict) else None
         return (edited.value in base and base[edited.value] == new) or (isinstance(earlier, list) and new in earlier)
 

@@ -170,16 +170,16 @@ class SimNomis(FakeNomis):
         """When the walk that is about to write last looked at the row."""
         self._clock = clock
 
-    def tell(self, before: NomisLocation | None, after: NomisLocation | None, module: str) -> None:
+    def tell(self, before: NomisLocation | None, after: NomisLocation | None, module: str, user: str | None) -> None:
         row = after or before
         assert row is not None
-        if before is not None and after is not None and after.modify_username == API_USER and module == DPS_MODULE:
+        if before is not None and after is not None and user == API_USER and module == DPS_MODULE:
             self.puts.append(Put(self.step(), self.read_at, row.location_id, shown_row(before), shown_row(after)))
         if after is None:
             self.deleted[row.location_id] = shown_row(row)
         columns = NomisLocation.model_fields.keys() - {"profiles", "usages", "amendments", "modify_username"}
         names = {name for name in (*columns, "profiles", "usages") if _value(before, name) != _value(after, name)}
-        ours = after is not None and module != "" and (after.modify_username or after.create_username) == API_USER
+        ours = after is not None and module != "" and user == API_USER
         ours = ours and not (before is None and is_vsip_room(row.description))
         if names & columns:
             entries = {"p_agy_loc_id": row.prison_id, "p_description": row.description}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from libs.db.pool import Connection
+from libs.db.pool import Connection, Row
 from libs.web.preconditions import IfMatch
 from services.nomis import rules
 from services.nomis.errors import LocationUnknown, NotUnique, Refused
@@ -84,14 +84,17 @@ class Writing:
             if wish.parent_location_id is not None and not await tx.fetchval(PARENT_KNOWN, wish.parent_location_id):
                 raise _unknown_parent(wish)
             location_id = await _insert(tx, rules.created(wish))
-            await _replace_lists(tx, location_id, wish.prison_id, wish)
+            await _replace_lists(tx, location_id, wish.prison_id, wish, await _stands(tx, location_id, wish))
             return location_id
 
     async def update(self, location_id: int, wish: Update, expected: IfMatch | None) -> str:
         """Overwrite a location, and replace its profiles and usages as sets."""
         async with self._session.writing() as tx:
-            row = await _locked(tx, location_id, expected)
-            await _replace_lists(tx, location_id, str(row["agy_loc_id"]), wish)
+            row = await _held(tx, location_id)
+            # Before the version is looked at: a screen may be about to take from a list, which that does not wait for.
+            stands = await _stands(tx, location_id, wish)
+            await _require(tx, location_id, expected)
+            await _replace_lists(tx, location_id, str(row["agy_loc_id"]), wish, stands)
             return await _write(tx, row, rules.updated(wish))
 
     async def deactivate(self, location_id: int, wish: Deactivation, expected: IfMatch | None) -> str:
@@ -135,12 +138,27 @@ class Writing:
 
 
 async def _locked(tx: Connection, location_id: int, expected: IfMatch | None) -> Columns:
+    row = await _held(tx, location_id)
+    await _require(tx, location_id, expected)
+    return row
+
+
+async def _held(tx: Connection, location_id: int) -> Columns:
     row = await tx.fetchrow(LOCK, location_id)
     if row is None:
         raise LocationUnknown(f"Location with id={location_id} does not exist")
+    return dict(row)
+
+
+async def _require(tx: Connection, location_id: int, expected: IfMatch | None) -> None:
     if expected is not None:
         expected.require(await version_of(tx, location_id))
-    return dict(row)
+
+
+async def _stands(tx: Connection, location_id: int, wish: Update) -> Row:
+    stands = await tx.fetchrow(STANDS, location_id, wish.unit_type, wish.parent_location_id)
+    assert stands is not None
+    return stands
 
 
 async def _write(tx: Connection, row: Columns, wanted: Columns) -> str:
@@ -166,10 +184,8 @@ async def _insert(tx: Connection, columns: Columns) -> int:
     return location_id
 
 
-async def _replace_lists(tx: Connection, location_id: int, prison: str, wish: Update) -> None:
+async def _replace_lists(tx: Connection, location_id: int, prison: str, wish: Update, stands: Row) -> None:
     """Delete, insert and update in the order in which the original's events follow. Raises Refused."""
-    stands = await tx.fetchrow(STANDS, location_id, wish.unit_type, wish.parent_location_id)
-    assert stands is not None
     if not stands["unit_type_known"]:
         raise Refused(f"{UNIT_TYPE} with code={wish.unit_type} does not exist")
     if not stands["parent_known"]:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from libs.domain.codes import ConvertedCellType, LocationType
+from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisUsage, Profile
 from libs.domain.sync import Side
 from libs.messaging.outcome import RetryLater
 from libs.settling.outcome import Act
 from tests.fakes.fake_nomis import FakeNomis
-from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS
+from tests.libs.domain.rows import CELL_ID, CELL_NOMIS, LANDING_ID, LANDING_NOMIS, nomis_cell
 from tests.simulation.house import House
 from tests.simulation.stepping import Running, Walk, every_order, in_order
 
@@ -116,6 +117,47 @@ async def test_a_screen_edit_that_is_taken_back_in_the_middle_of_its_walk_ends_t
     await house.settler.settle_nomis(CELL_NOMIS)
     walk.finish()
     assert (house.cell.comments, house.row.comment) == (before, before)
+
+
+async def written_by_us(house: House) -> None:
+    """Have a walk write the location's row in NOMIS, for another field's sake."""
+    house.locations.staff_edit(CELL_ID, local_name="Corner")
+    await house.settler.settle_dps(CELL_ID)
+
+
+async def test_a_profile_that_a_screen_takes_away_again_stays_away_though_we_wrote_the_row_meanwhile(
+    house: House,
+) -> None:
+    """The row says that we wrote it last, and what it is to hold is an earlier value; that is no late write of ours."""
+    before = house.row.profiles
+    house.nomis.screen_edit(CELL_NOMIS, profiles=(*before, Profile(profile_type="SUP_LVL_TYPE", profile_code="B")))
+    await house.settler.settle_nomis(CELL_NOMIS)
+    await written_by_us(house)
+    house.nomis.screen_edit(CELL_NOMIS, profiles=before)
+    await house.settler.settle_nomis(CELL_NOMIS)
+    assert house.row.profiles == before
+    assert house.differences() == []
+    assert house.locations.conflicts == []
+
+
+async def test_a_use_that_a_screen_sets_back_stays_so_or_is_recorded(house: House) -> None:
+    """Nothing tells who wrote a use last; where writes are conditional we know at least that we never sent it."""
+    first, other = (NomisUsage(internal_location_usage_type="PROG", capacity=places) for places in (12, 9))
+    oddity: dict[str, Any] = {"location_type": "WORK", "unit_type": None, "profiles": (), "usages": (first,)}
+    shop = house.nomis.screen_insert(nomis_cell(location_code="WS4", description="NWI-2-WS4", **oddity)).location_id
+    await house.settler.settle_nomis(shop)
+    house.nomis.screen_edit(shop, usages=(other,))
+    await house.settler.settle_nomis(shop)
+    house.locations.staff_edit(dps_id_for(shop), local_name="Shop")
+    await house.settler.settle_dps(dps_id_for(shop))
+    house.nomis.screen_edit(shop, usages=(first,))
+    await house.settler.settle_nomis(shop)
+    assert house.differences() == []
+    if house.nomis.conditional_writes:
+        assert house.nomis.rows[shop].usages == (first,)
+        assert house.locations.conflicts == []
+    else:
+        assert [conflict.field for _, conflict in house.locations.conflicts] == ["usages"]
 
 
 @pytest.mark.parametrize("edit_at", range(1, 9))

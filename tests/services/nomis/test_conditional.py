@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from services.nomis import app
 from services.nomis.settings import Settings
 from tests.services.nomis.conftest import Client
-from tests.services.nomis.prison import CELL, Prison
+from tests.services.nomis.prison import CELL, WORKSHOP, Prison
+from tests.services.nomis.test_writes import SAME_CELL, SAME_WORKSHOP
 
 CAPACITY = f"/locations/{CELL}/capacity"
 
@@ -98,25 +99,50 @@ async def test_a_row_that_stays_locked_is_a_500_and_not_a_hang(
     assert (await prison.row())["capacity"] == 3
 
 
-async def test_a_write_that_waited_for_a_screen_sees_what_the_screen_did(
-    client: Client, prison: Prison, nomis_dsn: str
-) -> None:
-    read = await tag(client)
-    watcher = await asyncpg.connect(nomis_dsn)
+async def write_during(
+    client: Client, prison: Prison, dsn: str, screen: str, path: str, body: dict[str, object]
+) -> int:
+    """Have a screen edit, ask for the write against what was there before, and let the screen commit once it waits."""
+    async with client.get(path.removesuffix("/capacity")) as answer:
+        read = answer.headers["ETag"]
+    watcher = await asyncpg.connect(dsn)
     try:
         async with asyncio.TaskGroup() as group, prison.screen():
-            await prison.connection.execute(
-                "UPDATE agency_internal_locations SET cna_no = 2 WHERE internal_location_id = 5003"
-            )
-            write = group.create_task(
-                status_of(client, CAPACITY, {"capacity": 3}, {"If-Match": read}), name="waits for the screen"
-            )
+            await prison.connection.execute(screen)
+            write = group.create_task(status_of(client, path, body, {"If-Match": read}), name="waits for the screen")
             while not await watcher.fetchval("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"):
                 assert not write.done()
     finally:
         await watcher.close()
-    assert write.result() == HTTPStatus.PRECONDITION_FAILED
+    return write.result()
+
+
+async def test_a_write_that_waited_for_a_screen_sees_what_the_screen_did(
+    client: Client, prison: Prison, nomis_dsn: str
+) -> None:
+    edit = "UPDATE agency_internal_locations SET cna_no = 2 WHERE internal_location_id = 5003"
+    status = await write_during(client, prison, nomis_dsn, edit, CAPACITY, {"capacity": 3})
+    assert status == HTTPStatus.PRECONDITION_FAILED
     assert (await prison.row())["capacity"] == 2
+
+
+async def test_a_profile_that_a_screen_is_taking_away_is_not_put_back(
+    client: Client, prison: Prison, nomis_dsn: str
+) -> None:
+    edit = "DELETE FROM agy_int_loc_profiles WHERE int_loc_profile_code = 'WD'"
+    status = await write_during(client, prison, nomis_dsn, edit, f"/locations/{CELL}", SAME_CELL)
+    assert status == HTTPStatus.PRECONDITION_FAILED
+    assert await prison.column("SELECT int_loc_profile_code FROM agy_int_loc_profiles") == ["DO"]
+
+
+async def test_a_usage_that_a_screen_is_changing_keeps_what_the_screen_gave_it(
+    client: Client, prison: Prison, nomis_dsn: str
+) -> None:
+    edit = "UPDATE int_loc_usage_locations SET capacity = 9 WHERE usage_location_id = 7001"
+    status = await write_during(client, prison, nomis_dsn, edit, f"/locations/{WORKSHOP}", SAME_WORKSHOP)
+    assert status == HTTPStatus.PRECONDITION_FAILED
+    held = await prison.column("SELECT capacity FROM int_loc_usage_locations ORDER BY usage_location_id")
+    assert held == [9, None]
 
 
 async def status_of(client: Client, path: str, body: dict[str, object], headers: dict[str, str]) -> int:

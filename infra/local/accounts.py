@@ -1,8 +1,9 @@
 """Who may ask the sign-in stand-in for a token: one client for each service, some people for the pages and the demo."""
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 SYNC_ROLES = frozenset({"NOMIS_LOCATIONS", "SYNC_LOCATIONS", "VIEW_LOCATIONS"})
@@ -23,6 +24,8 @@ OPERATOR_ROLES = frozenset(
         "VIEW_PRISONER_LOCATIONS",
     },
 )
+# A second credential of a client has an id of its own, as HMPPS Auth's duplicates have.
+DUPLICATE = re.compile(r"-[0-9]+$")
 # Not an account: what the pages seal their cookies with.
 SESSIONS = "staff-ui-sessions"
 
@@ -84,8 +87,10 @@ class Accounts:
     users: tuple[User, ...] = USERS
 
     def client(self, client_id: str) -> Client | None:
-        """Look a client up by id."""
-        return next((client for client in self.clients if client.id == client_id), None)
+        """Look a client up by id; a duplicate of one (`to-nomis-1`), where it has a secret, may do the same."""
+        name = DUPLICATE.sub("", client_id) if client_id in self.secrets else client_id
+        found = next((client for client in self.clients if client.id == name), None)
+        return found and replace(found, id=client_id)
 
     def authenticated_client(self, client_id: str, secret: str) -> Client | None:
         """Give the client if the secret is its own."""

@@ -1,7 +1,7 @@
 """Who lives in the estate: each stand-in and each service, and what each is told about the others."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -17,7 +17,8 @@ from infra.local.settings import ROOT
 class ServiceSpec:
     """One process: how it is started and what it needs. `port_setting` is also how a person chooses its port.
 
-    `root` is the tree whose code it runs: another one than ours where two releases run side by side.
+    `root` is the tree whose code it runs: another one than ours where two releases run side by side. `told` outranks
+    what the estate tells it: another credential where one is changed for another.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ServiceSpec:
     ready_path: str = "/health/readiness"
     number: int = 1
     root: Path = ROOT
+    told: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def part(self) -> str:

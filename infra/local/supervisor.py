@@ -139,10 +139,7 @@ class Estate:
         broker_url = self.settings.broker_endpoint or self.broker.endpoint
         return {
             "supervisor": {"pid": os.getpid()},
-            "services": {
-                spec.part: {"url": self._url(spec.part), "pid": self._pid(spec.part), "log": str(self._log(spec.part))}
-                for spec in self.specs
-            },
+            "services": self._service_entries(),
             "broker": {
                 "url": broker_url,
                 "pid": self._pid("broker"),
@@ -225,7 +222,7 @@ class Estate:
             name=spec.part,
             module=spec.module,
             arguments=spec.arguments,
-            env={**env, **settings.service_env.get(spec.name, {})},
+            env={**env, **settings.service_env.get(spec.name, {}), **spec.told},
             root=spec.root,
             log=self._log(spec.part),
             port=port,
@@ -263,6 +260,16 @@ class Estate:
 
     def _log(self, name: str) -> Path:
         return self.settings.data_dir / "logs" / f"{name}.log"
+
+    def _service_entries(self) -> dict[str, Any]:
+        """Say where each process is; under its name a service is found too whose first process is gone."""
+        entries = {
+            spec.part: {"url": self._url(spec.part), "pid": self._pid(spec.part), "log": str(self._log(spec.part))}
+            for spec in self.specs
+        }
+        for spec in self.specs:
+            entries.setdefault(spec.name, entries[spec.part])
+        return entries
 
     def _pid(self, name: str) -> int | None:
         keeper = self._keepers.get(name)

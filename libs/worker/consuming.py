@@ -98,7 +98,7 @@ async def consuming(
         await stack.enter_async_context(beside("depths", Repeated("depths", depths.sample, upkeep.depth_seconds).run))
         await stack.enter_async_context(beside("consumer", consumer.run))
         switches = SwitchDoors(board, tuple(handlers), aside, replayer.replay, notes)
-        watch = WatchDoors(line, aside, depths, traffic, redrives)
+        watch = WatchDoors(line, aside, depths, traffic, redrives, consumer.trouble)
         doors = QueueDoors([line], redrives, upkeep.admin, notes, allow_purge=allow_purge)
         yield Consuming(
             routes=(*queue_routes(doors), *watch_routes(watch), *switch_routes(switches)),

@@ -1,12 +1,12 @@
-"""A rolling upgrade: each service gets the new release beside the old one while both sides edit; then the judges.
+"""Processes replaced while both sides edit, one service after the other; then the judges.
 
 One database, one broker. Of each service first the new process starts, then both serve and the old one is started once
-more, as a roll-back would on tables that are already new; then it ends. A migration and a full comparison run while
-their own service is of both releases.
+more; then it ends. A migration and a full comparison run while their own service is of both kinds. What differs between
+old and new is the caller's: a release, in either direction, or the credentials.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,7 @@ from typing import Any
 
 import orjson
 
-from infra.local.roster import SERVICES, STAND_INS, ServiceSpec
-from infra.local.settings import ROOT
+from infra.local.roster import STAND_INS, ServiceSpec
 from services.nomis.estate.edits import ScreenEdits
 from tests.chaos.edits import Journal, Screens, Staff, steadily
 from tests.chaos.judging import Findings, judged
@@ -25,15 +24,28 @@ from tests.chaos.run import LATER, PRISONS, converge
 from tests.chaos.site import Site, hastened, loaded, opened
 
 Say = Callable[[str], None]
+Change = Callable[[ServiceSpec], ServiceSpec]
+Act = Callable[[Site], Awaitable[None]]
 SERVER_ERROR = 500
 
 
+async def nothing(_: Site) -> None:
+    """Leave everything as it is."""
+
+
 @dataclass(frozen=True)
-class UpgradePlan:
-    """How much is done while two releases stand side by side."""
+class RollingPlan:
+    """What stands at first and what takes its place: `change` gives the new one of a process, or the same to leave it.
+
+    `before` is done once all run and edits flow, `after` when nothing old is left and edits still flow.
+    """
 
     seed: int
     today: date
+    first: Sequence[ServiceSpec]
+    change: Change
+    before: Act = nothing
+    after: Act = nothing
     edits_per_second: float = 4
     edits_side_by_side: int = 40
     visibility_seconds: int = 15
@@ -42,7 +54,7 @@ class UpgradePlan:
 
 
 @dataclass(frozen=True)
-class Upgraded:
+class Rolled:
     """What came of it. `failures` are lines of log of requests that failed, or of failures nobody foresaw."""
 
     edits: Mapping[str, int]
@@ -54,12 +66,11 @@ class Upgraded:
     equal: bool
 
 
-async def upgrade(plan: UpgradePlan, old: Path, directory: Path, say: Say) -> Upgraded:
-    """Upgrade all services from the release in `old` to this tree, one after the other."""
+async def rolled(plan: RollingPlan, directory: Path, say: Say) -> Rolled:
+    """Put the new process of each service into the place of the old one, one service after the other."""
     chance = Random(plan.seed)
-    specs = tuple(replace(spec, root=old) for spec in SERVICES)
     messaging = hastened(plan.visibility_seconds, directory)
-    async with opened(directory, specs=(*STAND_INS, *specs), messaging_file=messaging) as site:
+    async with opened(directory, specs=(*STAND_INS, *plan.first), messaging_file=messaging) as site:
         await loaded(site, plan.seed, *PRISONS, LATER)
         for prison in PRISONS:
             await site.migrated(prison, plan.patience_seconds)
@@ -73,22 +84,27 @@ async def upgrade(plan: UpgradePlan, old: Path, directory: Path, say: Say) -> Up
             group.create_task(steadily(staff.edit, plan.edits_per_second, stop))
             group.create_task(steadily(screens.edit, plan.edits_per_second, stop))
             await _edited(journal, plan.edits_side_by_side)
-            for spec in specs:
-                say(f"{spec.name}: old and new side by side")
-                await _joined(site, spec)
-                site.estate.kill(spec.part, SIGTERM)
-                await site.estate.wait_ready(spec.part)
-                if spec.name == "migration":
+            await plan.before(site)
+            for old in plan.first:
+                new = plan.change(old)
+                if new == old:
+                    continue
+                say(f"{old.name}: old and new side by side")
+                await _joined(site, replace(new, number=2))
+                site.estate.kill(old.part, SIGTERM)
+                await site.estate.wait_ready(old.part)
+                if old.name == "migration":
                     migration = await site.migrated(LATER, plan.patience_seconds)
-                if spec.name == "reconciliation":
+                if old.name == "reconciliation":
                     comparison = await site.compared(plan.patience_seconds)
                 await _edited(journal, plan.edits_side_by_side)
-                say(f"{spec.name}: new only")
-                await _left(site, spec)
+                say(f"{old.name}: new only")
+                await _left(site, old)
+            await plan.after(site)
             await _edited(journal, plan.edits_side_by_side)
             stop.set()
         equal = await converge(site, plan.patience_seconds, plan.converge_seconds)
-        return Upgraded(
+        return Rolled(
             dict(sorted(journal.made.items())),
             await judged(site, journal),
             list(_failures(site.estate.settings.data_dir / "logs")),
@@ -110,9 +126,8 @@ def _made(journal: Journal, side: str) -> int:
     return sum(count for name, count in journal.made.items() if name.startswith(side))
 
 
-async def _joined(site: Site, old: ServiceSpec) -> None:
-    """Start the new release of a service beside the old one, and let callers reach either."""
-    new = replace(old, number=2, root=ROOT)
+async def _joined(site: Site, new: ServiceSpec) -> None:
+    """Start the new process of a service beside the old one, and let callers reach either."""
     await site.estate.join(new)
     for wire in site.wires_to(new.name):
         wire.targets.append(site.estate.ports[new.part])

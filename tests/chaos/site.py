@@ -44,12 +44,12 @@ LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Site:
-    """A running estate and ways into it."""
+    """A running estate and ways into it. Who changes a database's login writes it into `dsns`."""
 
     estate: Estate
     wires: Mapping[str, Wire]
     front: Mapping[str, Wire]
-    dsns: Mapping[str, str]
+    dsns: dict[str, str]
     staff: ApiSession
     operator: ApiSession
     comparer: ApiSession

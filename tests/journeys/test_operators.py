@@ -1,50 +1,16 @@
 """Operators at the command line: the real command against the running estate, after the main job's life of it."""
 
-import asyncio
-import json
-import os
-import sys
-from dataclasses import dataclass
-from typing import Any
-
 import orjson
 import pytest
 
 from infra.local.demo.desk import seen
-from infra.local.settings import ROOT
 from libs.messaging.queue import Parcel
 from tests.conftest import NOBODY, Databases
 from tests.journeys.conftest import House
+from tests.runbook import Said, lip
 
 FINE, NOT_AS_WISHED, USAGE, REFUSED, UNAVAILABLE = range(5)
 QUEUE, PRISON = "to-nomis-locations", "LEI"
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command ended and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-async def lip(house: House, *words: str, **environment: str) -> Said:
-    """Run the command as a shell would."""
-    told = {"PATH": os.defpath, "LIP_ENDPOINTS": str(house.estate.endpoints_file), "LIP_WATCH_SECONDS": "0.2"}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.cli", *words),
-        cwd=ROOT,
-        env={**told, "COLUMNS": "200", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
 
 
 @pytest.fixture(scope="module")

@@ -1,73 +1,16 @@
 """The runbook's procedures, played command by command as they stand on the page: what does not work is found here."""
 
-import re
-import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import pytest
 
-from infra.local.demo.desk import seen
 from infra.local.demo.scenario import Scenario, a_cell, migrate
-from infra.local.settings import ROOT
 from libs.domain.events import LocationEventType
 from libs.messaging.queue import Parcel, Queue
 from tests.journeys.conftest import House
-from tests.journeys.test_operators import QUEUE, Said, lip
+from tests.journeys.test_operators import QUEUE
+from tests.runbook import lip, played
 
 # Minutes of typing; `make test-long`.
 pytestmark = pytest.mark.long
-RUNBOOK = ROOT / "docs" / "runbook.md"
-BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SECONDS = 60.0
-UNTIL = "until "
-
-
-@dataclass(frozen=True)
-class Command:
-    """A line of the runbook: words to fill in are in capitals, what it ends with stands behind `#`."""
-
-    line: str
-    ends: int = 0
-    again: bool = False
-
-    def words(self, filled: dict[str, str]) -> list[str]:
-        """Return what follows `lip`, filled in."""
-        return [filled.get(word, word) for word in shlex.split(self.line)[1:]]
-
-
-def commands(title: str) -> Iterator[Command]:
-    """Read the commands below a heading."""
-    text = RUNBOOK.read_text()
-    _, heading, rest = text.partition(f"\n### {title}\n")
-    assert heading, title
-    section = re.split(r"^##+ ", rest, maxsplit=1, flags=re.MULTILINE)[0]
-    for block in BLOCK.findall(section):
-        for line in block.splitlines():
-            told, _, end = line.partition("#")
-            end = end.strip()
-            yield Command(told.strip(), int(end.removeprefix(UNTIL) or 0), end.startswith(UNTIL))
-
-
-async def played(house: House, title: str, **filled: str) -> list[Said]:
-    """Type each command; each must end as the page says."""
-    found = [*commands(title)]
-    assert found, title
-    return [await typed(house, command, filled) for command in found]
-
-
-async def typed(house: House, command: Command, filled: dict[str, str]) -> Said:
-    """Type one command, again where the page says so."""
-    last: list[Said] = []
-
-    async def ended() -> Said | None:
-        said = await lip(house, *command.words(filled))
-        last.append(said)
-        return said if said.code == command.ends or not command.again else None
-
-    said = await seen(ended, f"{command.line}: {command.ends}", SECONDS)
-    assert said.code == command.ends, (command.line, said.out, said.err)
-    return said
 
 
 async def test_a_migration_is_rehearsed_started_watched_and_verified(house: House) -> None:

@@ -1,6 +1,7 @@
 """`lip migrate`: start, watch, steer and judge runs of the migration."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -276,7 +277,7 @@ async def _watched(calls: Calls, run: str | None, *, as_json: bool) -> None:
 
 
 async def _followed(calls: Calls, run_id: str, *, shows: bool) -> dict[str, Any]:
-    """Look until the run is over, with a bar for people; return the last look."""
+    """Look until the run is over, for people with a bar and what makes pages wait; return the last look."""
     path = f"{BASE}/history/{run_id}/progress"
     with Progress(
         TextColumn("{task.description}"),
@@ -288,12 +289,23 @@ async def _followed(calls: Calls, run_id: str, *, shows: bool) -> dict[str, Any]
     ) as bar:
         task = bar.add_task("", total=None, told="")
         seen = await calls.ask("migration", "GET", path)
+        said: set[str] = set()
         while _show(bar, task, seen)["status"] not in OVER:
+            if shows:
+                _say_what_waits(seen.get("troubles") or (), said)
             await asyncio.sleep(Settings().watch_seconds)
             seen = await calls.ask("migration", "GET", path)
     if shows:
         views.rows(f"{run_id} {seen['status']}", seen["prisons"], PRISON_COLUMNS)
     return dict(seen)
+
+
+def _say_what_waits(troubles: Iterable[Mapping[str, Any]], said: set[str]) -> None:
+    """Say each reason once; adds to what was said."""
+    for each in troubles:
+        if each["reason"] not in said:
+            said.add(each["reason"])
+            views.say(f"{each['pages']:,} pages wait: {each['reason']}")
 
 
 def _show(bar: Progress, task: TaskID, seen: dict[str, Any]) -> dict[str, Any]:

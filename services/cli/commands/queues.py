@@ -33,7 +33,7 @@ DEPTH_COLUMNS = MappingProxyType(
         "traffic.perSecond": "a second",
         "traffic.lagSeconds.median": "lag, s",
         "traffic.lagSeconds.worst": "worst lag, s",
-        "error": "why",
+        "trouble": "trouble",
     }
 )
 LETTER_COLUMNS = MappingProxyType(
@@ -347,5 +347,5 @@ async def _watched(calls: Calls, queue: QueueName) -> list[dict[str, Any]]:
     try:
         told: list[dict[str, Any]] = await calls.ask(READERS[queue], "GET", WATCH)
     except RemoteUnavailable as failure:
-        return [{"queue": queue.value, "error": str(failure)}]
+        return [{"queue": queue.value, "error": str(failure), "trouble": str(failure)}]
     return told

@@ -21,6 +21,8 @@ RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "infra/observability/alerts
 # Prometheus makes this one itself.
 SCRAPED = {"up"}
 PATIENCE = 60
+# By these a number is known where a page of docs names it.
+PREFIXES = ("messaging", "http_server", "db_pool", "event_loop")
 # What follows from traffic, by the service that has it: a name alone would prove that it was registered, no more.
 AFTER_TRAFFIC = {
     "locations": {"http_server_requests_seconds_count", "db_pool_connections", "event_loop_lag_seconds_count"},
@@ -123,7 +125,9 @@ async def test_every_number_that_is_looked_at_is_shown_by_a_service(
         query: names(query) for board in DASHBOARDS for panel in board.panels for query in panel.queries.values()
     }
     woken_by = {rule["expr"]: names(rule["expr"]) for rule in RULES}
-    unknown = {query: read - known - SCRAPED for query, read in (looked_at | woken_by).items()}
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    told_of = {code: names(code) for code in re.findall(rf"`((?:{'|'.join(PREFIXES)})_[^`\n]+)`", pages)}
+    unknown = {query: read - known - SCRAPED for query, read in (looked_at | woken_by | told_of).items()}
     assert {query: lacking for query, lacking in unknown.items() if lacking} == {}
 
 

@@ -1,6 +1,7 @@
 """What alerts tell of, brought about on a running estate, and what the runbook has one type then."""
 
 import asyncio
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,7 +17,7 @@ from tests.runbook import lip, played, statements
 
 # `make test-long`.
 pytestmark = pytest.mark.long
-AWAY = "mapping"
+AWAY, COMMENT = "mapping", "Nobody was told"
 EDITED = 8
 CELLS = """
     SELECT id, max_capacity, working_capacity FROM location
@@ -37,6 +38,11 @@ async def number(house: House, service: str, name: str) -> float:
             page = await answer.text()
     families = text_string_to_metric_families(page)
     return max((each.value for family in families for each in family.samples if each.name == name), default=-1)
+
+
+def logged(house: House) -> list[str]:
+    """Read all that the services and stand-ins have logged, one text for each."""
+    return [Path(each["log"]).read_text() for each in house.estate.endpoints["services"].values()]
 
 
 async def becomes(house: House, service: str, name: str, least: float) -> None:
@@ -105,8 +111,9 @@ async def test_what_differs_is_found_and_settled(house: House) -> None:
     assert own is not None
     await silently(
         house.desk.nomis_database,
-        "UPDATE agency_internal_locations SET comment_text = 'Nobody was told' WHERE internal_location_id = $1",
+        "UPDATE agency_internal_locations SET comment_text = $2 WHERE internal_location_id = $1",
         nomis_id,
+        COMMENT,
     )
     ran = await lip(house, "reconcile", "run", "--no-settle", "--watch", "--json")
     assert ran.code == 1
@@ -115,6 +122,10 @@ async def test_what_differs_is_found_and_settled(house: House) -> None:
     await played(house, "CannotSettle")
     await played(house, "ReconciliationLate")
     assert await number(house, "reconciliation", "reconciliation_run_mismatches") < 1
+    # Ids and keys are told of it, what somebody wrote is not.
+    logs = logged(house)
+    assert [COMMENT in told for told in logs] == [False] * len(logs)
+    assert any(str(dps_id) in told for told in logs)
 
 
 async def test_the_process_that_publishes_and_who_waits_for_whom_are_found_in_the_database(house: House) -> None:

@@ -29,10 +29,10 @@ CELLS = """
 async def number(house: House, service: str, name: str) -> float:
     """Read the largest of a service's numbers of this name, as Prometheus would; -1 where there is none."""
     found = house.estate.endpoints
-    basic = aiohttp.BasicAuth("prometheus", found["signIn"]["clients"]["prometheus"]["secret"])
+    basic = aiohttp.encode_basic_auth("prometheus", found["signIn"]["clients"]["prometheus"]["secret"])
     async with aiohttp.ClientSession() as session:
         asked = {"grant_type": "client_credentials"}
-        async with session.post(found["signIn"]["tokenUrl"], data=asked, auth=basic) as answer:
+        async with session.post(found["signIn"]["tokenUrl"], data=asked, headers={"Authorization": basic}) as answer:
             bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
         async with session.get(found["services"][service]["url"] + "/metrics", headers=bearer) as answer:
             page = await answer.text()
@@ -65,9 +65,9 @@ async def test_polling_pauses_and_a_migration_stalls_while_a_service_is_away(hou
     await becomes(house, "to_nomis", "messaging_paused", 1)
     [said] = await played(house, "PollingPaused")
     assert f"{AWAY} is away" in " ".join(said.out.split()), said.out
-    assert (started.code, await number(house, "migration", "migration_active")) == (0, 1)
+    assert started.code == 0, started.err
+    await becomes(house, "migration", "migration_active", 1)
     stalled = asyncio.create_task(played(house, "MigrationStalled"))
-    await becomes(house, "migration", "messaging_processed_total", 1)
 
     async def waits() -> bool:
         run = (await lip(house, "migrate", "history", "--json")).json()[0]["migrationId"]

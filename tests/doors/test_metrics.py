@@ -1,6 +1,7 @@
 """Dashboards and alerts speak of numbers that the running services show; each alert has its test and its runbook."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,6 +10,9 @@ import aiohttp
 import promql_parser
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from infra.local.roster import roster
 from infra.observability.dashboards import DASHBOARDS, FOLDER, files
@@ -157,6 +161,31 @@ def test_dashboards_are_what_the_code_gives() -> None:
     assert {file: file.read_text() for file in FOLDER.glob("*.json")} == wanted, (
         "python -m infra.observability.dashboards writes them anew"
     )
+
+
+def passed_over(board: Any) -> set[str]:
+    """Say which members of a dashboard Grafana's own models do not know, or hold for something else."""
+    register_default_plugins()
+    read = json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))
+    known = dict(leaves(read))
+    return {path for path, value in leaves(board) if known.get(path, known) != value}
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Return each value of a document under its path."""
+    if isinstance(value, dict | list) and value:
+        for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(each, f"{path}.{name}")
+    else:
+        yield path, value
+
+
+def test_grafana_s_models_know_all_of_each_dashboard() -> None:
+    boards = {name: json.loads(text) for name, text in files()}
+    assert {name: told for name, board in boards.items() if (told := passed_over(board))} == {}
+    wrong = next(iter(boards.values()))
+    wrong["panels"][0]["fieldconfig"] = {"defaults": 1}
+    assert passed_over(wrong) == {".panels.0.fieldconfig.defaults"}
 
 
 def test_every_alert_has_a_section_in_the_runbook_and_the_reverse() -> None:

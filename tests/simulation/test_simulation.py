@@ -20,6 +20,16 @@ ONCE_FAILED = (
     *(8873, 16375, 28784, 35675, 36980, 42426, 310229, 400970, 500165, 3518, 9310, 15047),
 )
 """Each found a race; those told alone are in `tests/libs/settling/test_named_interleavings.py`."""
+FOUND_BY = {
+    "no published set": 41,
+    "no tombstone": 21,
+    "cascade in sync": 28,
+    "outbox replaced by publish-after-commit": 48,
+    "ack before the effect": 38,
+    "NOMIS read before DPS": 88,
+    "stages of the switch-over not enforced": 59,
+}
+"""A seed that found the fault when it was last looked for, played first; all are played when it does so no more."""
 TRACE_SHOWN = 80
 
 
@@ -52,4 +62,5 @@ def test_a_seed_plays_the_same_again() -> None:
 
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found_by_some_seed(fault: str) -> None:
-    assert any(play(seed, PLANTED[fault]).wrong for seed in range(SEEDS_TO_FIND)), fault
+    seeds = (FOUND_BY.get(fault, 0), *range(SEEDS_TO_FIND))
+    assert any(play(seed, PLANTED[fault]).wrong for seed in seeds), fault

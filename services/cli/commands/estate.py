@@ -13,9 +13,6 @@ import typer
 from pydantic import SecretStr
 from rich.progress import BarColumn, Progress, TextColumn
 
-from libs.messaging.aws import AwsSettings, connect
-from libs.messaging.drift import verify
-from libs.messaging.topology import Topology
 from services.cli import views
 from services.cli.calls import Calls, Place
 from services.cli.commands.running import Json, carry_out
@@ -104,6 +101,11 @@ def verify_topology(
     """
 
     async def work(calls: Calls) -> None:
+        # Of all commands this one alone speaks to the broker, and its clients are long to load.
+        from libs.messaging.aws import AwsSettings, connect  # noqa: PLC0415
+        from libs.messaging.drift import verify  # noqa: PLC0415
+        from libs.messaging.topology import Topology  # noqa: PLC0415
+
         told = calls.place.told
         settings = AwsSettings(
             endpoint_url=told("broker", "url"),

@@ -84,6 +84,8 @@ async def test_a_paused_run_rests_wherever_it_is_and_goes_on_from_there(office: 
         await office.round()
     run = await office.runs.run(started.migration_id)
     assert (run.status, run.paused, run.records_migrated, run.records_pending) == (Status.STARTED, True, 2, 12)
+    await office.stages.sweep()
+    assert not office.queue
     await office.control.resume(started.migration_id, "BOSS")
     await office.work()
     run = await office.runs.run(started.migration_id)

@@ -272,7 +272,18 @@ class Kept:
             return True
         if self._in_the_gap(edit) or (edit.side is Source.DPS and self._deleted_with_it(edit, who)):
             return True
-        return edit.undoes and self._set_by_the_other(edit, who, final)
+        return self._undoes(edit, who) and self._set_by_the_other(edit, who, final)
+
+    def _undoes(self, edit: Edit, who: UUID) -> bool:
+        """Whether it set the field to what was agreed on: with its row, or with the one before, if adopted later.
+
+        A location whose row is gone takes one that was made again, and what both agreed on before is its base still.
+        """
+        if edit.undoes or isinstance(edit.who, UUID):
+            return edit.undoes
+        step, base = self.world.mappings.met.get((who, edit.who), (0, {}))
+        name = edit.field.value
+        return edit.step <= step and name in base and base[name] == self._plain(edit.new)
 
     def _stayed_in_nomis(self, edit: Edit) -> bool:
         """Whether NOMIS keeps it as its own; a location that was deleted in DPS is out of use there."""

@@ -101,17 +101,11 @@ class People:
                 self.world.scheduler.tell(f"     {told}")
 
     def _undoes(self, side: Source, who: Any, edited: Field, new: object) -> bool:
-        """Whether it sets the field to what was agreed on; in a row that DPS knows nothing of, to what it began with.
-
-        Such a row may be adopted by a location whose own row is gone, and whose base holds that very value.
-        """
+        """Whether it sets the field to what was agreed on."""
         links = self.world.mappings
         link = links.by_nomis.get(who) if side is Source.NOMIS else None
         here = who if side is Source.DPS else link.dps_location_id if link else dps_id_for(who)
         state = self.world.locations.states.get(here)
-        if side is Source.NOMIS and link is None and state is None:
-            begun = next((each.old for each in self.journal if (each.who, each.field) == (who, edited)), None)
-            return begun == new
         base = (state.base if state else None) or {}
         if isinstance(new, tuple):
             above = links.by_nomis.get(new[1]) if side is Source.NOMIS else None

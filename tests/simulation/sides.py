@@ -1,6 +1,6 @@
 """Both sides of the simulation: the fakes with outboxes, by which every change is announced in its own transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -209,10 +209,16 @@ class SimMappings(FakeMappings):
     def __init__(self) -> None:
         super().__init__()
         self.ever: list[tuple[UUID, NomisLocationId]] = []
+        self.met: dict[tuple[UUID, NomisLocationId], tuple[int, Mapping[str, object]]] = {}
+        """At which step each pair was linked first, and the base of the location then."""
+        self.step: Callable[[], int] = lambda: 0
+        self.base_of: Callable[[UUID], Mapping[str, object]] = lambda _: {}
 
     def _put(self, mapping: LocationMapping) -> None:
         super()._put(mapping)
-        self.ever.append((mapping.dps_location_id, mapping.nomis_location_id))
+        pair = (mapping.dps_location_id, mapping.nomis_location_id)
+        self.ever.append(pair)
+        self.met.setdefault(pair, (self.step(), self.base_of(mapping.dps_location_id)))
 
 
 def shown_row(row: NomisLocation) -> dict[Field, object]:

@@ -9,6 +9,7 @@ from functools import partial
 from json import loads
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from libs.domain.events import SETTLE, LocationEvent, LocationEventType, OffenderEvent, OffenderEventType, SettleRequest
 from libs.domain.prisons import is_ignored
@@ -98,6 +99,7 @@ class World:
         self.nomis = seams.nomis(self.clock, conditional_writes=conditional_writes)
         self.locations.step = self.nomis.step = lambda: self.scheduler.steps
         self.mappings = SimMappings()
+        self.mappings.step, self.mappings.base_of = self.nomis.step, self._base_of
         self.due = DueTable(self._is_unheard)
         self.migration = MigrationTables("2026-11-24T09:00:00")
         self.migration.over = True
@@ -119,6 +121,10 @@ class World:
 
     def _new_broker(self) -> MemoryBroker:
         return MemoryBroker(self.topology, Redelivery(self.scheduler), now=lambda: self.scheduler.seconds)
+
+    def _base_of(self, dps_id: UUID) -> Mapping[str, Any]:
+        state = self.locations.states.get(dps_id)
+        return {**state.base} if state and state.base else {}
 
     def lose_broker(self) -> None:
         """The broker forgets everything; what outboxes and tables hold is sent again."""

@@ -146,7 +146,7 @@ async def test_sync_shows_both_directions_and_dead_letters_go_back_or_away(opera
     assert str(chosen) in await operator.text()
     await operator.looks("dead-letters-delete-check", "operators/confirm.html")
     await operator.clicks("Back")
-    assert await operator.page.locator("input[name=message]").count() == 3
+    await expect(operator.page.locator("input[name=message]")).to_have_count(3)
     await operator.page.locator(f"input[value='{chosen}']").check()
     await operator.presses("Delete the chosen")
     await operator.presses("Delete for good")

@@ -15,7 +15,7 @@ import asyncpg
 
 from libs.web.outgoing import ApiSession, RemoteRefused, RemoteUnavailable
 from services.nomis.estate.edits import LOCATIONS, PROFILES, NothingToEdit, ScreenEdits
-from services.nomis.estate.journal import Change
+from services.nomis.estate.journal import Change, Edit
 from tests.chaos.journal import Entry
 
 Connection = "asyncpg.Connection[asyncpg.Record]"
@@ -105,15 +105,16 @@ class Staff:
 
     async def _send(self, method: str, path: str, body: Any, entries: Sequence[tuple[str, str, str]]) -> Any:
         """Send; note what it set, as sure only when it was answered. The last of `entries` may be side effects."""
+        began = self.journal.now()
         try:
             answer = await self.api.request(method, path, json=body)
         except RemoteUnavailable:
-            self._note(entries, sure=False)
+            self._note(entries, began, sure=False)
             raise
-        self._note(entries, sure=True)
+        self._note(entries, began, sure=True)
         return answer.json()
 
-    def _note(self, entries: Sequence[tuple[str, str, str]], *, sure: bool) -> None:
+    def _note(self, entries: Sequence[tuple[str, str, str]], began: float, *, sure: bool) -> None:
         at = self.journal.now()
         self.journal.entries += [
             Entry(
@@ -125,6 +126,7 @@ class Staff:
                 sure=sure and not name.startswith("?"),
                 # Only what is in use is closed, and only what is closed is opened.
                 old=OTHER_FLAG[value] if name == "active" else None,
+                began=began,
             )
             for id_, name, value in entries
         ]
@@ -200,20 +202,29 @@ class Screens:
             return
         except BROKEN:
             self.journal.made["screen, no answer"] += 1
+            if (unanswered := self.edits.unanswered) is not None:
+                self._note_all(unanswered, sure=False)
             return
-        at = self.journal.now()
         self.journal.made[f"screen {edit.act.value}"] += 1
-        for change in edit.changes:
-            self._note(change, at)
+        self._note_all(edit, sure=True)
 
-    def _note(self, change: Change, at: float) -> None:
+    def _note_all(self, edit: Edit, *, sure: bool) -> None:
+        at = self.journal.now()
+        for change in edit.changes:
+            self._note(change, at, sure=sure)
+
+    def _note(self, change: Change, at: float, *, sure: bool) -> None:
         if change.table == LOCATIONS and change.field in COLUMN:
             value = _words(change.field, change.new)
             old = _words(change.field, change.old)
-            self.journal.entries.append(Entry("NOMIS", change.row, COLUMN[change.field], value, at, old=old))
+            self.journal.entries.append(Entry("NOMIS", change.row, COLUMN[change.field], value, at, sure=sure, old=old))
         elif change.table == PROFILES:
-            code = change.new if change.new is not None else change.old
-            self.journal.profiles[change.row, change.field, str(code)] = change.new is not None
+            profile = (change.row, change.field, str(change.new if change.new is not None else change.old))
+            if sure:
+                self.journal.profiles[profile] = change.new is not None
+            else:
+                # It is there or it is not: nobody can tell.
+                self.journal.profiles.pop(profile, None)
 
 
 def _words(column: str, value: Any) -> str:

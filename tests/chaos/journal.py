@@ -48,6 +48,13 @@ class Entry:
     sure: bool = True
     # What it replaced, where that is known.
     old: str | None = None
+    # When it was asked for; `at` is when the answer came. It was made at some moment between.
+    began: float | None = None
+
+    @property
+    def earliest(self) -> float:
+        """When it was made at the earliest."""
+        return self.at if self.began is None else self.began
 
 
 @dataclass(frozen=True)
@@ -131,9 +138,9 @@ def _last(entries: Sequence[Entry], side: str) -> Entry | None:
 
 
 def _explained(last: Entry, entries: Sequence[Entry], ended: str) -> bool:
-    """Whether a later edit, or one whose answer never came, set the value that the field ended with."""
+    """Whether an edit that may be later, or one whose answer never came, set the value that the field ended with."""
     return any(
-        other.value == ended and (other.at >= last.at or not other.sure) for other in entries if other is not last
+        other.value == ended and (other.at >= last.earliest or not other.sure) for other in entries if other is not last
     )
 
 

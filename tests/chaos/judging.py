@@ -9,10 +9,18 @@ import orjson
 
 from tests.chaos.edits import Journal
 from tests.chaos.equality import Both, differences, read
-from tests.chaos.journal import Conflict, lost
+from tests.chaos.journal import Conflict, Lost, lost
 from tests.chaos.site import Site
 
 CONFLICTS = "SELECT location_id, field, dps, nomis FROM conflict"
+HISTORY = """
+SELECT amended_date, attribute_name, old_value, new_value, amended_by FROM location_history WHERE location_id = $1
+ ORDER BY amended_date DESC LIMIT 30
+"""
+AMENDMENTS = """
+SELECT amend_date, column_name, old_value, new_value, amend_user_id FROM agy_int_loc_amendments
+ WHERE internal_location_id = ANY($1::bigint[]) ORDER BY amend_date DESC LIMIT 30
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ async def judged(site: Site, journal: Journal) -> Findings:
     conflicts = [
         Conflict(str(row["location_id"]), row["field"], _value(row["dps"]), _value(row["nomis"])) for row in rows
     ]
-    gone = [str(one) for one in lost(journal.entries, both, conflicts)]
+    gone = [await _evidence(site, both, one) for one in lost(journal.entries, both, conflicts)]
     return Findings(
         gone + await _lost_profiles(site, journal, both, conflicts),
         _duplicated(both),
@@ -42,6 +50,21 @@ async def judged(site: Site, journal: Journal) -> Findings:
         len(conflicts),
         len(both.dps),
     )
+
+
+async def _evidence(site: Site, both: Both, one: Lost) -> str:
+    """Say what was lost, and what both sides have on record of the location: the estate is gone when this is read."""
+    place = one.entry.location
+    dps_id = both.dps_of.get(place) if isinstance(place, int) else place
+    nomis_ids = [nomis_id for nomis_id, linked in both.dps_of.items() if linked == dps_id]
+    async with site.locations() as connection:
+        history = await connection.fetch(HISTORY, dps_id)
+    async with site.nomis() as connection:
+        amendments = await connection.fetch(AMENDMENTS, nomis_ids)
+    told = [
+        f"{side} {tuple(map(str, row))}" for side, rows in (("DPS", history), ("NOMIS", amendments)) for row in rows
+    ]
+    return "\n    ".join((str(one), *told))
 
 
 def _value(raw: Any) -> Any:

@@ -34,6 +34,12 @@ def test_a_later_edit_of_the_other_side_explains_the_value_and_an_earlier_one_do
     assert [one.entry for one in lost([NOMIS_EDIT, DPS_EDIT], ended("by a screen"), [])] == [DPS_EDIT]
 
 
+def test_an_edit_made_between_asking_and_the_answer_may_be_the_later_one() -> None:
+    slow = replace(DPS_EDIT, began=4)
+    assert lost([NOMIS_EDIT, slow], ended("by a screen"), []) == []
+    assert [one.entry for one in lost([NOMIS_EDIT, replace(slow, began=6)], ended("by a screen"), [])] != []
+
+
 def test_an_edit_on_record_as_a_conflict_is_not_lost() -> None:
     both = ended("by a screen")
     assert lost([NOMIS_EDIT, DPS_EDIT], both, [Conflict(CELL, "comments", "by staff", "by a screen")]) == []

@@ -138,6 +138,7 @@ class ScreenEdits:
         self._prisons = tuple(prisons)
         self._today = datetime.combine(today, time())
         self._acts = ACTS if acts is None else Weighted(*((act, 1.0) for act in acts))
+        self.unanswered: Edit | None = None
         self._fill: Mapping[Act, Fill] = MappingProxyType(
             {
                 Act.MOVE: self._move,
@@ -160,12 +161,15 @@ class ScreenEdits:
         )
 
     async def make(self, connection: Connection) -> Edit:
-        """Make one edit and commit it."""
+        """Make one edit and commit it. Where that raises, `unanswered` is what may have been committed all the same."""
         act = self._acts.draw(self._rng)
+        self.unanswered = None
         for _ in range(LOOKS_MAX):
             async with connection.transaction():
-                if edit := await self._try(connection, act):
-                    return edit
+                edit = self.unanswered = await self._try(connection, act)
+            self.unanswered = None
+            if edit:
+                return edit
         raise NothingToEdit(act.value)
 
     async def _try(self, connection: Connection, act: Act) -> Edit | None:

@@ -17,14 +17,17 @@ SET_BACK_MAX = timedelta(minutes=2)
 
 def last_written(column: Sequence[Amendment], present: str) -> list[Amendment]:
     """Return the amendments of one column that may have written its present value; more than one: it cannot be told."""
-    if not column:
-        return []
-    recent = max(a.amend_date_time for a in column) - SET_BACK_MAX
-    leading = [a for a in column if (a.new_value or "") == present and a.amend_date_time >= recent]
+    leading = [a for a in latest(column) if (a.new_value or "") == present]
     if not _is_one_walk(column, present):
         # Something is missing from the history: only times are left.
         return leading
     return [a for a in leading if _joined([b for b in column if b is not a], a.old_value or "")] or leading
+
+
+def latest(column: Sequence[Amendment]) -> list[Amendment]:
+    """Return the amendments that may be the last by their times, as far as NOMIS's clock can be trusted."""
+    recent = max((a.amend_date_time for a in column), default=None)
+    return [a for a in column if recent is not None and a.amend_date_time >= recent - SET_BACK_MAX]
 
 
 def by_time(last: Sequence[Amendment], ours: str) -> Amendment:

@@ -22,7 +22,7 @@ from libs.domain.nomis import Amendment, NomisLocation
 from libs.domain.shared import DETAIL_FIELDS, Field, Projection, project_nomis
 from libs.domain.sync import Conflict, Side
 from libs.domain.translation import Untranslatable
-from libs.settling.amendments import SET_BACK_MAX, by_time, last_written
+from libs.settling.amendments import SET_BACK_MAX, by_time, last_written, latest
 from libs.settling.keys import aside_code
 
 IN_ROW = (Field.LOCAL_NAME, Field.PARENT)
@@ -149,8 +149,13 @@ def written_late(
     in_row = IN_ROW if row.modify_username == our_user else ()
     late = {field for field in in_row if theirs[field] in earlier.get(field.value, ())}
     sent = _past(base, SENT)
-    beside = {f for f in BESIDE if theirs[f] in (*earlier.get(f.value, ()), *sent.get(f.value, ()))}
-    changed = _last_profiles(row)
+    beside = {
+        field
+        for field in BESIDE
+        if theirs[field] != base.get(field.value)
+        and theirs[field] in (*earlier.get(field.value, ()), *sent.get(field.value, ()))
+    }
+    changed = latest([a for a in row.amendments if a.column_name is None])
     if changed and by_time(changed, our_user).amended_by != our_user:
         beside.discard(Field.ATTRIBUTES)
     late |= beside
@@ -237,12 +242,6 @@ def sent_values(base: Mapping[str, JsonValue], published: Published) -> dict[str
         for name, values in known.items()
         if values
     }
-
-
-def _last_profiles(row: NomisLocation) -> list[Amendment]:
-    """Return the amendments of profiles that may be the last: NOMIS's clock may have been set back."""
-    nameless = [a for a in row.amendments if a.column_name is None]
-    return [a for a in nameless if a.amend_date_time >= max(b.amend_date_time for b in nameless) - SET_BACK_MAX]
 
 
 def _past(base: Mapping[str, JsonValue], member: str) -> dict[str, list[JsonValue]]:

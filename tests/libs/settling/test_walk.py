@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from libs.domain.codes import ConvertedCellType, LocationType
+from libs.domain.codes import ConvertedCellType, LocationType, UsageType
 from libs.domain.identity import dps_id_for
 from libs.domain.nomis import NomisUsage, Profile
-from libs.domain.sync import Side
+from libs.domain.sync import Side, Usage
 from libs.messaging.outcome import RetryLater
 from libs.settling.outcome import Act
 from tests.fakes.fake_nomis import FakeNomis
@@ -158,6 +158,19 @@ async def test_a_use_that_a_screen_sets_back_stays_so_or_is_recorded(house: Hous
         assert house.locations.conflicts == []
     else:
         assert [conflict.field for _, conflict in house.locations.conflicts] == ["usages"]
+
+
+async def test_uses_that_staff_set_time_and_again_are_in_nobodys_doubt(house: House) -> None:
+    """What NOMIS holds is what was sent the time before, and agreed on: nobody's edit is overwritten."""
+    oddity: dict[str, Any] = {"location_type": "WORK", "unit_type": None, "profiles": ()}
+    shop = house.nomis.screen_insert(nomis_cell(location_code="WS4", description="NWI-2-WS4", **oddity)).location_id
+    await house.settler.settle_nomis(shop)
+    for places in (12, 9, 4):
+        use = Usage(usage_type=UsageType.PROGRAMMES_ACTIVITIES, capacity=places, sequence=1)
+        house.locations.staff_edit(dps_id_for(shop), usages=(use,))
+        await house.settler.settle_dps(dps_id_for(shop))
+        assert [each.capacity for each in house.nomis.rows[shop].usages] == [places]
+    assert house.locations.conflicts == []
 
 
 @pytest.mark.parametrize("edit_at", range(1, 9))
